@@ -1,0 +1,69 @@
+//! Every bound in one place. A bound exists so that no document outgrows 900 KiB and no input outgrows memory.
+
+use crate::time::Millis;
+
+/// Bytes of a workflow file.
+pub const FILE_BYTES: usize = 1 << 20;
+/// Nesting of a workflow file.
+pub const NESTING: usize = 32;
+/// Nodes of a workflow file after aliases are expanded.
+pub const NODES: usize = 250_000;
+/// Tasks in one workflow.
+pub const TASKS: usize = 10_000;
+/// Instances of one task.
+pub const INSTANCES_PER_TASK: u32 = 100_000;
+/// Instances in one run, all tasks together.
+pub const INSTANCES_PER_RUN: u32 = 1_000_000;
+/// Instances in one page document.
+pub const PAGE_INSTANCES: usize = 256;
+/// Bytes of any document.
+pub const DOCUMENT_BYTES: usize = 900 * 1024;
+/// Bytes of an output or of a deferred-jobs list that stays inside its page; larger ones are objects.
+pub const INLINE_OUTPUT_BYTES: usize = 1024;
+/// Bytes of an error text kept with an instance; the rest is in the attempt's log.
+pub const ERROR_BYTES: usize = 1024;
+/// Bytes of one task's output.
+pub const OUTPUT_BYTES: usize = 10 << 20;
+/// Bytes of a verdict object before its output moves to an object of its own.
+pub const VERDICT_OUTPUT_BYTES: usize = 64 * 1024;
+/// Bytes of one attempt's log; what is printed beyond it is counted, not kept.
+pub const LOG_BYTES: usize = 8 << 20;
+/// Lines of the log that go into a failed verdict.
+pub const LOG_TAIL_LINES: usize = 100;
+/// Bytes of input or upstream passed in one environment variable; larger ones become files.
+pub const ENV_BYTES: usize = 32 * 1024;
+/// Bytes of params given to one run.
+pub const PARAMS_BYTES: usize = 64 * 1024;
+/// Bytes of an expression or template.
+pub const EXPRESSION_BYTES: usize = 4096;
+/// Bytes a template may render to.
+pub const RENDERED_BYTES: usize = 1 << 20;
+/// Deferred jobs of one attempt.
+pub const DEFERRED_JOBS: usize = 64;
+/// Runs waiting for a place of one workflow.
+pub const QUEUED_RUNS: usize = 5_000;
+/// Sub-workflow depth.
+pub const SUBWORKFLOW_DEPTH: u32 = 8;
+
+/// `timeout` when neither task nor defaults state one.
+pub const TIMEOUT: Millis = Millis::from_secs(3600);
+/// `timeout` of a strict file, as the earlier Ork had it.
+pub const TIMEOUT_STRICT: Millis = Millis::from_secs(300);
+/// `start_timeout` when not stated.
+pub const START_TIMEOUT: Millis = Millis::from_secs(300);
+/// How far apart a remote worker's heartbeats are.
+pub const HEARTBEAT_INTERVAL: Millis = Millis::from_secs(30);
+/// `heartbeat_timeout` when not stated: four intervals.
+pub const HEARTBEAT_TIMEOUT: Millis = Millis::from_secs(120);
+/// Back-off between retries when only a number of retries is stated.
+pub const RETRY_DELAY: Millis = Millis::from_secs(1);
+/// Cap of an exponential back-off when not stated.
+pub const RETRY_MAX_DELAY: Millis = Millis::from_secs(600);
+/// Attempts lost before they started that are not counted against the task's retries.
+pub const FREE_START_LOSSES: u16 = 3;
+/// Recoveries of one run when the workflow does not say.
+pub const MAX_RECOVERY_ATTEMPTS: u32 = 3;
+/// How long a ready task may stay unclaimed before it is announced again.
+pub const ANNOUNCE_AGAIN: Millis = Millis::from_secs(5);
+/// Pause between polls of a deferred job, at first.
+pub const POLL_INTERVAL: Millis = Millis::from_secs(10);

@@ -1,0 +1,156 @@
+//! Object names: built here, parsed here, nowhere else. `parse(name.to_string()) == name`.
+
+use std::fmt;
+
+use crate::ids::{RunId, TaskName, VersionHash, WorkflowName};
+
+/// Every object Ork writes or reads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ObjectName {
+    /// `workflows/<name>/workflow.yaml`
+    Upload(WorkflowName),
+    /// `workflows/<name>/workflow.status.json`
+    UploadStatus(WorkflowName),
+    /// `workflows/<name>/bundles/<sha256>.tar.zst`
+    Bundle(WorkflowName, VersionHash),
+    /// `runs/<run>/<task>[.<index>]/<attempt>/<file>`
+    Attempt {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskName,
+        /// Present when the task fans out.
+        index: Option<u32>,
+        /// From 1.
+        attempt: u32,
+        /// Which of the attempt's objects.
+        file: AttemptFile,
+    },
+    /// `runs/<run>/<task>/output.json`
+    TaskOutput(RunId, TaskName),
+    /// `runs/<run>/<task>/output.txt`
+    TaskText(RunId, TaskName),
+}
+
+/// The objects of one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AttemptFile {
+    /// What to run.
+    Spec,
+    /// Fencing.
+    Claim,
+    /// Heartbeats.
+    Status,
+    /// The verdict.
+    Result,
+    /// A large output.
+    Output,
+    /// Standard output and error.
+    Log,
+}
+
+impl AttemptFile {
+    const ALL: [Self; 6] = [Self::Spec, Self::Claim, Self::Status, Self::Result, Self::Output, Self::Log];
+    /// Its last path segment.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Spec => "spec.json",
+            Self::Claim => "claim",
+            Self::Status => "status.json",
+            Self::Result => "result.json",
+            Self::Output => "output.json",
+            Self::Log => "log.txt",
+        }
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upload(name) => write!(f, "workflows/{name}/workflow.yaml"),
+            Self::UploadStatus(name) => write!(f, "workflows/{name}/workflow.status.json"),
+            Self::Bundle(name, hash) => write!(f, "workflows/{name}/bundles/{hash}.tar.zst"),
+            Self::Attempt { run, task, index, attempt, file } => {
+                write!(f, "runs/{run}/{task}")?;
+                if let Some(index) = index {
+                    write!(f, ".{index}")?;
+                }
+                write!(f, "/{attempt}/{}", file.as_str())
+            }
+            Self::TaskOutput(run, task) => write!(f, "runs/{run}/{task}/output.json"),
+            Self::TaskText(run, task) => write!(f, "runs/{run}/{task}/output.txt"),
+        }
+    }
+}
+
+/// A canonical number: no sign, no leading zero.
+fn number(text: &str) -> Option<u32> {
+    let canonical = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if canonical { text.parse().ok() } else { None }
+}
+
+impl ObjectName {
+    /// The strict inverse of `Display`; `None` for anything Ork would not have written.
+    pub fn parse(text: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.split('/').collect();
+        match *parts.as_slice() {
+            ["workflows", name, "workflow.yaml"] => Some(Self::Upload(WorkflowName::new(name).ok()?)),
+            ["workflows", name, "workflow.status.json"] => Some(Self::UploadStatus(WorkflowName::new(name).ok()?)),
+            ["workflows", name, "bundles", file] => {
+                let hash = VersionHash::parse(file.strip_suffix(".tar.zst")?)?;
+                Some(Self::Bundle(WorkflowName::new(name).ok()?, hash))
+            }
+            ["runs", run, task, "output.json"] => Some(Self::TaskOutput(RunId::new(run).ok()?, TaskName::new(task).ok()?)),
+            ["runs", run, task, "output.txt"] => Some(Self::TaskText(RunId::new(run).ok()?, TaskName::new(task).ok()?)),
+            ["runs", run, task, attempt, file] => {
+                let (task, index) = match task.split_once('.') {
+                    Some((task, index)) => (task, Some(number(index)?)),
+                    None => (task, None),
+                };
+                Some(Self::Attempt {
+                    run: RunId::new(run).ok()?,
+                    task: TaskName::new(task).ok()?,
+                    index,
+                    attempt: number(attempt)?,
+                    file: AttemptFile::ALL.into_iter().find(|known| known.as_str() == file)?,
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parse_is_the_inverse_of_display() {
+        let run = RunId::new("etl--20260601T023000Z").expect("valid");
+        let task = TaskName::new("clean").expect("valid");
+        let hash = VersionHash::of(b"x");
+        let workflow = WorkflowName::new("etl").expect("valid");
+        let mut names = vec![
+            ObjectName::Upload(workflow.clone()),
+            ObjectName::UploadStatus(workflow.clone()),
+            ObjectName::Bundle(workflow, hash),
+            ObjectName::TaskOutput(run.clone(), task.clone()),
+            ObjectName::TaskText(run.clone(), task.clone()),
+        ];
+        for file in AttemptFile::ALL {
+            for index in [None, Some(0), Some(99_999)] {
+                names.push(ObjectName::Attempt { run: run.clone(), task: task.clone(), index, attempt: 3, file });
+            }
+        }
+        for name in names {
+            assert_eq!(ObjectName::parse(&name.to_string()), Some(name));
+        }
+    }
+
+    #[test]
+    fn what_ork_would_not_write_is_refused() {
+        for text in ["", "/", "runs/../x/1/claim", "runs/r/t.01/1/claim", "runs/r/t/01/claim", "runs/r/t/+1/claim", "runs/r//1/claim", "runs/r/t/1/claim/"] {
+            assert_eq!(ObjectName::parse(text), None, "{text}");
+        }
+    }
+}

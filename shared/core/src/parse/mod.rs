@@ -1,0 +1,1 @@
+//! From a file to a checked workflow, with everything that is wrong with it.

@@ -1,2 +1,60 @@
-//! x
-fn main() {}
+//! The `ork` command: reads the command line, runs one command, says how it went by its exit code.
+//!
+//! Data goes to standard output, everything else to standard error, all of it through `output`.
+//! `engine` is the one place that opens the embedded engine, `config` the one that reads the environment.
+
+mod cli;
+mod commands;
+mod config;
+mod document;
+mod drive;
+mod duration;
+mod engine;
+mod executors;
+mod failure;
+mod output;
+mod params;
+mod progress;
+mod run_ref;
+mod signals;
+mod state_folder;
+mod table;
+mod workflow_file;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use failure::Exit;
+use output::Output;
+
+fn main() -> ExitCode {
+    failure::hide_panics();
+    let args: Vec<OsString> = std::env::args_os().collect();
+    // These run once per task: they pay neither for the parser nor for a runtime.
+    if let Some(code) = commands::internal::run(&args) {
+        return code;
+    }
+    let cli = match cli::Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let config = config::Config::read();
+    let out = Output::new(cli.color, &config);
+    let json = cli.command.wants_json();
+    match commands::run(cli.command, &config, &out) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            out.failure(&failure, json);
+            failure.exit.into()
+        }
+    }
+}
+
+/// Help and version go to standard output with 0, wrong usage to standard error with 2.
+fn usage(error: &clap::Error) -> ExitCode {
+    // A reader that went away has seen what it wanted.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Invalid.into() } else { Exit::Success.into() }
+}

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, draws a random number, touches a file or awaits: instants, seeds and
 //! file contents come in as values, decisions go out as values. `tests/purity.rs` holds the crate to that.
 
+pub mod bind;
 pub mod definition;
 pub mod diagnostic;
 pub mod expr;

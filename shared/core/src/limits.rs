@@ -12,8 +12,8 @@ pub const NODES: usize = 250_000;
 pub const TASKS: usize = 10_000;
 /// Instances of one task.
 pub const INSTANCES_PER_TASK: u32 = 100_000;
-/// Instances in one run, all tasks together.
-pub const INSTANCES_PER_RUN: u32 = 1_000_000;
+/// Instances in one run, all tasks together: 440 pages, so that one commit may touch them all (Firestore takes 500 writes).
+pub const INSTANCES_PER_RUN: u32 = 112_640;
 /// Instances in one page document.
 pub const PAGE_INSTANCES: usize = 256;
 /// Bytes of any document.
@@ -67,3 +67,13 @@ pub const MAX_RECOVERY_ATTEMPTS: u32 = 3;
 pub const ANNOUNCE_AGAIN: Millis = Millis::from_secs(5);
 /// Pause between polls of a deferred job, at first.
 pub const POLL_INTERVAL: Millis = Millis::from_secs(10);
+/// How long after a claim to see whether the attempt has begun.
+pub const CLAIM_LEASE: Millis = Millis::from_secs(60);
+/// How long until something that was asked for and not answered is asked for again.
+pub const ASK_AGAIN: Millis = Millis::from_secs(30);
+/// How often a parent looks at the run of its sub-workflow, should the notice of its end be lost.
+pub const CHILD_CHECK: Millis = Millis::from_secs(60);
+/// How often a run that waits for its place is looked at, should the notice be lost.
+pub const PENDING_CHECK: Millis = Millis::from_secs(60);
+/// No run that is not over stays unlooked at for longer than this, whatever its timers say.
+pub const WAKE_NET: Millis = Millis::from_secs(3600);

@@ -46,6 +46,9 @@ pub struct TaskSpec {
     pub executor: Executor,
     /// Arguments by name: a JSON object.
     pub input: Arc<RawValue>,
+    /// Arguments that are secrets: the executor adds their values to `input` at the last moment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub input_secrets: Vec<(String, crate::definition::SecretRef)>,
     /// Outputs of the direct upstreams by task name: a JSON object; null where an upstream gave none.
     pub upstream: Arc<RawValue>,
     /// For `fun` tasks: file name (the argument) and the upstream text it holds.

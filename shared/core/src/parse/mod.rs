@@ -1,1 +1,80 @@
-//! From a file to a checked workflow, with everything that is wrong with it.
+//! From the bytes of a file to a checked workflow, with everything that is wrong with it.
+//!
+//! `source` makes text of bytes, `yaml` a tree with positions of text, `workflow` and the files it calls a
+//! definition of the tree; `fun` is the front end for `.workflow` files. Each adds what it finds to one
+//! [`Diagnostics`] and goes on, so that a file is mended in one go.
+
+mod amounts;
+mod assign;
+mod bindings;
+mod blank;
+pub mod codes;
+mod control;
+mod executors;
+mod fields;
+mod fun;
+mod graph;
+mod kinds;
+mod node;
+mod project;
+mod python;
+mod schedules;
+mod scope;
+mod settings;
+mod source;
+mod suggest;
+mod tasks;
+mod workflow;
+mod yaml;
+
+use crate::definition::Workflow;
+use crate::diagnostic::{Diagnostic, Diagnostics, Position};
+
+pub use project::{CustomExecutor, Project};
+
+/// A workflow that can be run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    /// The definition.
+    pub workflow: Workflow,
+    /// What somebody should look at all the same.
+    pub warnings: Vec<Diagnostic>,
+    /// Where each task is named, in the order of the definition's tasks.
+    pub task_positions: Vec<Position>,
+}
+
+/// Reads a workflow file of a folder without `ork.yaml`. `file` is its name as messages show it; its ending
+/// decides the format: `.workflow` holds `fun` blocks, everything else is YAML.
+pub fn parse_workflow(file: &str, bytes: &[u8]) -> Result<Parsed, Vec<Diagnostic>> {
+    parse_workflow_with(file, bytes, &Project::default())
+}
+
+/// Reads a workflow file of a folder with the given project. The errors come all at once, in the order of the
+/// file, the warnings behind them.
+pub fn parse_workflow_with(file: &str, bytes: &[u8], project: &Project) -> Result<Parsed, Vec<Diagnostic>> {
+    let mut found = Diagnostics::new(file);
+    let read = source::text(bytes, &mut found).and_then(|text| {
+        if file.ends_with(".workflow") {
+            fun::read(file, text, &mut found)
+        } else {
+            workflow::read(&yaml::load(text, &mut found)?, project, &mut found)
+        }
+    });
+    let (errors, warnings) = found.finish(&source::lossy(bytes));
+    match read {
+        Some((workflow, task_positions)) if errors.is_empty() => Ok(Parsed { workflow, warnings, task_positions }),
+        _ => Err(errors.into_iter().chain(warnings).collect()),
+    }
+}
+
+/// Reads `ork.yaml`.
+pub fn parse_project(file: &str, bytes: &[u8]) -> Result<Project, Vec<Diagnostic>> {
+    let mut found = Diagnostics::new(file);
+    let root = source::text(bytes, &mut found).and_then(|text| yaml::load(text, &mut found));
+    let project = root.map(|root| project::read(&root, &mut found));
+    let (errors, _) = found.finish(&source::lossy(bytes));
+    match project {
+        Some(project) if errors.is_empty() => Ok(project),
+        _ => Err(errors),
+    }
+}

@@ -1,9 +1,28 @@
 //! The run state machine: a run's state, what can happen to it, what it then asks for, and why.
+//!
+//! [`RunState::apply`] is the one way a run changes. Applying an event twice or late changes nothing.
 
+mod apply;
+mod attempts;
+mod claim;
+mod codec;
+mod commands;
+mod document;
 mod event;
+mod graph;
+mod header;
+mod note;
+mod progress;
 mod state;
 mod status;
+mod tasks;
+mod timers;
 
-pub use event::{ClaimOffer, Command, Effect, Event, Note, NoteKind, RecoverFrom};
-pub use state::{Counts, Failure, Header, Instance, ParentRef, RunState, RunTrigger, SkipReason, State, TaskOutcome, TaskState};
+pub use document::{DecodeError, PageBytes, RUN_FORMAT, StoredRun};
+pub use event::{Attempt, ClaimOffer, Command, Effect, Event, Out, Overdue, RecoverFrom, Refusal, Resolution};
+pub use graph::Graph;
+pub use header::{Header, ParentRef, RunTrigger};
+pub use note::{HeldBack, Note, NoteKind};
+pub use progress::{Progress, TaskProgress};
+pub use state::{Counts, Failure, Instance, RunState, SkipReason, State, TaskOutcome, TaskPhase, TaskState};
 pub use status::{Category, InstanceStatus, RunStatus};

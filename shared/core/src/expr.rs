@@ -1,1 +1,0 @@
-//! The one expression language of `when`, `{expr: …}` and `{{ }}`.

@@ -1,0 +1,212 @@
+//! What becomes of attempts: begun, alive, ended, deferred, tried again.
+
+use super::state::{Deferral, cut};
+use super::tasks::Step;
+use super::{Attempt, Category, Effect, Failure, InstanceStatus, NoteKind, RunStatus, State};
+use crate::definition::{Backoff, Executor, RetryPolicy, TaskIndex};
+use crate::ids::RunId;
+use crate::limits;
+use crate::task::{Output, Verdict};
+use crate::time::{Millis, Time};
+
+impl Step<'_> {
+    /// Whether `attempt` is the live one. A superseded claim of the same attempt still speaks for it: only one worker can hold its claim object.
+    fn is_live(&self, attempt: Attempt) -> bool {
+        self.run.instance(attempt.task, attempt.index).is_some_and(|instance| {
+            instance.attempt == attempt.attempt && attempt.fence <= instance.fence && instance.status().is_in_flight()
+        })
+    }
+
+    pub(super) fn started(&mut self, attempt: Attempt) {
+        let definition = self.graph.workflow.tasks.get(attempt.task as usize);
+        let state = self.run.instance(attempt.task, attempt.index).map(|instance| &instance.state);
+        let (Some(definition), true, Some(State::Dispatched { begin, .. })) = (definition, self.is_live(attempt), state) else {
+            return self.stale(attempt, "a start");
+        };
+        let watched = begin.is_some();
+        let running = State::Running {
+            beat_by: watched.then(|| self.now + definition.heartbeat_timeout),
+            end_by: watched.then(|| self.now + definition.timeout),
+        };
+        self.run.instance_mut(attempt.task, attempt.index).started_at = Some(self.now);
+        self.run.set(definition, attempt.task, attempt.index, running);
+        self.note(attempt.task, Some(attempt.index), NoteKind::Started { attempt: attempt.attempt });
+    }
+
+    pub(super) fn heartbeat(&mut self, attempt: Attempt) {
+        if !self.is_live(attempt) {
+            return self.stale(attempt, "a heartbeat");
+        }
+        let definition = self.definition(attempt.task);
+        let at = self.now + definition.heartbeat_timeout;
+        // The timer that is already set looks again and finds the later instant.
+        match &mut self.run.instance_mut(attempt.task, attempt.index).state {
+            State::Running { beat_by: Some(beat_by), .. } => *beat_by = at.max(*beat_by),
+            State::Dispatched { .. } => self.started(attempt),
+            _ => {}
+        }
+    }
+
+    pub(super) fn not_started(&mut self, attempt: Attempt, retry_after: Millis, why: &str) {
+        let dispatched = self.run.instance(attempt.task, attempt.index).is_some_and(|i| i.status() == InstanceStatus::Dispatched);
+        if !self.is_live(attempt) || !dispatched {
+            return self.stale(attempt, "a refusal to start");
+        }
+        self.note(attempt.task, Some(attempt.index), NoteKind::NotStarted { why: why.to_owned(), retry_after });
+        self.wait(attempt.task, attempt.index, retry_after);
+    }
+
+    pub(super) fn finished(&mut self, attempt: Attempt, verdict: &Verdict) {
+        if !self.is_live(attempt) {
+            return self.stale(attempt, "a verdict");
+        }
+        match verdict {
+            Verdict::Success { output } => self.succeed(attempt, output),
+            Verdict::Failed { category, message, .. } => self.fail(attempt, *category, message),
+            Verdict::Deferred { jobs, count } => self.defer(attempt, jobs, *count),
+        }
+    }
+
+    fn succeed(&mut self, attempt: Attempt, output: &Output) {
+        let (definition, now) = (self.definition(attempt.task), self.now);
+        let instance = self.run.instance_mut(attempt.task, attempt.index);
+        let started_at = *instance.started_at.get_or_insert(now);
+        instance.finished_at = Some(now);
+        self.run.set(definition, attempt.task, attempt.index, State::Success { output: output.clone() });
+        self.note(attempt.task, Some(attempt.index), NoteKind::Succeeded { attempt: attempt.attempt, took: now.since(started_at) });
+        self.end_if_done(attempt.task);
+    }
+
+    fn defer(&mut self, attempt: Attempt, jobs: &Output, count: u32) {
+        let definition = self.definition(attempt.task);
+        if matches!(self.run.instances(attempt.task)[attempt.index as usize].state, State::Deferred(_)) {
+            return self.stale(attempt, "a deferral");
+        }
+        if count == 0 || count as usize > limits::DEFERRED_JOBS {
+            let message = format!("it deferred to {count} jobs; between 1 and {} are allowed", limits::DEFERRED_JOBS);
+            return self.fail(attempt, Category::Permanent, &message);
+        }
+        let now = self.now;
+        let started_at = *self.run.instance_mut(attempt.task, attempt.index).started_at.get_or_insert(now);
+        let deferral = Deferral { jobs: jobs.clone(), count, done: 0, poll_at: now + limits::POLL_INTERVAL, end_by: started_at + definition.timeout };
+        self.run.set(definition, attempt.task, attempt.index, State::Deferred(Box::new(deferral)));
+        self.note(attempt.task, Some(attempt.index), NoteKind::Deferred { jobs: count });
+    }
+
+    pub(super) fn job(&mut self, attempt: Attempt, job: u32, result: Option<&Result<(), String>>, poll_at: Time) {
+        let deferral = match self.run.instance(attempt.task, attempt.index).map(|instance| &instance.state) {
+            Some(State::Deferred(deferral)) if self.is_live(attempt) && job < deferral.count => deferral,
+            _ => return self.stale(attempt, "an answer about a deferred job"),
+        };
+        match result {
+            Some(Err(why)) => {
+                let message = format!("deferred job {job} failed: {why}");
+                // Its siblings are pointless now.
+                self.effect(Effect::Stop(attempt));
+                self.fail(attempt, Category::Unknown, &message);
+            }
+            Some(Ok(())) if deferral.done | (1 << job) == all_done(deferral.count) => {
+                let jobs = deferral.jobs.clone();
+                self.succeed(attempt, &jobs);
+            }
+            Some(Ok(())) | None => {
+                let definition = self.definition(attempt.task);
+                let mut next = deferral.clone();
+                if result.is_some() {
+                    next.done |= 1 << job;
+                }
+                next.poll_at = poll_at;
+                self.run.set(definition, attempt.task, attempt.index, State::Deferred(next));
+            }
+        }
+    }
+
+    pub(super) fn child_ended(&mut self, attempt: Attempt, run: &RunId, status: RunStatus, output: &Output) {
+        let is_child = self.graph.workflow.tasks.get(attempt.task as usize).is_some_and(|task| matches!(task.executor, Executor::Workflow { .. }));
+        if !is_child || !status.is_terminal() || !self.is_live(attempt) {
+            return self.stale(attempt, "the end of a sub-workflow");
+        }
+        if status == RunStatus::Success {
+            self.succeed(attempt, output);
+        } else {
+            self.fail(attempt, Category::Unknown, &format!("run {run} of the sub-workflow is {status}"));
+        }
+    }
+
+    /// An attempt failed: again, or for good.
+    pub(super) fn fail(&mut self, attempt: Attempt, category: Category, message: &str) {
+        let (definition, now) = (self.definition(attempt.task), self.now);
+        let policy = &definition.retries;
+        let seed = self.run.header.seed;
+        let instance = self.run.instance_mut(attempt.task, attempt.index);
+        let never_began = matches!(instance.state, State::Dispatched { .. });
+        instance.failure = Some(Box::new(Failure { category, message: cut(message, limits::ERROR_BYTES), attempt: attempt.attempt }));
+        if category == Category::Lost && never_began && instance.losses < limits::FREE_START_LOSSES {
+            // Whoever lost it, it was not the user's code.
+            instance.losses += 1;
+            self.note(attempt.task, Some(attempt.index), NoteKind::LostBeforeStart { attempt: attempt.attempt });
+            return self.wait(attempt.task, attempt.index, limits::RETRY_DELAY);
+        }
+        let because = if category == Category::Permanent {
+            "a permanent failure is not retried"
+        } else if !policy.on.is_empty() && !policy.on.contains(&category) {
+            "`retries.on` does not list this category"
+        } else if instance.failures >= policy.max {
+            if policy.max == 0 { "it has no retries" } else { "its retries are used up" }
+        } else {
+            instance.failures += 1;
+            let used = instance.failures;
+            let delay = pause(policy, used, seed, attempt);
+            self.note(attempt.task, Some(attempt.index), NoteKind::RetryIn { attempt: attempt.attempt, category, delay, used, max: policy.max });
+            return self.wait(attempt.task, attempt.index, delay);
+        };
+        instance.finished_at = Some(now);
+        self.run.set(definition, attempt.task, attempt.index, State::Failed);
+        self.note(attempt.task, Some(attempt.index), NoteKind::Failed { attempt: attempt.attempt, category, because });
+        self.end_if_done(attempt.task);
+    }
+
+    /// Lets an instance wait before it is ready again.
+    fn wait(&mut self, task: TaskIndex, index: u32, delay: Millis) {
+        let definition = self.definition(task);
+        let due = self.now + delay;
+        let state = if self.run.task(task).paused {
+            State::Paused { due: Some(due) }
+        } else if delay == Millis(0) {
+            State::Queued { since: self.now }
+        } else {
+            State::Retrying { due }
+        };
+        self.run.set(definition, task, index, state);
+    }
+}
+
+/// The bits of `count` jobs that are all done.
+const fn all_done(count: u32) -> u64 {
+    if count >= 64 { u64::MAX } else { (1 << count) - 1 }
+}
+
+/// The pause before retry number `used` (from 1). With jitter it is drawn evenly from zero to the full pause,
+/// from the run's seed and the attempt alone, so that replaying an event draws the same.
+fn pause(policy: &RetryPolicy, used: u16, seed: u64, attempt: Attempt) -> Millis {
+    let full = match policy.backoff {
+        Backoff::Fixed => policy.delay.0,
+        Backoff::Exponential => {
+            let doubled = policy.delay.0.checked_shl(u32::from(used - 1)).filter(|ms| ms >> (used - 1) == policy.delay.0);
+            doubled.unwrap_or(u64::MAX).min(policy.max_delay.0)
+        }
+    };
+    if !policy.jitter || full == 0 {
+        return Millis(full);
+    }
+    let key = seed ^ (u64::from(attempt.task) << 44) ^ (u64::from(attempt.index) << 16) ^ u64::from(attempt.attempt);
+    Millis(splitmix(key) % (full.saturating_add(1)))
+}
+
+/// A well-mixed 64-bit number from another (SplitMix64's finaliser, Steele et al. 2014).
+const fn splitmix(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,248 @@
+//! What can happen to a run, and what a run asks for in return.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Category, Note, RunStatus};
+use crate::definition::TaskIndex;
+use crate::ids::{PoolName, RunId};
+use crate::task::{AttemptId, Verdict};
+use crate::time::{Millis, Time};
+
+/// One attempt within a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The task's position.
+    pub task: TaskIndex,
+    /// The instance.
+    pub index: u32,
+    /// From 1.
+    pub attempt: u32,
+    /// Raised at each claim.
+    pub fence: u32,
+}
+
+impl Attempt {
+    /// The attempt named across runs.
+    pub fn in_run(self, run: &RunId) -> AttemptId {
+        AttemptId { run: run.clone(), task: self.task, index: self.index, attempt: self.attempt, fence: self.fence }
+    }
+}
+
+impl From<&AttemptId> for Attempt {
+    fn from(id: &AttemptId) -> Self {
+        Self { task: id.task, index: id.index, attempt: id.attempt, fence: id.fence }
+    }
+}
+
+/// Something that happened. Stale ones are noted and change nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The run got its place.
+    Start,
+    /// A task's `when`, `foreach` and `parallel` were evaluated.
+    Resolved {
+        /// Which task.
+        task: TaskIndex,
+        /// The generation it was asked for.
+        generation: u32,
+        /// What came of it.
+        result: Resolution,
+    },
+    /// Somebody offers to start ready instances.
+    Claim(ClaimOffer),
+    /// A worker has begun.
+    Started(Attempt),
+    /// A worker is alive.
+    Heartbeat(Attempt),
+    /// The executor had no place: the attempt goes back to the queue, uncharged, not before `retry_after`.
+    NotStarted {
+        /// Which attempt.
+        attempt: Attempt,
+        /// How long to leave it alone.
+        retry_after: Millis,
+        /// Why.
+        why: String,
+    },
+    /// An attempt has its verdict.
+    Finished {
+        /// Which attempt.
+        attempt: Attempt,
+        /// How it ended.
+        verdict: Verdict,
+    },
+    /// A deferred job was asked about.
+    Job {
+        /// Which attempt.
+        attempt: Attempt,
+        /// Its position in the attempt's list.
+        job: u32,
+        /// `None`: still running. `Some(Ok)`: done. `Some(Err)`: failed and why.
+        result: Option<Result<(), String>>,
+        /// When to ask again, if it is still running.
+        poll_at: Time,
+    },
+    /// A sub-workflow's run ended.
+    ChildEnded {
+        /// The attempt that waits for it.
+        attempt: Attempt,
+        /// Which run.
+        run: RunId,
+        /// How.
+        status: RunStatus,
+        /// What it gave (JSON text of its outputs), when it succeeded.
+        output: crate::task::Output,
+    },
+    /// Time has passed.
+    Tick,
+    /// The process whose children the attempts were is gone; so are they.
+    OwnerLost {
+        /// Who takes over.
+        new_owner: Option<String>,
+    },
+    /// Somebody wants something.
+    Command(Command),
+}
+
+/// What became of evaluating a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolution {
+    /// It runs with this many instances.
+    Run(u32),
+    /// Its `when` was false.
+    Skip,
+    /// It could not be evaluated.
+    Failed(String),
+}
+
+/// An offer to start instances.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClaimOffer {
+    /// How many at most.
+    pub places: u32,
+    /// Free places of the pools that matter; a pool that is not listed is full.
+    pub pools: BTreeMap<PoolName, u32>,
+    /// The executor is this process's own: it reports every start, end and timeout itself and its attempts die with it.
+    pub supervised: bool,
+}
+
+/// What a person can do to a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "command")]
+pub enum Command {
+    /// End it; what runs is stopped.
+    Cancel {
+        /// Who or why, for the record.
+        reason: String,
+    },
+    /// Start nothing new.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Start nothing new of one task.
+    PauseTask {
+        /// Which.
+        task: TaskIndex,
+    },
+    /// Go on with one task.
+    ResumeTask {
+        /// Which.
+        task: TaskIndex,
+    },
+    /// Run again what failed or was cancelled, and everything downstream of it.
+    Retry,
+    /// Run one ended task again, and everything downstream of it.
+    RetryTask {
+        /// Which.
+        task: TaskIndex,
+    },
+    /// Retry with a limit, from a chosen place.
+    Recover {
+        /// From where.
+        from: RecoverFrom,
+    },
+}
+
+/// Where a recovery begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecoverFrom {
+    /// What failed or was cancelled.
+    Failed,
+    /// This step (from 0, upstreams first) and all later ones.
+    Step(u32),
+    /// This task and everything downstream of it.
+    Task(TaskIndex),
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(pub String);
+
+/// What must be done after the commit. Each is safe to do twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Evaluate a task's conditions; answer with [`Event::Resolved`] before committing.
+    Resolve {
+        /// Which.
+        task: TaskIndex,
+        /// To be given back.
+        generation: u32,
+    },
+    /// Start an attempt.
+    Start(Attempt),
+    /// See whether an attempt that was handed over has begun; start it again under the higher fence if not.
+    CheckStart(Attempt),
+    /// Stop an attempt, remote jobs included.
+    Stop(Attempt),
+    /// Start the run of a sub-workflow.
+    StartChild(Attempt),
+    /// Cancel the run of a sub-workflow.
+    StopChild(Attempt),
+    /// Write the verdict of an attempt that is overdue, unless its worker was first; answer with [`Event::Finished`].
+    Reap {
+        /// Which.
+        attempt: Attempt,
+        /// Why.
+        why: Overdue,
+    },
+    /// Ask about an attempt's deferred jobs.
+    Poll(Attempt),
+    /// A task has ended: its output can be shown.
+    TaskEnded(TaskIndex),
+    /// The run has ended.
+    RunEnded(RunStatus),
+}
+
+/// What an attempt is late with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overdue {
+    /// It never began.
+    Start,
+    /// No sign of life.
+    Heartbeat,
+    /// It runs too long.
+    Timeout,
+}
+
+impl Overdue {
+    /// The category of the verdict.
+    pub const fn category(self) -> Category {
+        match self {
+            Self::Start | Self::Heartbeat => Category::Lost,
+            Self::Timeout => Category::Timeout,
+        }
+    }
+}
+
+/// What an event gives rise to.
+#[derive(Debug, Default, PartialEq)]
+pub struct Out {
+    /// To be done.
+    pub effects: Vec<Effect>,
+    /// Why.
+    pub notes: Vec<Note>,
+}

@@ -1,0 +1,96 @@
+//! The part of a run that is about the run as a whole.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::RunStatus;
+use crate::Value;
+use crate::ids::{RunId, VersionHash, WorkflowName};
+use crate::time::Time;
+
+/// What made a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunTrigger {
+    /// A person or program.
+    Manual,
+    /// A schedule's slot.
+    Schedule,
+    /// An event (object, message, another workflow's end), in words.
+    Event(String),
+    /// A task of another run.
+    Parent,
+}
+
+/// The task instance that waits for this run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentRef {
+    /// Its run.
+    pub run: RunId,
+    /// Its task's position.
+    pub task: u32,
+    /// Its index.
+    pub index: u32,
+    /// Its attempt.
+    pub attempt: u32,
+}
+
+/// A run as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// Unique.
+    pub id: RunId,
+    /// What it runs.
+    pub workflow: WorkflowName,
+    /// The version it is pinned to from start to end.
+    pub version: VersionHash,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// What made it.
+    pub trigger: RunTrigger,
+    /// The instant it was due, when a schedule made it; else when it was made.
+    pub slot: Time,
+    /// Its inputs by name, defaults filled in, types checked.
+    pub params: serde_json::Map<String, Value>,
+    /// Who waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentRef>,
+    /// How many runs are above it.
+    #[serde(default)]
+    pub depth: u32,
+    /// Only these tasks run (`--task`), by position; empty means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<u32>,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it left pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+    /// When it is failed if it has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_at: Option<Time>,
+    /// Seed of the jitter of its retries.
+    pub seed: u64,
+    /// Whether it is at work again after a recover.
+    #[serde(default)]
+    pub recovering: bool,
+    /// How often it was recovered.
+    #[serde(default)]
+    pub recovery_attempts: u32,
+    /// Why it failed or was cancelled, when that is not a task's doing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The engine process whose children its attempts are (embedded engine); attempts die with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Raised at every commit, so that a commit whose answer was lost can be recognised.
+    #[serde(default)]
+    pub commits: u64,
+    /// What a newer Ork wrote and this one keeps.
+    #[serde(flatten)]
+    pub extra: BTreeMap<String, Value>,
+}

@@ -1,0 +1,161 @@
+//! Time: what is due, and when to look again.
+
+use std::cmp::Reverse;
+
+use super::state::Deferral;
+use super::tasks::Step;
+use super::{Attempt, Effect, InstanceStatus, NoteKind, Overdue, RunState, RunStatus, State};
+use crate::limits;
+use crate::time::Time;
+
+impl RunState {
+    /// The earliest instant at which this run must be looked at again; `None` only when it has ended.
+    ///
+    /// A ready instance that nobody has claimed keeps the run due: this is what replaces an outbox.
+    pub fn next_wake_at(&mut self, now: Time) -> Option<Time> {
+        match self.header.status {
+            RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled => return None,
+            RunStatus::Pending => return Some(self.header.created_at + limits::PENDING_CHECK),
+            RunStatus::Running | RunStatus::Recovering | RunStatus::Paused => {}
+        }
+        // Outdated entries go; an entry that is early for its instance (heartbeats move without one) is renewed.
+        while let Some(&Reverse((at, slot))) = self.timers.peek() {
+            match self.instances[slot as usize].state.wake_at() {
+                Some(due) if due <= at => break,
+                Some(due) => {
+                    self.timers.pop();
+                    self.timers.push(Reverse((due, slot)));
+                }
+                None => {
+                    self.timers.pop();
+                }
+            }
+        }
+        let timer = self.timers.peek().map(|&Reverse((at, _))| at);
+        let announce = (self.has_ready() && self.header.status != RunStatus::Paused).then(|| now + limits::ANNOUNCE_AGAIN);
+        let net = (now + limits::WAKE_NET).min(self.header.deadline_at.unwrap_or(Time(i64::MAX)));
+        Some([timer, announce, Some(net)].into_iter().flatten().min().expect("net is always there"))
+    }
+
+    /// The earliest instant at which time alone changes something, for an engine that watches everything else itself.
+    pub fn next_timer(&mut self, now: Time) -> Option<Time> {
+        self.next_wake_at(now)?;
+        let timer = self.timers.peek().map(|&Reverse((at, _))| at);
+        [timer, self.header.deadline_at].into_iter().flatten().min()
+    }
+}
+
+impl Step<'_> {
+    /// Time has passed.
+    pub(super) fn tick(&mut self) {
+        let header = &self.run.header;
+        if header.status.is_terminal() || header.status == RunStatus::Pending {
+            return;
+        }
+        if header.deadline_at.is_some_and(|at| at <= self.now) {
+            self.note_run(NoteKind::DeadlinePassed);
+            self.run.header.error = Some(format!("the run's deadline of {} has passed", self.graph.workflow.deadline.unwrap_or_default()));
+            self.cancel_everything();
+            self.end_run(RunStatus::Failed);
+            return;
+        }
+        while let Some(&Reverse((at, slot))) = self.run.timers.peek() {
+            if at > self.now {
+                break;
+            }
+            self.run.timers.pop();
+            // A timer may be outdated, or early for an instance whose instant moved on; `due` decides by the state.
+            match self.run.instances[slot as usize].state.wake_at() {
+                Some(due) if due <= self.now => self.due(slot),
+                Some(due) => self.run.timers.push(Reverse((due, slot))),
+                None => {}
+            }
+        }
+        for (task, generation) in self.run.unresolved() {
+            self.effect(Effect::Resolve { task, generation });
+        }
+    }
+
+    /// An instance's instant has come. Whatever is asked for is asked again later unless it is answered.
+    fn due(&mut self, slot: u32) {
+        let task = self.run.owners[slot as usize];
+        let definition = self.definition(task);
+        let now = self.now;
+        let Some(index) = slot.checked_sub(self.run.task(task).first).filter(|&index| index < self.run.task(task).count) else { return };
+        let instance = &self.run.instances[slot as usize];
+        let attempt = Attempt { task, index, attempt: instance.attempt, fence: instance.fence };
+        let again = now + limits::ASK_AGAIN;
+        match instance.state.clone() {
+            State::Retrying { .. } => self.run.set(definition, task, index, State::Queued { since: now }),
+            State::Dispatched { since, begin: Some((_, start_by)) } if start_by <= now => {
+                self.run.set(definition, task, index, State::Dispatched { since, begin: Some((again, again)) });
+                self.reap(attempt, Overdue::Start);
+            }
+            State::Dispatched { since, begin: Some((_, start_by)) } => {
+                self.run.instance_mut(task, index).fence += 1;
+                self.run.set(definition, task, index, State::Dispatched { since, begin: Some((now + limits::CLAIM_LEASE, start_by)) });
+                self.effect(Effect::CheckStart(Attempt { fence: attempt.fence + 1, ..attempt }));
+            }
+            State::Running { beat_by, end_by } if end_by.is_some_and(|at| at <= now) => {
+                self.run.set(definition, task, index, State::Running { beat_by: beat_by.map(|at| at.max(again)), end_by: Some(again) });
+                self.reap(attempt, Overdue::Timeout);
+            }
+            State::Running { end_by, .. } => {
+                self.run.set(definition, task, index, State::Running { beat_by: Some(again), end_by });
+                if matches!(definition.executor, crate::definition::Executor::Workflow { .. }) {
+                    self.effect(Effect::StartChild(attempt));
+                } else {
+                    self.reap(attempt, Overdue::Heartbeat);
+                }
+            }
+            State::Deferred(deferral) if deferral.end_by <= now => {
+                self.effect(Effect::Stop(attempt));
+                let message = format!("its deferred jobs were not done within {}", definition.timeout);
+                self.fail(attempt, super::Category::Timeout, &message);
+            }
+            State::Deferred(deferral) => {
+                let next = Deferral { poll_at: again, ..*deferral };
+                self.run.set(definition, task, index, State::Deferred(Box::new(next)));
+                self.effect(Effect::Poll(attempt));
+            }
+            State::Dispatched { begin: None, .. }
+            | State::Pending
+            | State::Queued { .. }
+            | State::Paused { .. }
+            | State::Success { .. }
+            | State::Failed
+            | State::Skipped(_)
+            | State::Cancelled => {}
+        }
+    }
+
+    fn reap(&mut self, attempt: Attempt, why: Overdue) {
+        self.note(attempt.task, Some(attempt.index), NoteKind::Overdue(why));
+        self.effect(Effect::Reap { attempt, why });
+    }
+
+    /// The process that ran this run's attempts is gone: whatever it had in flight is queued again, uncharged.
+    pub(super) fn owner_lost(&mut self, new_owner: Option<&str>) {
+        self.run.header.owner = new_owner.map(str::to_owned);
+        if self.run.header.status.is_terminal() {
+            return;
+        }
+        for task in 0..u32::try_from(self.run.tasks.len()).expect("at most 10,000 tasks") {
+            let definition = self.definition(task);
+            if self.run.task(task).counts.in_flight() == 0 || matches!(definition.executor, crate::definition::Executor::Workflow { .. }) {
+                continue;
+            }
+            for index in 0..self.run.task(task).count {
+                let instance = &self.run.instances(task)[index as usize];
+                let attempt = instance.attempt;
+                if !matches!(instance.status(), InstanceStatus::Dispatched | InstanceStatus::Running) {
+                    continue;
+                }
+                self.note(task, Some(index), NoteKind::OwnerLost { attempt });
+                let state = if self.run.task(task).paused { State::Paused { due: None } } else { State::Queued { since: self.now } };
+                self.run.set(definition, task, index, state);
+            }
+        }
+    }
+}
+

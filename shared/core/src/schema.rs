@@ -1,1 +1,0 @@
-//! JSON Schema of workflow files, for editors.

@@ -1,0 +1,134 @@
+//! Storing a version of a workflow.
+
+use std::collections::BTreeMap;
+
+use ork_core::definition::Workflow;
+use ork_core::ids::{PoolName, VersionHash, WorkflowName};
+
+use crate::Engine;
+use crate::documents::{PoolDocument, WorkflowDocument, decode, encode};
+use crate::error::{EngineError, EngineErrorKind};
+use crate::fire::workflow_index;
+use crate::ports::{Clock, Index, Key, ListQuery, Ports, Precondition, Store, StoreErrorKind, Write};
+
+/// What was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// The version.
+    pub version: VersionHash,
+    /// Whether it differs from what was current.
+    pub changed: bool,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Makes `workflow` the current version; runs that are under way keep theirs. `source` says where its files are.
+    pub async fn deploy(&self, workflow: &Workflow, source: Option<String>, pools: &BTreeMap<PoolName, u32>) -> Result<Deployment, EngineError> {
+        let body = workflow.encode();
+        let version = VersionHash::of(&body);
+        let key = Key::Workflow(workflow.name.clone());
+        let version_key = Key::WorkflowVersion(workflow.name.clone(), version.clone());
+        for _ in 0..8 {
+            let now = self.ports.clock().now();
+            let pool_keys: Vec<Key> = pools.keys().cloned().map(Key::Pool).collect();
+            let mut keys = vec![key.clone(), version_key.clone()];
+            keys.extend(pool_keys);
+            let mut found = self.ports.store().read(&keys).await?.into_iter();
+            let (standing, stored) = (found.next().flatten(), found.next().flatten());
+            let (precondition, mut next, before) = match &standing {
+                Some(document) => {
+                    let known: WorkflowDocument = decode(&key.to_string(), &document.body)?;
+                    (Precondition::At(document.version), known.clone(), Some(known))
+                }
+                None => (Precondition::Absent, WorkflowDocument::new(workflow.name.clone(), version.clone(), now), None),
+            };
+            let changed = before.as_ref().is_none_or(|before| before.current != version);
+            if changed {
+                // A schedule that is as it was keeps its place; a new or changed one begins now.
+                let old = match &before {
+                    Some(before) => crate::loaded::graph(&self.ports, &self.memory, &workflow.name, &before.current).await.ok(),
+                    None => None,
+                };
+                let old = old.as_ref().map(|graph| graph.workflow.schedules.as_slice()).unwrap_or_default();
+                let cursor = |schedule| old.iter().position(|known| known == schedule).and_then(|at| next.cursors.get(at).copied()).unwrap_or(now);
+                next.cursors = workflow.schedules.iter().map(cursor).collect();
+                next.current = version.clone();
+                next.deployed_at = now;
+            }
+            next.source.clone_from(&source);
+            let mut writes = Vec::new();
+            if before.as_ref() != Some(&next) {
+                let index = workflow_index(&next, workflow, now);
+                writes.push(Write::Put { key: key.clone(), precondition, body: encode(&next), index });
+            }
+            if stored.is_none() {
+                writes.push(Write::Put { key: version_key.clone(), precondition: Precondition::Absent, body: body.clone(), index: Index::default() });
+            }
+            for ((name, &size), found) in pools.iter().zip(found) {
+                let (precondition, pool) = match found {
+                    Some(document) => (Precondition::At(document.version), decode(&format!("pool {name}"), &document.body)?),
+                    None => (Precondition::Absent, PoolDocument::new(0)),
+                };
+                if pool.size != size {
+                    let pool = PoolDocument { size, ..pool };
+                    writes.push(Write::Put { key: Key::Pool(name.clone()), precondition, body: encode(&pool), index: Index::default() });
+                }
+            }
+            if writes.is_empty() {
+                return Ok(Deployment { version, changed: false });
+            }
+            match self.ports.store().commit(&writes).await {
+                Ok(_) => {
+                    self.memory.keep_graph(version.clone(), workflow.clone());
+                    return Ok(Deployment { version, changed });
+                }
+                Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(EngineError::new(EngineErrorKind::Unavailable, format!("workflow {} is being changed by others: gave up, nothing was stored", workflow.name)))
+    }
+
+    /// Lets a workflow's schedules fire or not. Slots that pass while they do not are gone.
+    pub async fn enable(&self, name: &WorkflowName, enabled: bool) -> Result<(), EngineError> {
+        for _ in 0..8 {
+            let (version, mut document) = self.workflow(name).await?;
+            if document.enabled == enabled {
+                return Ok(());
+            }
+            let graph = crate::loaded::graph(&self.ports, &self.memory, name, &document.current).await?;
+            let now = self.ports.clock().now();
+            document.enabled = enabled;
+            if enabled {
+                document.cursors = vec![now; graph.workflow.schedules.len()];
+            }
+            match self.ports.store().commit(&[self.put_workflow(&document, &graph, version, now)]).await {
+                Ok(_) => return Ok(()),
+                Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(EngineError::new(EngineErrorKind::Unavailable, format!("workflow {name} is being changed by others: gave up")))
+    }
+
+    /// Removes a workflow: it starts no more runs. Its versions and runs stay, so that those under way end right.
+    pub async fn delete_workflow(&self, name: &WorkflowName) -> Result<(), EngineError> {
+        let (version, _) = self.workflow(name).await?;
+        self.ports.store().commit(&[Write::Delete { key: Key::Workflow(name.clone()), version }]).await?;
+        Ok(())
+    }
+
+    /// Every workflow, by name.
+    pub async fn workflows(&self) -> Result<Vec<WorkflowDocument>, EngineError> {
+        let (mut all, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = self.ports.store().list(&ListQuery::Workflows, cursor.as_deref(), 200).await?;
+            for (key, document) in page.items {
+                all.push(decode(&key.to_string(), &document.body)?);
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Firing schedules: every slot that is due makes its run, once.
+
+use ork_core::definition::{Overlap, Workflow};
+use ork_core::ids::{RunId, WorkflowName};
+use ork_core::run::{Command, Event, RunTrigger};
+use ork_core::schedule::{self, Admission};
+use ork_core::time::Time;
+
+use crate::documents::WorkflowDocument;
+use crate::error::{EngineError, EngineErrorKind};
+use crate::loaded::graph;
+use crate::ports::{Clock, Index, Ports, Store, StoreErrorKind};
+use crate::{Engine, StartRun};
+
+/// What a slot came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fired {
+    /// Of which workflow.
+    pub workflow: WorkflowName,
+    /// Its instant.
+    pub slot: Time,
+    /// The run it made, or why it made none.
+    pub run: Result<RunId, String>,
+}
+
+/// The searchable fields of a workflow: when its next slot is due.
+pub(crate) fn workflow_index(document: &WorkflowDocument, workflow: &Workflow, now: Time) -> Index {
+    let next = |(schedule, cursor): (&ork_core::definition::Schedule, &Time)| {
+        let compiled = schedule::Compiled::of(schedule).ok()?;
+        // The first slot after the cursor: one that is past is due at once.
+        schedule::next_slot(&compiled.cron, &compiled.zone, *cursor + ork_core::time::Millis(1)).map(|slot| slot.min(now.max(slot)))
+    };
+    let enabled = workflow.schedules.iter().zip(&document.cursors).filter(|(schedule, _)| schedule.enabled && document.enabled);
+    Index { wake_at: enabled.filter_map(next).min(), status: None, workflow: Some(document.name.clone()), created_at: None }
+}
+
+impl<P: Ports> Engine<P> {
+    /// Fires every schedule that is due. Each slot's run is made before the cursor moves past it, under an id made of the slot,
+    /// so that dying in between or doing it twice makes no second run.
+    pub async fn fire_due(&self, limit: usize) -> Result<Vec<Fired>, EngineError> {
+        let now = self.ports.clock().now();
+        let mut fired = Vec::new();
+        for (name, _) in self.ports.store().due_workflows(now, limit).await? {
+            self.fire(&name, now, &mut fired).await?;
+        }
+        Ok(fired)
+    }
+
+    async fn fire(&self, name: &WorkflowName, now: Time, fired: &mut Vec<Fired>) -> Result<(), EngineError> {
+        let (_, document) = match self.workflow(name).await {
+            Err(error) if error.kind == EngineErrorKind::NotFound => return Ok(()),
+            other => other?,
+        };
+        let graph = graph(&self.ports, &self.memory, name, &document.current).await?;
+        let mut cursors = document.cursors.clone();
+        for (schedule, cursor) in graph.workflow.schedules.iter().zip(&mut cursors) {
+            let due = schedule::due(schedule, *cursor, now).map_err(|error| EngineError::corrupt(format!("workflow {name}: {error}")))?;
+            for slot in due.slots {
+                let run = self.fire_slot(&graph.workflow, schedule.overlap, slot).await?;
+                fired.push(Fired { workflow: name.clone(), slot, run });
+            }
+            *cursor = due.cursor;
+        }
+        // Only now may the cursors move: a slot that was not dealt with is due again.
+        for _ in 0..8 {
+            let (version, mut next) = self.workflow(name).await?;
+            if next.current != document.current {
+                return Ok(());
+            }
+            for (mine, cursor) in cursors.iter().zip(&mut next.cursors) {
+                *cursor = (*cursor).max(*mine);
+            }
+            match self.ports.store().commit(&[self.put_workflow(&next, &graph, version, now)]).await {
+                Ok(_) => return Ok(()),
+                Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn fire_slot(&self, workflow: &Workflow, overlap: Overlap, slot: Time) -> Result<Result<RunId, String>, EngineError> {
+        let id = RunId::for_slot(&workflow.name, slot);
+        if self.find_run(&id).await?.is_some() {
+            return Ok(Ok(id));
+        }
+        let (_, document) = self.workflow(&workflow.name).await?;
+        match schedule::admit(overlap, document.active.len(), workflow.max_active_runs) {
+            Admission::Drop { why } => return Ok(Err(why)),
+            Admission::CancelThenStart => {
+                for active in &document.active {
+                    let reason = format!("the slot {slot} takes its place (overlap: cancel)");
+                    match self.step(active, vec![Event::Command(Command::Cancel { reason })], None).await {
+                        Ok(_) => {}
+                        Err(error) if matches!(error.kind, EngineErrorKind::Refused | EngineErrorKind::NotFound) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            Admission::Start | Admission::Queue { .. } => {}
+        }
+        let wish = StartRun { id: Some(id), slot: Some(slot), trigger: RunTrigger::Schedule, ..StartRun::of(workflow.name.clone()) };
+        match self.start(wish).await {
+            Ok(started) => Ok(Ok(started.id)),
+            // A slot whose run cannot be made (a param without default) is dealt with: it would fail the same way for ever.
+            Err(error) if error.kind == EngineErrorKind::Refused => Ok(Err(error.message)),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Runs in memory: read once, kept between commits, thrown away when a commit fails.
+//!
+//! Keeping them is safe because every commit is conditional on the versions that were read.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ork_core::definition::{TaskIndex, Workflow};
+use ork_core::ids::{RunId, VersionHash, WorkflowName};
+use ork_core::run::{Graph, Header, RunState};
+
+use crate::error::EngineError;
+use crate::ports::{Key, Ports, Precondition, Store, Version};
+use crate::values::Prepared;
+
+/// A run with what is needed to change it.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) graph: Arc<Graph>,
+    pub(crate) state: RunState,
+    /// `None`: not stored yet.
+    pub(crate) version: Option<Version>,
+    pub(crate) pages: BTreeMap<u32, Version>,
+    /// Values that the instances of a task share, by task and generation.
+    pub(crate) prepared: BTreeMap<TaskIndex, (u32, Arc<Prepared>)>,
+}
+
+impl Loaded {
+    /// What must hold when the header is written.
+    pub(crate) fn precondition(&self) -> Precondition {
+        self.version.map_or(Precondition::Absent, Precondition::At)
+    }
+    /// What must hold when a page is written.
+    pub(crate) fn page_precondition(&self, page: u32) -> Precondition {
+        self.pages.get(&page).map_or(Precondition::Absent, |&version| Precondition::At(version))
+    }
+}
+
+/// What this process has read.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    runs: Mutex<BTreeMap<RunId, Loaded>>,
+    graphs: Mutex<BTreeMap<VersionHash, Arc<Graph>>>,
+}
+
+/// Runs kept at most; the least id goes first, any choice is right.
+const RUNS_KEPT: usize = 256;
+
+impl Memory {
+    /// Takes a run out; whoever takes it puts it back after a commit.
+    pub(crate) fn take(&self, run: &RunId) -> Option<Loaded> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(run)
+    }
+    pub(crate) fn put(&self, run: RunId, loaded: Loaded) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.insert(run, loaded);
+        if runs.len() > RUNS_KEPT {
+            runs.pop_first();
+        }
+    }
+    /// Looks at a run that is in memory.
+    pub(crate) fn peek<T>(&self, run: &RunId, look: impl FnOnce(&Loaded) -> T) -> Option<T> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(run).map(look)
+    }
+    pub(crate) fn keep_graph(&self, version: VersionHash, workflow: Workflow) -> Arc<Graph> {
+        let graph = Arc::new(Graph::new(workflow));
+        self.graphs.lock().unwrap_or_else(PoisonError::into_inner).insert(version, graph.clone());
+        graph
+    }
+    fn graph(&self, version: &VersionHash) -> Option<Arc<Graph>> {
+        self.graphs.lock().unwrap_or_else(PoisonError::into_inner).get(version).cloned()
+    }
+}
+
+/// The definition of one version.
+pub(crate) async fn graph<P: Ports>(ports: &P, memory: &Memory, workflow: &WorkflowName, version: &VersionHash) -> Result<Arc<Graph>, EngineError> {
+    if let Some(graph) = memory.graph(version) {
+        return Ok(graph);
+    }
+    let key = Key::WorkflowVersion(workflow.clone(), version.clone());
+    let found = ports.store().read(std::slice::from_ref(&key)).await?.pop().flatten();
+    let document = found.ok_or_else(|| EngineError::not_found(format!("version {} of workflow {workflow} is not stored", version.short())))?;
+    let definition = Workflow::decode(&document.body).map_err(|error| EngineError::corrupt(format!("{key}: {error}")))?;
+    Ok(memory.keep_graph(version.clone(), definition))
+}
+
+/// Reads a run with all its pages.
+pub(crate) async fn load<P: Ports>(ports: &P, memory: &Memory, run: &RunId) -> Result<Option<Loaded>, EngineError> {
+    // Pages are read after the header, so a commit between the two shows as a mismatch: read again.
+    let mut last = None;
+    for _ in 0..4 {
+        let Some(document) = ports.store().read(&[Key::Run(run.clone())]).await?.pop().flatten() else { return Ok(None) };
+        let damaged = |error| EngineError::corrupt(format!("run {run} cannot be read: {error}"));
+        let header: Header = RunState::decode_header(&document.body).map_err(damaged)?;
+        let graph = graph(ports, memory, &header.workflow, &header.version).await?;
+        let numbers = RunState::pages_of(&document.body).map_err(damaged)?;
+        let keys: Vec<Key> = numbers.clone().map(|page| Key::Page(run.clone(), page)).collect();
+        let mut pages = BTreeMap::new();
+        let mut bodies = Vec::with_capacity(keys.len());
+        if !keys.is_empty() {
+            for (page, found) in numbers.zip(ports.store().read(&keys).await?) {
+                let Some(found) = found else { break };
+                pages.insert(page, found.version);
+                bodies.push(found.body);
+            }
+        }
+        let again = ports.store().read(&[Key::Run(run.clone())]).await?.pop().flatten();
+        if !keys.is_empty() && again.map(|again| again.version) != Some(document.version) {
+            continue;
+        }
+        match RunState::decode(&graph, &document.body, &bodies) {
+            Ok(state) => return Ok(Some(Loaded { graph, state, version: Some(document.version), pages, prepared: BTreeMap::new() })),
+            Err(error) => last = Some(damaged(error)),
+        }
+    }
+    Err(last.unwrap_or_else(|| EngineError::new(crate::error::EngineErrorKind::Unavailable, format!("run {run} changes faster than it can be read"))))
+}

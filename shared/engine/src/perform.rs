@@ -1,0 +1,309 @@
+//! What follows from a commit: start, stop, reap, ask, tell. Everything here may be done twice.
+
+use std::collections::VecDeque;
+
+use ork_core::Value;
+use ork_core::definition::Executor as Kind;
+use ork_core::ids::RunId;
+use ork_core::limits;
+use ork_core::names::{AttemptFile, ObjectName};
+use ork_core::run::{Attempt, Category, Command, Effect, Event, Graph, Header, Overdue, ParentRef, RunState, State};
+use ork_core::task::{Output, Verdict};
+
+use crate::advance::{Advanced, ClaimRequest, Todo};
+use crate::error::{EngineError, EngineErrorKind};
+use crate::ports::{Clock, Executor, Function, JobStatus, ObjectError, Objects, Ports, StartError, Tracker, TrackerError};
+use crate::{Engine, StartRun, values};
+
+impl<P: Ports> Engine<P> {
+    pub(crate) async fn perform(&self, run: &RunId, advanced: Advanced, claim: Option<ClaimRequest>, todo: &mut VecDeque<Todo>) -> Result<(), EngineError> {
+        let graph = advanced.graph;
+        let mut starts = Vec::new();
+        let mut events = Vec::new();
+        for effect in advanced.effects {
+            match effect {
+                Effect::Start(attempt) => starts.push(attempt),
+                Effect::CheckStart(attempt) => match self.begun(run, &graph, attempt).await? {
+                    true => events.push(Event::Started(attempt)),
+                    false => starts.push(attempt),
+                },
+                Effect::Stop(attempt) => self.stop(run, &graph, attempt).await?,
+                Effect::StartChild(attempt) => self.start_child(run, &graph, attempt, &mut events).await?,
+                Effect::StopChild(attempt) => self.stop_child(run, &graph, attempt, todo).await?,
+                Effect::Reap { attempt, why } => events.push(self.reap(run, &graph, attempt, why).await?),
+                Effect::Poll(attempt) => self.poll(run, &graph, attempt, &mut events).await?,
+                Effect::TaskEnded(task) => self.publish_output(run, &graph, task).await?,
+                Effect::RunEnded(_) => self.tell_parent(run, todo).await?,
+                // Answered before the commit.
+                Effect::Resolve { .. } => {}
+            }
+        }
+        if !starts.is_empty() {
+            self.start_attempts(run, &graph, starts, &mut events).await?;
+        }
+        if !events.is_empty() {
+            todo.push_back(Todo { run: run.clone(), events, claim });
+        }
+        Ok(())
+    }
+
+    /// Builds the specs of claimed attempts and hands them to the executor.
+    async fn start_attempts(&self, run: &RunId, graph: &Graph, attempts: Vec<Attempt>, events: &mut Vec<Event>) -> Result<(), EngineError> {
+        let Some(mut loaded) = self.memory.take(run) else { return Ok(()) };
+        let now = self.ports.clock().now();
+        let mut specs = Vec::with_capacity(attempts.len());
+        let mut started = Vec::with_capacity(attempts.len());
+        let mut trouble = None;
+        for attempt in attempts {
+            let generation = loaded.state.task(attempt.task).generation;
+            let known = loaded.prepared.get(&attempt.task).filter(|(made_for, _)| *made_for == generation && attempt.attempt == 1);
+            let prepared = match known {
+                Some((_, prepared)) => prepared.clone(),
+                None => match values::prepare(&self.ports, graph, &loaded.state, attempt.task, attempt.attempt).await {
+                    Ok(prepared) => {
+                        let prepared = std::sync::Arc::new(prepared);
+                        if attempt.attempt == 1 {
+                            // Only a task with more instances to come asks for the same again.
+                            if loaded.graph.task(attempt.task).fans_out() {
+                                loaded.prepared.insert(attempt.task, (generation, prepared.clone()));
+                            }
+                        }
+                        prepared
+                    }
+                    Err(error) if error.kind == EngineErrorKind::Unavailable => {
+                        trouble = Some(error);
+                        break;
+                    }
+                    Err(error) => {
+                        events.push(refused(attempt, Category::Permanent, error.message));
+                        continue;
+                    }
+                },
+            };
+            match values::spec(graph, &loaded.state, &prepared, attempt, now) {
+                Ok(spec) => {
+                    specs.push(spec);
+                    started.push(attempt);
+                }
+                Err(why) => events.push(refused(attempt, Category::Permanent, why)),
+            }
+        }
+        self.memory.put(run.clone(), loaded);
+        for (attempt, answer) in started.into_iter().zip(self.ports.executor().start(specs).await) {
+            match answer {
+                // The claim lease looks after an answer that was lost.
+                Ok(()) | Err(StartError::Ambiguous(_)) => {}
+                Err(StartError::Busy(why)) => events.push(Event::NotStarted { attempt, retry_after: limits::ANNOUNCE_AGAIN, why }),
+                Err(StartError::Refused { category, message }) => events.push(refused(attempt, category, message)),
+            }
+        }
+        trouble.map_or(Ok(()), Err)
+    }
+
+    fn attempt_object(run: &RunId, graph: &Graph, attempt: Attempt, file: AttemptFile) -> ObjectName {
+        let task = graph.task(attempt.task);
+        ObjectName::Attempt { run: run.clone(), task: task.name.clone(), index: task.fans_out().then_some(attempt.index), attempt: attempt.attempt, file }
+    }
+
+    /// Whether the worker of an attempt has made its claim object.
+    async fn begun(&self, run: &RunId, graph: &Graph, attempt: Attempt) -> Result<bool, EngineError> {
+        Ok(self.ports.objects().get(&Self::attempt_object(run, graph, attempt, AttemptFile::Claim), limits::VERDICT_OUTPUT_BYTES as u64).await?.is_some())
+    }
+
+    /// Writes the verdict "lost" or "timeout", unless the worker was first; gives the verdict that stands.
+    async fn reap(&self, run: &RunId, graph: &Graph, attempt: Attempt, why: Overdue) -> Result<Event, EngineError> {
+        let task = graph.task(attempt.task);
+        let message = match why {
+            Overdue::Start => format!("it did not begin within {}", task.start_timeout),
+            Overdue::Heartbeat => format!("its worker gave no sign of life for {}", task.heartbeat_timeout),
+            Overdue::Timeout => format!("it ran longer than its timeout of {}", task.timeout),
+        };
+        let verdict = Verdict::Failed { category: why.category(), message, log_tail: Vec::new(), exit_code: None };
+        let name = Self::attempt_object(run, graph, attempt, AttemptFile::Result);
+        let bytes = serde_json::to_vec(&verdict).expect("a verdict is plain data");
+        let verdict = match self.ports.objects().create(&name, &bytes).await {
+            Ok(_) => {
+                self.ports.executor().stop(&attempt.in_run(run)).await;
+                verdict
+            }
+            Err(ObjectError::Precondition(_)) => self.read_verdict(&name).await?,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Event::Finished { attempt, verdict })
+    }
+
+    /// Reads a verdict object; one that cannot be read is a failure of its worker, not of Ork.
+    pub(crate) async fn read_verdict(&self, name: &ObjectName) -> Result<Verdict, EngineError> {
+        let bad = |why: String| Verdict::Failed { category: Category::Unknown, message: format!("bad verdict object: {why}"), log_tail: Vec::new(), exit_code: None };
+        let object = match self.ports.objects().get(name, 4 * limits::VERDICT_OUTPUT_BYTES as u64).await {
+            Ok(Some(object)) => object,
+            Ok(None) => return Err(EngineError::new(EngineErrorKind::Unavailable, format!("{name} cannot be found although it exists"))),
+            Err(error @ ObjectError::TooLarge { .. }) => return Ok(bad(error.to_string())),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(match serde_json::from_slice::<Verdict>(&object.bytes) {
+            // What does not fit a page stays in the object.
+            Ok(Verdict::Success { output: Output::Inline(text) }) if text.len() > limits::INLINE_OUTPUT_BYTES => {
+                Verdict::Success { output: Output::Object { bytes: text.len() as u64 } }
+            }
+            Ok(verdict) => verdict,
+            Err(error) => bad(error.to_string()),
+        })
+    }
+
+    /// Stops an attempt and asks for its deferred jobs to be stopped.
+    async fn stop(&self, run: &RunId, graph: &Graph, attempt: Attempt) -> Result<(), EngineError> {
+        self.ports.executor().stop(&attempt.in_run(run)).await;
+        let _ = graph;
+        Ok(())
+    }
+
+    /// Asks about the deferred jobs of an attempt that are not done.
+    async fn poll(&self, run: &RunId, graph: &Graph, attempt: Attempt, events: &mut Vec<Event>) -> Result<(), EngineError> {
+        let deferral = self.memory.peek(run, |loaded| match loaded.state.instance(attempt.task, attempt.index).map(|instance| &instance.state) {
+            Some(State::Deferred(deferral)) => Some(deferral.clone()),
+            _ => None,
+        });
+        let Some(deferral) = deferral.flatten() else { return Ok(()) };
+        let text = match &deferral.jobs {
+            Output::Inline(text) => text.as_ref().to_owned(),
+            Output::Object { .. } => {
+                let name = Self::attempt_object(run, graph, attempt, AttemptFile::Output);
+                let object = self.ports.objects().get(&name, limits::OUTPUT_BYTES as u64).await?;
+                let bytes = object.ok_or_else(|| EngineError::corrupt(format!("{name} is missing")))?.bytes;
+                String::from_utf8(bytes).map_err(|_| EngineError::corrupt(format!("{name} is not UTF-8")))?
+            }
+        };
+        let jobs: Vec<Value> = serde_json::from_str(&text).map_err(|error| EngineError::corrupt(format!("the deferred jobs of {run} cannot be read: {error}")))?;
+        for (job, description) in (0u32..).zip(&jobs) {
+            if deferral.done & (1 << job) != 0 {
+                continue;
+            }
+            let answer = self.ports.tracker().poll(description).await;
+            let now = self.ports.clock().now();
+            let (result, pause) = match answer {
+                Ok(JobStatus::Running) => (None, limits::POLL_INTERVAL),
+                Ok(JobStatus::Succeeded) => (Some(Ok(())), limits::POLL_INTERVAL),
+                Ok(JobStatus::Failed(why)) => (Some(Err(why)), limits::POLL_INTERVAL),
+                Err(TrackerError::Transient { retry_after, .. }) => (None, retry_after.unwrap_or(limits::POLL_INTERVAL)),
+                Err(TrackerError::Permanent(why)) => (Some(Err(why)), limits::POLL_INTERVAL),
+            };
+            events.push(Event::Job { attempt, job, result, poll_at: now + pause });
+        }
+        Ok(())
+    }
+
+    /// Puts a task's output where people look for it.
+    async fn publish_output(&self, run: &RunId, graph: &Graph, task: u32) -> Result<(), EngineError> {
+        let Some(loaded) = self.memory.take(run) else { return Ok(()) };
+        let text = if values::has_output(&loaded.state, task) { Some(values::task_output(&self.ports, graph, &loaded.state, task).await) } else { None };
+        self.memory.put(run.clone(), loaded);
+        let Some(text) = text.transpose()? else { return Ok(()) };
+        let name = graph.task(task).name.clone();
+        let written = if matches!(graph.task(task).executor, Kind::Script { .. }) {
+            let plain: String = serde_json::from_str(&text).map_err(|error| EngineError::corrupt(format!("the output of {name} is not text: {error}")))?;
+            self.ports.objects().put(&ObjectName::TaskText(run.clone(), name), plain.as_bytes(), None).await
+        } else {
+            self.ports.objects().put(&ObjectName::TaskOutput(run.clone(), name), text.as_bytes(), None).await
+        };
+        written?;
+        Ok(())
+    }
+
+    /// The run of a sub-workflow: made once for each attempt, whatever dies on the way.
+    async fn start_child(&self, run: &RunId, graph: &Graph, attempt: Attempt, events: &mut Vec<Event>) -> Result<(), EngineError> {
+        let Kind::Workflow { name } = &graph.task(attempt.task).executor else { return Ok(()) };
+        let child = child_id(run, name.as_str(), attempt);
+        if let Some(view) = self.find_run(&child).await? {
+            if view.header.status.is_terminal() {
+                events.push(self.child_ended(&view.header, &view.graph, &view.state, attempt).await?);
+            } else {
+                self.hint(Function::Dispatch, &child).await;
+            }
+            return Ok(());
+        }
+        let Some(loaded) = self.memory.take(run) else { return Ok(()) };
+        let depth = loaded.state.header.depth + 1;
+        let prepared = values::prepare(&self.ports, graph, &loaded.state, attempt.task, attempt.attempt).await;
+        let spec = prepared.and_then(|prepared| values::spec(graph, &loaded.state, &prepared, attempt, self.ports.clock().now()).map_err(EngineError::refused));
+        self.memory.put(run.clone(), loaded);
+        let started = match spec {
+            Ok(_) if depth > limits::SUBWORKFLOW_DEPTH => Err(EngineError::refused(format!("sub-workflows go deeper than {}", limits::SUBWORKFLOW_DEPTH))),
+            Ok(spec) => {
+                let params = serde_json::from_str(spec.input.get()).map_err(|error| EngineError::corrupt(error.to_string()))?;
+                let parent = ParentRef { run: run.clone(), task: attempt.task, index: attempt.index, attempt: attempt.attempt };
+                self.start(StartRun { id: Some(child), params, parent: Some(parent), depth, ..StartRun::of(name.clone()) }).await.map(drop)
+            }
+            Err(error) => Err(error),
+        };
+        match started {
+            Err(error) if matches!(error.kind, EngineErrorKind::NotFound | EngineErrorKind::Refused | EngineErrorKind::Corrupt) => {
+                events.push(refused(attempt, Category::Permanent, error.message));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    async fn stop_child(&self, run: &RunId, graph: &Graph, attempt: Attempt, todo: &mut VecDeque<Todo>) -> Result<(), EngineError> {
+        let Kind::Workflow { name } = &graph.task(attempt.task).executor else { return Ok(()) };
+        let child = child_id(run, name.as_str(), attempt);
+        if self.find_run(&child).await?.is_some_and(|view| !view.header.status.is_terminal()) {
+            let reason = format!("its parent run {run} no longer waits for it");
+            todo.push_back(Todo { run: child, events: vec![Event::Command(Command::Cancel { reason })], claim: None });
+        }
+        Ok(())
+    }
+
+    async fn tell_parent(&self, run: &RunId, todo: &mut VecDeque<Todo>) -> Result<(), EngineError> {
+        let parent = self.memory.peek(run, |loaded| loaded.state.header.parent.clone()).flatten();
+        let Some(parent) = parent else { return Ok(()) };
+        let Some(view) = self.find_run(run).await? else { return Ok(()) };
+        // The fence of the parent's attempt is not known here; the attempt number decides.
+        let attempt = Attempt { task: parent.task, index: parent.index, attempt: parent.attempt, fence: 0 };
+        let event = self.child_ended(&view.header, &view.graph, &view.state, attempt).await?;
+        todo.push_back(Todo { run: parent.run, events: vec![event], claim: None });
+        Ok(())
+    }
+
+    /// The end of a sub-workflow's run: its output is the outputs of its last tasks, by name.
+    async fn child_ended(&self, header: &Header, graph: &Graph, state: &RunState, attempt: Attempt) -> Result<Event, EngineError> {
+        let mut outputs = serde_json::Map::new();
+        let mut bytes = 0;
+        for &task in graph.order() {
+            if graph.dependents(task).is_empty() && values::has_output(state, task) {
+                let text = values::task_output(&self.ports, graph, state, task).await?;
+                bytes += text.len();
+                if bytes <= limits::OUTPUT_BYTES {
+                    outputs.insert(graph.task(task).name.to_string(), serde_json::from_str(&text).map_err(|error| EngineError::corrupt(error.to_string()))?);
+                }
+            }
+        }
+        let text = Value::Object(outputs).to_string();
+        let output = match &header.parent {
+            Some(parent) if text.len() > limits::INLINE_OUTPUT_BYTES => self.store_child_output(parent, text).await?,
+            _ => Output::Inline(text.into()),
+        };
+        Ok(Event::ChildEnded { attempt, run: header.id.clone(), status: header.status, output })
+    }
+
+    async fn store_child_output(&self, parent: &ParentRef, text: String) -> Result<Output, EngineError> {
+        let Some(view) = self.find_run(&parent.run).await? else { return Ok(Output::null()) };
+        let attempt = Attempt { task: parent.task, index: parent.index, attempt: parent.attempt, fence: 0 };
+        let name = Self::attempt_object(&parent.run, &view.graph, attempt, AttemptFile::Output);
+        self.ports.objects().put(&name, text.as_bytes(), None).await?;
+        Ok(Output::Object { bytes: text.len() as u64 })
+    }
+}
+
+/// An attempt that failed before it could be started.
+fn refused(attempt: Attempt, category: Category, message: String) -> Event {
+    Event::Finished { attempt, verdict: Verdict::Failed { category, message, log_tail: Vec::new(), exit_code: None } }
+}
+
+/// The id of the run that an attempt waits for: the same whenever it is asked for.
+fn child_id(parent: &RunId, workflow: &str, attempt: Attempt) -> RunId {
+    let seed = format!("{parent}/{}/{}/{}", attempt.task, attempt.index, attempt.attempt);
+    let hash = ork_core::ids::VersionHash::of(seed.as_bytes());
+    RunId::new(&format!("{workflow}-{}", hash.short())).expect("a workflow name and hexadecimal digits make a run id")
+}

@@ -1,0 +1,120 @@
+//! Places that runs share: the pools of their tasks and the active runs of their workflow. Both change in the run's own commit.
+
+use std::collections::BTreeMap;
+
+use ork_core::definition::{Overlap, Workflow};
+use ork_core::ids::{PoolName, RunId};
+use ork_core::run::RunStatus;
+use ork_core::time::Time;
+
+use crate::documents::{PoolDocument, WorkflowDocument, decode, encode};
+use crate::error::EngineError;
+use crate::fire::workflow_index;
+use crate::loaded::Loaded;
+use crate::ports::{Key, Ports, Precondition, Store, Version, Write};
+
+/// Whether runs of this workflow have to be counted.
+pub(crate) fn counts_runs(workflow: &Workflow) -> bool {
+    workflow.max_active_runs.is_some() || workflow.schedules.iter().any(|schedule| schedule.overlap != Overlap::Allow)
+}
+
+/// The shared documents that a commit of one run may have to change.
+pub(crate) struct Places {
+    pools: BTreeMap<PoolName, (Option<Version>, PoolDocument)>,
+    workflow: Option<(Version, WorkflowDocument)>,
+    now: Time,
+    /// Runs to be told that a place came free.
+    freed: Vec<RunId>,
+}
+
+impl Places {
+    /// Reads what the run's graph calls for; nothing at all for most.
+    pub(crate) async fn read<P: Ports>(ports: &P, loaded: &Loaded, now: Time) -> Result<Self, EngineError> {
+        let mut places = Self { pools: BTreeMap::new(), workflow: None, now, freed: Vec::new() };
+        let names: Vec<PoolName> = loaded.state.pools(&loaded.graph).into_keys().collect();
+        let mut keys: Vec<Key> = names.iter().cloned().map(Key::Pool).collect();
+        // The count of active runs changes when a run ends or begins again.
+        let counted = counts_runs(&loaded.graph.workflow);
+        if counted {
+            keys.push(Key::Workflow(loaded.state.header.workflow.clone()));
+        }
+        if keys.is_empty() {
+            return Ok(places);
+        }
+        let mut found = ports.store().read(&keys).await?;
+        if counted && let Some(document) = found.pop().flatten() {
+            let what = format!("workflow {}", loaded.state.header.workflow);
+            places.workflow = Some((document.version, decode(&what, &document.body)?));
+        }
+        for (name, document) in names.into_iter().zip(found) {
+            let pool = match document {
+                Some(document) => (Some(document.version), decode(&format!("pool {name}"), &document.body)?),
+                None => (None, PoolDocument::new(1)),
+            };
+            places.pools.insert(name, pool);
+        }
+        Ok(places)
+    }
+
+    /// Places this run may still take in each pool.
+    pub(crate) fn offer(&self, loaded: &Loaded) -> BTreeMap<PoolName, u32> {
+        let held = loaded.state.pools(&loaded.graph);
+        let run = &loaded.state.header.id;
+        self.pools.iter().map(|(name, (_, pool))| (name.clone(), pool.free_for(run).saturating_sub(held.get(name).copied().unwrap_or(0)))).collect()
+    }
+
+    /// The writes that bring the shared documents in line with the run's new state.
+    pub(crate) fn writes(&mut self, loaded: &Loaded) -> Vec<Write> {
+        let run = &loaded.state.header.id;
+        let held = loaded.state.pools(&loaded.graph);
+        let mut writes = Vec::new();
+        self.freed.clear();
+        for (name, (version, pool)) in &mut self.pools {
+            let mut next = pool.clone();
+            let now_held = held.get(name).copied().unwrap_or(0);
+            let before = next.held.remove(run).unwrap_or(0);
+            if now_held > 0 {
+                next.held.insert(run.clone(), now_held);
+            }
+            next.waiting.retain(|waiting| waiting != run);
+            let full = next.held.values().sum::<u32>() >= next.size;
+            if full && loaded.state.has_ready() && !loaded.state.header.status.is_terminal() {
+                next.waiting.push(run.clone());
+            }
+            if now_held < before {
+                self.freed.extend(next.waiting.iter().filter(|waiting| *waiting != run).cloned());
+            }
+            if next != *pool {
+                let precondition = version.map_or(Precondition::Absent, Precondition::At);
+                writes.push(Write::Put { key: Key::Pool(name.clone()), precondition, body: encode(&next), index: crate::ports::Index::default() });
+            }
+        }
+        if let Some((version, workflow)) = &self.workflow {
+            let mut next = workflow.clone();
+            let status = loaded.state.header.status;
+            if status.is_terminal() {
+                next.active.retain(|active| active != run);
+                next.queued.retain(|queued| queued != run);
+            } else if status != RunStatus::Pending && !next.active.contains(run) {
+                next.queued.retain(|queued| queued != run);
+                next.active.push(run.clone());
+            }
+            let most = loaded.graph.workflow.max_active_runs.map_or(1, |most| most as usize);
+            while next.active.len() < most && !next.queued.is_empty() {
+                let promoted = next.queued.remove(0);
+                self.freed.push(promoted.clone());
+                next.active.push(promoted);
+            }
+            if next != *workflow {
+                let index = workflow_index(&next, &loaded.graph.workflow, self.now);
+                writes.push(Write::Put { key: Key::Workflow(next.name.clone()), precondition: Precondition::At(*version), body: encode(&next), index });
+            }
+        }
+        writes
+    }
+
+    /// Runs that should look again after the commit.
+    pub(crate) fn freed(&self) -> Vec<RunId> {
+        self.freed.clone()
+    }
+}

@@ -1,0 +1,54 @@
+//! What the use cases need of the world, in domain words. Every adapter passes the same conformance suite.
+//!
+//! Futures are `Send` so that a server may run them on any thread; an adapter that never waits just returns.
+
+mod executor;
+mod objects;
+mod queue;
+mod store;
+mod tracker;
+
+pub use executor::{Executor, StartError};
+pub use objects::{Generation, Object, ObjectError, Objects};
+pub use queue::{Function, Hint, Queue, QueueError};
+pub use store::{Document, Index, Key, ListQuery, Listed, Precondition, Store, StoreError, StoreErrorKind, Version, Write};
+pub use tracker::{JobStatus, Tracker, TrackerError};
+
+use ork_core::time::Time;
+
+/// The instant, as the adapter's world sees it. Clocks may step back; nothing may depend on them not to.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Time;
+}
+
+/// All ports of one world together.
+pub trait Ports: Send + Sync {
+    /// Documents.
+    type Store: Store;
+    /// Files.
+    type Objects: Objects;
+    /// Hints and wakes.
+    type Queue: Queue;
+    /// What starts attempts.
+    type Executor: Executor;
+    /// What asks about deferred jobs.
+    type Tracker: Tracker;
+    /// The time.
+    type Clock: Clock;
+
+    /// Documents.
+    fn store(&self) -> &Self::Store;
+    /// Files.
+    fn objects(&self) -> &Self::Objects;
+    /// Hints and wakes.
+    fn queue(&self) -> &Self::Queue;
+    /// What starts attempts.
+    fn executor(&self) -> &Self::Executor;
+    /// What asks about deferred jobs.
+    fn tracker(&self) -> &Self::Tracker;
+    /// The time.
+    fn clock(&self) -> &Self::Clock;
+    /// A number nobody else gets: ids of manual runs, jitter seeds, lease owners. Drawn at the edge, never in the core.
+    fn random(&self) -> u64;
+}

@@ -1,0 +1,60 @@
+//! Files by name, with create-once and generations: specs, claims, verdicts, outputs, logs.
+
+use std::future::Future;
+
+use ork_core::names::ObjectName;
+
+/// Which write of an object this is. Only equality means anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(pub u64);
+
+/// An object as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its contents.
+    pub bytes: Vec<u8>,
+    /// Which write they are.
+    pub generation: Generation,
+}
+
+/// A failed operation on objects.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// Create-once found one already there, or the generation was another. Nothing was written.
+    #[error("`{0}` exists already or has another generation")]
+    Precondition(String),
+    /// Larger than the reader allows.
+    #[error("`{name}` has {bytes} bytes, more than the {limit} allowed")]
+    TooLarge {
+        /// Which object.
+        name: String,
+        /// Its size.
+        bytes: u64,
+        /// The reader's limit.
+        limit: u64,
+    },
+    /// Cannot be reached now.
+    #[error("cannot reach the objects: {0}")]
+    Unavailable(String),
+    /// Will not be done, now or later: read-only, no space.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Files by name.
+pub trait Objects: Send + Sync {
+    /// Creates the object, once: `Precondition` when it exists. First writer wins, also against a writer that died half-way.
+    fn create(&self, name: &ObjectName, bytes: &[u8]) -> impl Future<Output = Result<Generation, ObjectError>> + Send;
+
+    /// Writes the object, replacing `expected` or whatever is there when `None`. Readers see the old or the new, never a mixture.
+    fn put(&self, name: &ObjectName, bytes: &[u8], expected: Option<Generation>) -> impl Future<Output = Result<Generation, ObjectError>> + Send;
+
+    /// Reads the object whole, if it is at most `limit` bytes.
+    fn get(&self, name: &ObjectName, limit: u64) -> impl Future<Output = Result<Option<Object>, ObjectError>> + Send;
+
+    /// Names under `runs/<run>/` or `workflows/<name>/` (any text prefix), in order; foreign names are left out.
+    fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> impl Future<Output = Result<Vec<ObjectName>, ObjectError>> + Send;
+
+    /// Removes the object; fine when there is none.
+    fn delete(&self, name: &ObjectName) -> impl Future<Output = Result<(), ObjectError>> + Send;
+}

@@ -1,0 +1,198 @@
+//! Starting a run.
+
+use std::collections::BTreeMap;
+
+use ork_core::Value;
+use ork_core::bind::bind_params;
+use ork_core::expr::RunFields;
+use ork_core::ids::{RunId, TaskName, VersionHash, WorkflowName};
+use ork_core::limits;
+use ork_core::run::{Event, Graph, Header, ParentRef, RunState, RunStatus, RunTrigger};
+use ork_core::time::Time;
+
+use crate::documents::{WorkflowDocument, decode, encode};
+use crate::error::EngineError;
+use crate::fire::workflow_index;
+use crate::loaded::{Loaded, graph};
+use crate::places::counts_runs;
+use crate::ports::{Clock, Index, Key, Ports, Precondition, Store, StoreErrorKind, Version, Write};
+use crate::{Engine, Stepped};
+
+/// A wish to start a run.
+#[derive(Debug, Clone)]
+pub struct StartRun {
+    /// What to run.
+    pub workflow: WorkflowName,
+    /// Which version; the current one when absent.
+    pub version: Option<VersionHash>,
+    /// Inputs by name.
+    pub params: serde_json::Map<String, Value>,
+    /// Its id; one is made up when absent. A run that exists already is left alone: this is the idempotency key.
+    pub id: Option<RunId>,
+    /// Only these tasks and what they depend on; empty means all.
+    pub only: Vec<TaskName>,
+    /// What makes it.
+    pub trigger: RunTrigger,
+    /// The instant it was due; now when absent.
+    pub slot: Option<Time>,
+    /// Who waits for it.
+    pub parent: Option<ParentRef>,
+    /// How many runs are above it.
+    pub depth: u32,
+}
+
+impl StartRun {
+    /// A manual run of the current version without inputs.
+    pub fn of(workflow: WorkflowName) -> Self {
+        Self {
+            workflow,
+            version: None,
+            params: serde_json::Map::new(),
+            id: None,
+            only: Vec::new(),
+            trigger: RunTrigger::Manual,
+            slot: None,
+            parent: None,
+            depth: 0,
+        }
+    }
+}
+
+/// A run that was started or was there already.
+#[derive(Debug)]
+pub struct Started {
+    /// Its id.
+    pub id: RunId,
+    /// Whether this call made it.
+    pub created: bool,
+    /// Whether it waits for a place.
+    pub queued: bool,
+    /// What the first step did.
+    pub stepped: Stepped,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Starts a run, once for each id. Wrong inputs are refused before anything is written.
+    pub async fn start(&self, wish: StartRun) -> Result<Started, EngineError> {
+        for _ in 0..8 {
+            let (document, stored) = self.workflow(&wish.workflow).await?;
+            let version = wish.version.clone().unwrap_or_else(|| stored.current.clone());
+            let graph = graph(&self.ports, &self.memory, &wish.workflow, &version).await?;
+            let now = self.ports.clock().now();
+            let id = match &wish.id {
+                Some(id) => id.clone(),
+                None => self.invent_id(&wish.workflow, now),
+            };
+            if let Some(found) = self.find_run(&id).await? {
+                return Ok(Started { queued: found.header.status == RunStatus::Pending, id, created: false, stepped: Stepped::default() });
+            }
+            let mut state = self.make_run(&graph, &wish, &id, version, now)?;
+            let mut next = stored.clone();
+            let queued = counts_runs(&graph.workflow) && !admit(&mut next, &graph, &id)?;
+            if counts_runs(&graph.workflow) {
+                // The place and the run are one commit, so neither exists without the other.
+                let wake_at = state.next_wake_at(now);
+                let body = state.encode();
+                let index = Index { wake_at, status: Some(RunStatus::Pending), workflow: Some(wish.workflow.clone()), created_at: Some(now) };
+                let mut writes = vec![
+                    Write::Put { key: Key::Run(id.clone()), precondition: Precondition::Absent, body: body.header, index },
+                    self.put_workflow(&next, &graph, document, now),
+                ];
+                for (page, body) in body.pages {
+                    writes.push(Write::Put { key: Key::Page(id.clone(), page), precondition: Precondition::Absent, body, index: Index::default() });
+                }
+                match self.ports.store().commit(&writes).await {
+                    Ok(_) => {}
+                    Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+            } else {
+                let loaded = Loaded { graph: graph.clone(), state, version: None, pages: BTreeMap::new(), prepared: BTreeMap::new() };
+                self.memory.put(id.clone(), loaded);
+            }
+            let stepped = if queued { Stepped::default() } else { self.step(&id, vec![Event::Start], None).await? };
+            return Ok(Started { id, created: true, queued, stepped });
+        }
+        Err(EngineError::new(crate::EngineErrorKind::Unavailable, format!("workflow {} is being changed by others: gave up, nothing was started", wish.workflow)))
+    }
+
+    fn make_run(&self, graph: &Graph, wish: &StartRun, id: &RunId, version: VersionHash, now: Time) -> Result<RunState, EngineError> {
+        let slot = wish.slot.unwrap_or(now);
+        let fields = RunFields {
+            id: id.to_string(),
+            slot: Some(slot),
+            workflow: wish.workflow.to_string(),
+            version: version.to_string(),
+            attempt: 1,
+            recovery_attempts: 0,
+        };
+        let params = bind_params(&graph.workflow, &wish.params, fields).map_err(|problems| {
+            let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            EngineError::refused(format!("the params of {} are not right: {}", wish.workflow, list.join("; ")))
+        })?;
+        let bytes = serde_json::to_string(&params).map_or(0, |text| text.len());
+        if bytes > limits::PARAMS_BYTES {
+            return Err(EngineError::refused(format!("the params have {bytes} bytes; {} are allowed (pass a path instead of the data)", limits::PARAMS_BYTES)));
+        }
+        let mut only = vec![false; graph.workflow.tasks.len()];
+        for name in &wish.only {
+            let task = graph.workflow.task_index(name.as_str()).ok_or_else(|| EngineError::not_found(format!("workflow {} has no task {name}", wish.workflow)))?;
+            graph.mark_ancestors(task, &mut only);
+        }
+        let header = Header {
+            id: id.clone(),
+            workflow: wish.workflow.clone(),
+            version,
+            status: RunStatus::Pending,
+            trigger: wish.trigger.clone(),
+            slot,
+            params,
+            parent: wish.parent.clone(),
+            depth: wish.depth,
+            only: (0u32..).zip(&only).filter(|(_, wanted)| **wanted).map(|(task, _)| task).collect(),
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+            deadline_at: None,
+            seed: self.ports.random(),
+            recovering: false,
+            recovery_attempts: 0,
+            error: None,
+            owner: self.owner.clone(),
+            commits: 0,
+            extra: BTreeMap::new(),
+        };
+        Ok(RunState::new(graph, header))
+    }
+
+    /// `<workflow>-<when>-<random>`: sorts by time within a workflow, and nobody else draws the same.
+    fn invent_id(&self, workflow: &WorkflowName, now: Time) -> RunId {
+        let id = format!("{workflow}-{}-{:08x}", now.compact().to_lowercase(), self.ports.random() & 0xffff_ffff);
+        RunId::new(&id).expect("a workflow name, digits and letters make a run id")
+    }
+
+    pub(crate) async fn workflow(&self, name: &WorkflowName) -> Result<(Version, WorkflowDocument), EngineError> {
+        let found = self.ports.store().read(&[Key::Workflow(name.clone())]).await?.pop().flatten();
+        let document = found.ok_or_else(|| EngineError::not_found(format!("there is no workflow called {name}")))?;
+        Ok((document.version, decode(&format!("workflow {name}"), &document.body)?))
+    }
+
+    pub(crate) fn put_workflow(&self, next: &WorkflowDocument, graph: &Graph, version: Version, now: Time) -> Write {
+        let index = workflow_index(next, &graph.workflow, now);
+        Write::Put { key: Key::Workflow(next.name.clone()), precondition: Precondition::At(version), body: encode(next), index }
+    }
+}
+
+/// Gives the run a place or a place in the queue; says whether it may begin.
+fn admit(document: &mut WorkflowDocument, graph: &Graph, id: &RunId) -> Result<bool, EngineError> {
+    let most = graph.workflow.max_active_runs.map_or(usize::MAX, |most| most as usize);
+    if document.active.len() < most {
+        document.active.push(id.clone());
+        return Ok(true);
+    }
+    if document.queued.len() >= limits::QUEUED_RUNS {
+        return Err(EngineError::refused(format!("{} runs of {} wait already; nothing was started", document.queued.len(), document.name)));
+    }
+    document.queued.push(id.clone());
+    Ok(false)
+}

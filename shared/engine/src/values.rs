@@ -1,0 +1,354 @@
+//! Values: what conditions, fan-outs, inputs and environments evaluate to, and the spec of an attempt.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ork_core::Value;
+use ork_core::bind::bind_inputs;
+use ork_core::definition::{Binding, CommandLine, Count, Executor, Expression, Reference, Root, SecretMount, Task, TaskIndex};
+use ork_core::expr::{self, Instance as InstanceFields, RunFields, Scope, lookup};
+use ork_core::limits;
+use ork_core::names::{AttemptFile, ObjectName};
+use ork_core::run::{Attempt, Graph, InstanceStatus, Resolution, RunState, State, TaskOutcome, TaskPhase};
+use ork_core::task::{Output, TASK_FORMAT, TaskSpec, Verdict};
+use ork_core::time::Time;
+use serde_json::value::RawValue;
+
+use crate::error::EngineError;
+use crate::ports::{Objects, Ports};
+
+/// What the instances of one task share.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    scope: Scope,
+    upstream: Arc<RawValue>,
+    files: Vec<(String, Arc<str>)>,
+    /// The foreach items, or the batches of them.
+    items: Option<Vec<Arc<Value>>>,
+    /// Instances per item.
+    replicas: u32,
+}
+
+/// Everything a task's definition refers to.
+fn references(task: &Task) -> BTreeSet<&Reference> {
+    let mut found = BTreeSet::new();
+    found.extend(task.when.iter().flat_map(|when| &when.references));
+    found.extend(&task.foreach);
+    if let Some(Count::Ref(reference)) = &task.parallel {
+        found.insert(reference);
+    }
+    let bindings = task.inputs.iter().map(|input| &input.value).chain(task.env.iter().map(|(_, binding)| binding));
+    for binding in bindings {
+        binding_references(binding, &mut found);
+    }
+    match &task.executor {
+        Executor::Process { command } => command_references(command, &mut found),
+        Executor::CloudRun { command: Some(command), .. } | Executor::Docker { command: Some(command) } | Executor::Kubernetes { command: Some(command) } => {
+            command_references(command, &mut found);
+        }
+        Executor::Http { url, headers, body, .. } => {
+            found.extend(&url.references);
+            found.extend(headers.iter().flat_map(|(_, value)| &value.references));
+            if let Some(body) = body {
+                binding_references(body, &mut found);
+            }
+        }
+        _ => {}
+    }
+    found
+}
+
+fn binding_references<'a>(binding: &'a Binding, found: &mut BTreeSet<&'a Reference>) {
+    match binding {
+        Binding::Ref(reference) => {
+            found.insert(reference);
+        }
+        Binding::Expr(expression) => found.extend(&expression.references),
+        Binding::Template(template) => found.extend(&template.references),
+        Binding::Const(_) | Binding::Secret(_) => {}
+    }
+}
+
+fn command_references<'a>(command: &'a CommandLine, found: &mut BTreeSet<&'a Reference>) {
+    match command {
+        CommandLine::Shell(text) => found.extend(&text.references),
+        CommandLine::Argv(words) => found.extend(words.iter().flat_map(|word| &word.references)),
+        CommandLine::File(_) => {}
+    }
+}
+
+/// The JSON text of one instance's output.
+pub(crate) async fn output_text<P: Ports>(ports: &P, graph: &Graph, state: &RunState, task: TaskIndex, index: u32) -> Result<Arc<str>, EngineError> {
+    let Some(instance) = state.instance(task, index) else { return Ok("null".into()) };
+    let output = match &instance.state {
+        State::Success { output } => output,
+        _ => return Ok("null".into()),
+    };
+    match output {
+        Output::Inline(text) => Ok(text.clone()),
+        Output::Object { .. } => {
+            let definition = graph.task(task);
+            let name = |file| ObjectName::Attempt {
+                run: state.header.id.clone(),
+                task: definition.name.clone(),
+                index: definition.fans_out().then_some(index),
+                attempt: instance.attempt,
+                file,
+            };
+            let limit = limits::OUTPUT_BYTES as u64;
+            let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| EngineError::corrupt(format!("{} is not UTF-8", name(AttemptFile::Output))));
+            if let Some(object) = ports.objects().get(&name(AttemptFile::Output), limit).await? {
+                return Ok(text(object.bytes)?.into());
+            }
+            // Between the page's limit and the verdict's, the output is inside the verdict.
+            let verdict = ports.objects().get(&name(AttemptFile::Result), limit).await?;
+            match verdict.and_then(|object| serde_json::from_slice::<Verdict>(&object.bytes).ok()) {
+                Some(Verdict::Success { output: Output::Inline(text) }) => Ok(text),
+                _ => Err(EngineError::corrupt(format!("the output of {}, {}, is missing", definition.name, name(AttemptFile::Output)))),
+            }
+        }
+    }
+}
+
+/// The JSON text of a task's output: the value, or for a fan-out the list in index order; `null` where there is none.
+pub(crate) async fn task_output<P: Ports>(ports: &P, graph: &Graph, state: &RunState, task: TaskIndex) -> Result<Arc<str>, EngineError> {
+    let definition = graph.task(task);
+    let succeeded = matches!(state.task(task).phase, TaskPhase::Ended(TaskOutcome::Success));
+    if !definition.fans_out() {
+        return output_text(ports, graph, state, task, 0).await;
+    }
+    if !succeeded {
+        return Ok("null".into());
+    }
+    let mut list = String::from("[");
+    for index in 0..state.task(task).count {
+        if index > 0 {
+            list.push(',');
+        }
+        list.push_str(&output_text(ports, graph, state, task, index).await?);
+    }
+    list.push(']');
+    Ok(list.into())
+}
+
+fn parse(text: &str) -> Result<Value, EngineError> {
+    serde_json::from_str(text).map_err(|error| EngineError::corrupt(format!("a stored output is not JSON: {error}")))
+}
+
+fn raw(text: String) -> Result<Arc<RawValue>, EngineError> {
+    let raw = RawValue::from_string(text).map_err(|error| EngineError::corrupt(format!("a stored output is not JSON: {error}")))?;
+    Ok(raw.into())
+}
+
+/// Loads what a task refers to.
+async fn scope<P: Ports>(ports: &P, graph: &Graph, state: &RunState, task: TaskIndex, attempt: u32) -> Result<Scope, EngineError> {
+    let definition = graph.task(task);
+    let header = &state.header;
+    let fields = RunFields {
+        id: header.id.to_string(),
+        slot: Some(header.slot),
+        workflow: header.workflow.to_string(),
+        version: header.version.to_string(),
+        attempt,
+        recovery_attempts: header.recovery_attempts,
+    };
+    let mut builder = Scope::builder(fields, Arc::new(Value::Object(header.params.clone())));
+    let mut outputs = BTreeSet::new();
+    let mut statuses = BTreeSet::new();
+    for reference in references(definition) {
+        match reference.root {
+            Root::Output(upstream) => outputs.insert(upstream),
+            Root::Status(upstream) => statuses.insert(upstream),
+            Root::Param(_) | Root::Run(_) | Root::Item | Root::ItemIndex => false,
+        };
+    }
+    for &upstream in outputs.union(&statuses) {
+        let value = if outputs.contains(&upstream) { parse(&task_output(ports, graph, state, upstream).await?)? } else { Value::Null };
+        let source = graph.task(upstream);
+        let kind = source.output_type.clone().filter(|_| !source.fans_out());
+        builder = builder.task(upstream, source.name.as_str(), Arc::new(value), state.task(upstream).status().as_str(), kind);
+    }
+    Ok(builder.build())
+}
+
+/// Evaluates a task's `when`, `foreach` and `parallel`.
+pub(crate) async fn resolve<P: Ports>(ports: &P, graph: &Graph, state: &RunState, task: TaskIndex) -> Result<Resolution, EngineError> {
+    let definition = graph.task(task);
+    let scope = scope(ports, graph, state, task, 1).await?;
+    if let Some(when) = &definition.when {
+        match expr::evaluate_bool(when, &scope) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Resolution::Skip),
+            Err(error) => return Ok(Resolution::Failed(format!("`when` cannot be evaluated: {error}"))),
+        }
+    }
+    let replicas = match replicas(definition, &scope) {
+        Ok(replicas) => replicas,
+        Err(why) => return Ok(Resolution::Failed(why)),
+    };
+    let items = match items(definition, &scope) {
+        Ok(items) => items.map_or(1, |items| items.len()),
+        Err(why) => return Ok(Resolution::Failed(why)),
+    };
+    Ok(Resolution::Run(u32::try_from(items).unwrap_or(u32::MAX).saturating_mul(replicas)))
+}
+
+fn replicas(definition: &Task, scope: &Scope) -> Result<u32, String> {
+    match &definition.parallel {
+        None => Ok(1),
+        Some(Count::Fixed(n)) => Ok(*n),
+        Some(Count::Ref(reference)) => {
+            let value = lookup(reference, scope).map_err(|error| format!("`parallel`: {error}"))?;
+            value.as_u64().and_then(|n| u32::try_from(n).ok()).ok_or_else(|| format!("`parallel` must be a whole number from 0, it is {value}"))
+        }
+    }
+}
+
+fn items(definition: &Task, scope: &Scope) -> Result<Option<Vec<Arc<Value>>>, String> {
+    let Some(reference) = &definition.foreach else { return Ok(None) };
+    let value = lookup(reference, scope).map_err(|error| format!("`foreach`: {error}"))?;
+    let Value::Array(items) = &*value else {
+        let found = match &*value {
+            Value::Null => "null (its task gave no output)".to_owned(),
+            Value::Object(_) => "an object".to_owned(),
+            other => format!("{other}"),
+        };
+        return Err(format!("`foreach` must be a list, it is {}", found.chars().take(80).collect::<String>()));
+    };
+    Ok(Some(match definition.batch {
+        None => items.iter().cloned().map(Arc::new).collect(),
+        Some(size) => items.chunks(size.max(1) as usize).map(|batch| Arc::new(Value::Array(batch.to_vec()))).collect(),
+    }))
+}
+
+/// Loads what the instances of a task share.
+pub(crate) async fn prepare<P: Ports>(ports: &P, graph: &Graph, state: &RunState, task: TaskIndex, attempt: u32) -> Result<Prepared, EngineError> {
+    let definition = graph.task(task);
+    let scope = scope(ports, graph, state, task, attempt).await?;
+    let mut upstream = String::from("{");
+    for &source in &definition.depends_on {
+        if upstream.len() > 1 {
+            upstream.push(',');
+        }
+        upstream.push_str(&format!("\"{}\":", graph.task(source).name));
+        upstream.push_str(&task_output(ports, graph, state, source).await?);
+    }
+    upstream.push('}');
+    let mut files = Vec::new();
+    if matches!(definition.executor, Executor::Script { .. }) {
+        for input in &definition.inputs {
+            if let Binding::Ref(Reference { root: Root::Output(source), .. }) = &input.value {
+                let text = match parse(&task_output(ports, graph, state, *source).await?)? {
+                    Value::String(text) => text,
+                    Value::Null => String::new(),
+                    other => other.to_string(),
+                };
+                files.push((input.name.clone(), text.into()));
+            }
+        }
+    }
+    // Resolution found both right before the task got its instances.
+    let replicas = replicas(definition, &scope).map_err(EngineError::corrupt)?;
+    let items = items(definition, &scope).map_err(EngineError::corrupt)?;
+    Ok(Prepared { scope, upstream: raw(upstream)?, files, items, replicas })
+}
+
+/// The spec of one attempt. The error is of the workflow's making (a value that is not there, a template): the attempt fails with it.
+pub(crate) fn spec(graph: &Graph, state: &RunState, prepared: &Prepared, attempt: Attempt, now: Time) -> Result<TaskSpec, String> {
+    let definition = graph.task(attempt.task);
+    let count = state.task(attempt.task).count;
+    let item_index = attempt.index / prepared.replicas.max(1);
+    let (parallel_index, parallel_count) =
+        if prepared.items.is_some() && prepared.replicas > 1 { (attempt.index % prepared.replicas, prepared.replicas) } else { (attempt.index, count) };
+    let scope = if definition.fans_out() {
+        let item = prepared.items.as_ref().and_then(|items| items.get(item_index as usize)).cloned();
+        prepared.scope.for_instance(InstanceFields { item, item_index, index: parallel_index, count: parallel_count })
+    } else {
+        prepared.scope.clone()
+    };
+    let bound = bind_inputs(definition, &scope).map_err(|error| error.to_string())?;
+    let input = serde_json::value::to_raw_value(&bound.values).map_err(|error| error.to_string())?;
+    let mut env = Vec::with_capacity(definition.env.len());
+    let mut secrets: Vec<SecretMount> = definition.secrets.clone();
+    for (name, binding) in &definition.env {
+        let value = match binding {
+            Binding::Secret(secret) => {
+                secrets.push(SecretMount { name: name.clone(), secret: secret.clone(), path: None });
+                continue;
+            }
+            Binding::Const(value) => value.clone(),
+            Binding::Ref(reference) => lookup(reference, &scope).map_err(|error| format!("env {name}: {error}"))?.into_owned(),
+            Binding::Expr(expression) => expr::evaluate(expression, &scope).map_err(|error| format!("env {name}: {error}"))?,
+            Binding::Template(template) => expr::render_value(template, &scope).map_err(|error| format!("env {name}: {error}"))?,
+        };
+        env.push((name.clone(), text_of(value)));
+    }
+    Ok(TaskSpec {
+        format: TASK_FORMAT,
+        id: attempt.in_run(&state.header.id),
+        task_name: definition.name.clone(),
+        workflow_name: state.header.workflow.clone(),
+        workflow_version: state.header.version.clone(),
+        executor: rendered(&definition.executor, &scope)?,
+        input: input.into(),
+        input_secrets: bound.secrets,
+        upstream: prepared.upstream.clone(),
+        files: prepared.files.clone(),
+        env,
+        secrets,
+        parallel_index,
+        parallel_count,
+        timeout: definition.timeout,
+        heartbeat: limits::HEARTBEAT_INTERVAL,
+        memory_bytes: definition.resources.memory_bytes,
+        fans_out: definition.fans_out(),
+        created_at: now,
+    })
+}
+
+fn text_of(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// The executor with its templates rendered.
+fn rendered(executor: &Executor, scope: &Scope) -> Result<Executor, String> {
+    let text = |expression: &Expression| -> Result<Expression, String> {
+        if !expr::has_template(&expression.source) {
+            return Ok(expression.clone());
+        }
+        let source = expr::render(expression, scope).map_err(|error| error.to_string())?;
+        Ok(Expression { source, references: Vec::new() })
+    };
+    let command = |command: &CommandLine| -> Result<CommandLine, String> {
+        Ok(match command {
+            CommandLine::Shell(line) => CommandLine::Shell(text(line).map_err(|error| format!("command: {error}"))?),
+            CommandLine::Argv(words) => CommandLine::Argv(words.iter().map(text).collect::<Result<_, _>>().map_err(|error| format!("command: {error}"))?),
+            CommandLine::File(file) => CommandLine::File(file.clone()),
+        })
+    };
+    Ok(match executor {
+        Executor::Process { command: line } => Executor::Process { command: command(line)? },
+        Executor::CloudRun { job, command: line } => Executor::CloudRun { job: job.clone(), command: line.as_ref().map(command).transpose()? },
+        Executor::Docker { command: line } => Executor::Docker { command: line.as_ref().map(command).transpose()? },
+        Executor::Kubernetes { command: line } => Executor::Kubernetes { command: line.as_ref().map(command).transpose()? },
+        Executor::Http { method, url, headers, body } => Executor::Http {
+            method: method.clone(),
+            url: text(url)?,
+            headers: headers.iter().map(|(name, value)| Ok((name.clone(), text(value)?))).collect::<Result<_, String>>()?,
+            body: body.clone(),
+        },
+        other => other.clone(),
+    })
+}
+
+/// Whether a task ended with something to show, and whether all of it is in the pages.
+pub(crate) fn has_output(state: &RunState, task: TaskIndex) -> bool {
+    state.instances(task).iter().any(|instance| match &instance.state {
+        State::Success { output } => !output.is_null(),
+        _ => false,
+    }) && state.task(task).status() == InstanceStatus::Success
+}

@@ -1,0 +1,189 @@
+//! The folder of objects: a file per object, each written aside and then given its name, so that nobody sees half of one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use ork_core::names::ObjectName;
+use ork_engine::ports::{Generation, Object, ObjectError, Objects};
+use rustix::fs::OFlags;
+
+use super::error::explain;
+use super::generation;
+use super::temporary::{Temporary, Unnamed};
+use super::walk::Walk;
+use crate::store::Sync;
+
+/// Objects in a folder, which several processes may share.
+#[derive(Debug)]
+pub struct Folder {
+    root: PathBuf,
+    sync: Sync,
+    temporary: Temporary,
+    /// Held while an object is replaced or removed: between looking at a generation and renaming over it nobody may come. The
+    /// mutex keeps threads apart, the lock on the file processes. Creating and reading need neither.
+    replacing: Mutex<File>,
+}
+
+impl Folder {
+    /// Opens the folder at `root`, making it when there is none. `Sync::Full` makes each write wait for the disk.
+    pub fn open(root: &Path, sync: Sync) -> Result<Self, ObjectError> {
+        let aside = root.join(".tmp");
+        let temporary = Temporary::open(aside.clone()).map_err(|error| explain("make", &aside, &error))?;
+        let path = root.join(".lock");
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(|error| explain("open", &path, &error))?;
+        Ok(Self { root: root.to_owned(), sync, temporary, replacing: Mutex::new(lock) })
+    }
+
+    /// Where an object's file is or would be. Logs are written there directly.
+    pub fn path_of(&self, name: &ObjectName) -> PathBuf {
+        self.root.join(name.to_string())
+    }
+
+    /// Makes the folder an object's file is to be in, and says where the file is or would be.
+    pub fn prepare(&self, name: &ObjectName) -> Result<PathBuf, ObjectError> {
+        let path = self.path_of(name);
+        self.make_parent(&path).map_err(|error| explain("make the folder of", &path, &error))?;
+        Ok(path)
+    }
+
+    fn make_parent(&self, path: &Path) -> io::Result<()> {
+        let parent = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(parent)?;
+        if self.sync == Sync::Full {
+            // Any of them may be new.
+            for folder in parent.ancestors().take_while(|folder| folder.starts_with(&self.root)) {
+                File::open(folder)?.sync_all()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file with the contents, without a name yet.
+    fn write_aside(&self, bytes: &[u8]) -> Result<(Unnamed, Generation), ObjectError> {
+        let written = || {
+            let mut unnamed = self.temporary.create()?;
+            unnamed.file.write_all(bytes)?;
+            let generation = generation::stamp(&unnamed.file)?;
+            if self.sync == Sync::Full {
+                unnamed.file.sync_all()?;
+            }
+            Ok((unnamed, generation))
+        };
+        written().map_err(|error| explain("write in", self.temporary.path(), &error))
+    }
+
+    /// Does `naming`, making the folder first only if it turns out to be missing: most are there, and asking costs as much as trying.
+    fn name(&self, path: &Path, mut naming: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+        match naming() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.make_parent(path)?;
+                naming()?;
+            }
+            other => other?,
+        }
+        self.sync_parent(path)
+    }
+
+    fn sync_parent(&self, path: &Path) -> io::Result<()> {
+        match path.parent() {
+            Some(parent) if self.sync == Sync::Full => File::open(parent)?.sync_all(),
+            _ => Ok(()),
+        }
+    }
+
+    fn create_now(&self, name: &ObjectName, bytes: &[u8]) -> Result<Generation, ObjectError> {
+        let path = self.path_of(name);
+        let (mut unnamed, generation) = self.write_aside(bytes)?;
+        match self.name(&path, || unnamed.name_new(&path)) {
+            Ok(()) => Ok(generation),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(ObjectError::Precondition(name.to_string())),
+            Err(error) => Err(explain("create", &path, &error)),
+        }
+    }
+
+    fn put_now(&self, name: &ObjectName, bytes: &[u8], expected: Option<Generation>) -> Result<Generation, ObjectError> {
+        let path = self.path_of(name);
+        let (mut unnamed, generation) = self.write_aside(bytes)?;
+        self.exclusively(|| {
+            if let Some(expected) = expected {
+                let found = match fs::symlink_metadata(&path) {
+                    Ok(metadata) => Some(generation::of(&metadata)),
+                    Err(error) if error.kind() == ErrorKind::NotFound => None,
+                    Err(error) => return Err(explain("look at", &path, &error)),
+                };
+                if found != Some(expected) {
+                    return Err(ObjectError::Precondition(name.to_string()));
+                }
+            }
+            self.name(&path, || unnamed.name_over(&path)).map_err(|error| explain("replace", &path, &error))
+        })?;
+        Ok(generation)
+    }
+
+    fn delete_now(&self, name: &ObjectName) -> Result<(), ObjectError> {
+        let path = self.path_of(name);
+        self.exclusively(|| match fs::remove_file(&path).and_then(|()| self.sync_parent(&path)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(explain("remove", &path, &error)),
+            _ => Ok(()),
+        })
+    }
+
+    /// Runs `change` while no other handle of any process replaces or removes anything.
+    fn exclusively<T>(&self, change: impl FnOnce() -> Result<T, ObjectError>) -> Result<T, ObjectError> {
+        let lock = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let explained = |error: io::Error| explain("lock", &self.root.join(".lock"), &error);
+        lock.lock().map_err(explained)?;
+        let answer = change();
+        lock.unlock().map_err(explained)?;
+        answer
+    }
+
+    fn get_now(&self, name: &ObjectName, limit: u64) -> Result<Option<Object>, ObjectError> {
+        let path = self.path_of(name);
+        // A link could lead anywhere, and opening a pipe would wait for its writer.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let file = match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(explain("read", &path, &error)),
+        };
+        let metadata = file.metadata().map_err(|error| explain("read", &path, &error))?;
+        if !metadata.is_file() {
+            return Err(ObjectError::Refused(format!("cannot read `{}`: it is not a file; move it away", path.display())));
+        }
+        if metadata.len() > limit {
+            return Err(ObjectError::TooLarge { name: name.to_string(), bytes: metadata.len(), limit });
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+        // Not beyond what was measured: a log may grow meanwhile.
+        file.take(metadata.len()).read_to_end(&mut bytes).map_err(|error| explain("read", &path, &error))?;
+        Ok(Some(Object { bytes, generation: generation::of(&metadata) }))
+    }
+}
+
+impl Objects for Folder {
+    async fn create(&self, name: &ObjectName, bytes: &[u8]) -> Result<Generation, ObjectError> {
+        self.create_now(name, bytes)
+    }
+
+    async fn put(&self, name: &ObjectName, bytes: &[u8], expected: Option<Generation>) -> Result<Generation, ObjectError> {
+        self.put_now(name, bytes, expected)
+    }
+
+    async fn get(&self, name: &ObjectName, limit: u64) -> Result<Option<Object>, ObjectError> {
+        self.get_now(name, limit)
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<ObjectName>, ObjectError> {
+        let mut walk = Walk { prefix, after, limit, found: Vec::new() };
+        walk.enter(&self.root, "", 1).map_err(|error| explain("list", &self.root, &error))?;
+        Ok(walk.found)
+    }
+
+    async fn delete(&self, name: &ObjectName) -> Result<(), ObjectError> {
+        self.delete_now(name)
+    }
+}

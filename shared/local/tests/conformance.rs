@@ -1,0 +1,73 @@
+//! The embedded store and the folder of objects pass what every adapter passes, and answer as the model does.
+
+use ork_engine::conformance::differential::{Coverage, compare};
+use ork_engine::conformance::{Job, ObjectsWorld, StoreWorld, block_on, on_threads};
+use ork_local::objects::Folder;
+use ork_local::store::{Options, Sqlite, Sync};
+use tempfile::TempDir;
+
+/// A folder of its own for each case; handles are connections of their own, as those of another process.
+struct World {
+    folder: TempDir,
+    sync: Sync,
+}
+
+impl World {
+    fn new(sync: Sync) -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder"), sync }
+    }
+}
+
+impl StoreWorld for World {
+    type Store = Sqlite;
+    async fn open(&self) -> Sqlite {
+        let options = Options { sync: self.sync, ..Options::default() };
+        Sqlite::open(&self.folder.path().join("state.db"), &options).expect("the store opens")
+    }
+    async fn together<'a>(&'a self, jobs: Vec<Job<'a>>) {
+        on_threads(jobs);
+    }
+}
+
+impl ObjectsWorld for World {
+    type Objects = Folder;
+    async fn open(&self) -> Folder {
+        Folder::open(&self.folder.path().join("objects"), self.sync).expect("the folder opens")
+    }
+    async fn together<'a>(&'a self, jobs: Vec<Job<'a>>) {
+        on_threads(jobs);
+    }
+}
+
+mod sqlite {
+    use super::*;
+    ork_engine::store_conformance!(World::new(Sync::Normal), block_on);
+}
+
+mod folder {
+    use super::*;
+    ork_engine::objects_conformance!(World::new(Sync::Normal), block_on);
+}
+
+mod folder_in_full_sync {
+    use super::*;
+    ork_engine::objects_conformance!(World::new(Sync::Full), block_on);
+}
+
+#[test]
+fn sqlite_in_full_sync_answers_as_the_model_does() {
+    let world = World::new(Sync::Full);
+    let store = block_on(StoreWorld::open(&world));
+    block_on(compare(&store, 7, 150));
+}
+
+#[test]
+fn sqlite_answers_as_the_model_does() {
+    let mut coverage = Coverage::default();
+    for seed in 0..12 {
+        let world = World::new(Sync::Normal);
+        let store = block_on(StoreWorld::open(&world));
+        coverage.add(&block_on(compare(&store, seed, 400)));
+    }
+    assert_eq!(coverage.missing(), Vec::<&str>::new(), "every kind of operation came to pass: {coverage:?}");
+}

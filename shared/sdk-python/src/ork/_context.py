@@ -1,0 +1,154 @@
+"""`Context`: what a running task may know about its run, its log and its metrics."""
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping
+    from typing import Any, Optional, Union
+
+    Number = Union[int, float]
+
+METRIC_PREFIX = "ORK_METRIC:"
+
+
+class Metrics:
+    """Numbers about a task. Each becomes one line `ORK_METRIC:<json>` on standard error.
+
+    The JSON object holds `kind` (`count`, `gauge` or `timing`), `name`, `value` (a finite number; a timing is in
+    seconds) and, when there are any, `tags` (texts by name). `recorded` keeps them for tests.
+    """
+
+    __slots__ = ("recorded",)
+
+    def __init__(self) -> None:
+        self.recorded: "list[dict[str, Any]]" = []
+
+    def count(self, name: str, value: "Number" = 1, **tags: object) -> None:
+        """Something happened `value` times; counts of one name are added up."""
+        self._record("count", name, value, tags)
+
+    def gauge(self, name: str, value: "Number", **tags: object) -> None:
+        """A level; the last one of a name holds."""
+        self._record("gauge", name, value, tags)
+
+    def timing(self, name: str, seconds: "Number", **tags: object) -> None:
+        """How long something took, in seconds."""
+        self._record("timing", name, seconds, tags)
+
+    def _record(self, kind: str, name: str, value: "Number", tags: "Mapping[str, object]") -> None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"metric `{name}`: expected a number, found {value!r}")
+        if value != value or value in (float("inf"), float("-inf")):
+            raise ValueError(f"metric `{name}`: {value!r} is not a finite number")
+        metric: "dict[str, Any]" = {"kind": kind, "name": str(name), "value": value}
+        if tags:
+            metric["tags"] = {key: str(tag) for key, tag in tags.items()}
+        self.recorded.append(metric)
+        from ._codec import dumps
+
+        # One write a line, so that lines of several threads do not mix.
+        sys.stderr.write(f"{METRIC_PREFIX}{dumps(metric)}\n")
+        sys.stderr.flush()
+
+
+class Context:
+    """A task function that has a `ctx: Context` parameter receives one of these."""
+
+    __slots__ = (
+        "_log",
+        "_metrics",
+        "attempt",
+        "parallel_count",
+        "parallel_index",
+        "run_id",
+        "task_id",
+        "task_name",
+        "workflow_name",
+    )
+
+    def __init__(
+        self,
+        task_id: str = "",
+        run_id: str = "",
+        task_name: str = "",
+        workflow_name: str = "",
+        attempt: int = 1,
+        parallel_index: int = 0,
+        parallel_count: int = 1,
+    ) -> None:
+        self.task_id = task_id
+        self.run_id = run_id
+        self.task_name = task_name
+        self.workflow_name = workflow_name
+        self.attempt = attempt
+        self.parallel_index = parallel_index
+        self.parallel_count = parallel_count
+        self._log: "Optional[logging.Logger]" = None
+        self._metrics: "Optional[Metrics]" = None
+
+    @property
+    def log(self) -> "logging.Logger":
+        """A logger named after the task that writes `LEVEL text` to standard error, from INFO up."""
+        if self._log is None:
+            self._log = _logger(self.task_name)
+        return self._log
+
+    @property
+    def metrics(self) -> Metrics:
+        """Where the task counts and measures."""
+        if self._metrics is None:
+            self._metrics = Metrics()
+        return self._metrics
+
+    def __repr__(self) -> str:
+        return (
+            f"Context(task_id={self.task_id!r}, run_id={self.run_id!r}, task_name={self.task_name!r}, "
+            f"workflow_name={self.workflow_name!r}, attempt={self.attempt}, "
+            f"parallel_index={self.parallel_index}, parallel_count={self.parallel_count})"
+        )
+
+
+_current: "Optional[Context]" = None
+
+
+def current_context() -> Context:
+    """The context of the task that is running, for code that was not handed one."""
+    if _current is None:
+        raise RuntimeError("no task is running here; in a test, use ork.testing.run")
+    return _current
+
+
+def swap_context(context: "Optional[Context]") -> "Optional[Context]":
+    """Make `context` the current one; returns the one before."""
+    global _current
+    before = _current
+    _current = context
+    return before
+
+
+def _logger(task_name: str) -> "logging.Logger":
+    import logging
+
+    class ToStderr(logging.StreamHandler):  # type: ignore[type-arg]
+        """Looks sys.stderr up at each record: tests and reused processes change it."""
+
+        def __init__(self) -> None:
+            logging.Handler.__init__(self)
+
+        @property
+        def stream(self) -> "Any":
+            return sys.stderr
+
+    logger = logging.getLogger(f"ork.task.{task_name}" if task_name else "ork.task")
+    parent = logging.getLogger("ork.task")
+    if not any(getattr(handler, "for_ork", False) for handler in parent.handlers):
+        handler = ToStderr()
+        handler.for_ork = True  # type: ignore[attr-defined]
+        handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+        parent.addHandler(handler)
+        parent.propagate = False
+        if parent.level == logging.NOTSET:
+            parent.setLevel(logging.INFO)
+    return logger

@@ -8,7 +8,7 @@ def measure(count):
 
 def judge(reading):
     if not isinstance(reading, int):
-        raise ValueError(f"a sensor says {reading!r}")
+        raise TypeError(f"a sensor says {reading!r}")
     return reading >= 50
 
 

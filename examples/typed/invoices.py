@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Dict, List, Optional
+from typing import Optional
 
 
 @dataclass
@@ -17,7 +17,7 @@ class Invoice:
     number: int
     issued: date
     customer: str
-    lines: List[Line] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     note: Optional[str] = None
 
     def net(self) -> float:
@@ -29,10 +29,10 @@ class Totals:
     net: float
     tax: float
     gross: float
-    by_customer: Dict[str, float]
+    by_customer: dict[str, float]
 
 
-def read(day: date) -> List[Invoice]:
+def read(day: date) -> list[Invoice]:
     """The invoices of the three days up to `day`; a real task would ask a database."""
     return [
         Invoice(1, day - timedelta(days=2), "Atelier Sol", [Line("canvas", 4, 12.5), Line("oil paint", 10, 6.9)]),
@@ -41,9 +41,9 @@ def read(day: date) -> List[Invoice]:
     ]
 
 
-def total(invoices: List[Invoice], tax_rate: float) -> Totals:
+def total(invoices: list[Invoice], tax_rate: float) -> Totals:
     """`invoices` are objects again, with real dates."""
-    by_customer: Dict[str, float] = {}
+    by_customer: dict[str, float] = {}
     for invoice in invoices:
         by_customer[invoice.customer] = round(by_customer.get(invoice.customer, 0) + invoice.net(), 2)
     net = round(sum(by_customer.values()), 2)

@@ -87,7 +87,7 @@ impl Paint {
 }
 
 /// Where things are printed to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Output {
     /// Colours of standard output.
     pub(crate) data: Paint,

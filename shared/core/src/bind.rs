@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::Map;
 
-use crate::definition::{Binding, Expression, ParamDefault, SecretRef, Task, TemplateValue, Workflow};
+use crate::definition::{
+    Binding, Expression, ParamDefault, SecretRef, Task, TemplateValue, Workflow,
+};
 use crate::expr::{self, RunFields, Scope};
 use crate::types::{Type, list, short};
 use crate::{Value, limits};
@@ -41,29 +43,48 @@ pub enum Resolved {
 pub fn resolve(binding: &Binding, scope: &Scope) -> Result<Resolved, String> {
     Ok(Resolved::Value(match binding {
         Binding::Const(value) => value.clone(),
-        Binding::Ref(reference) => expr::lookup(reference, scope).map(Cow::into_owned).map_err(|error| error.to_string())?,
-        Binding::Expr(expression) => expr::evaluate(expression, scope).map_err(|error| error.to_string())?,
-        Binding::Template(template) => expr::render_value(template, scope).map_err(|error| error.to_string())?,
+        Binding::Ref(reference) => expr::lookup(reference, scope)
+            .map(Cow::into_owned)
+            .map_err(|error| error.to_string())?,
+        Binding::Expr(expression) => {
+            expr::evaluate(expression, scope).map_err(|error| error.to_string())?
+        }
+        Binding::Template(template) => {
+            expr::render_value(template, scope).map_err(|error| error.to_string())?
+        }
         Binding::Secret(secret) => return Ok(Resolved::Secret(secret.clone())),
     }))
 }
 
 /// The inputs of one instance of `task`, checked against its `input_type` if it states one.
+///
+/// An input that is null because its upstream did not succeed passes: a task that runs after a failure sees null there.
 pub fn bind_inputs(task: &Task, scope: &Scope) -> Result<Bound, BindError> {
     let mut bound = Bound::default();
+    let mut unchecked: Vec<&str> = Vec::new();
     for input in &task.inputs {
-        let resolved = resolve(&input.value, scope)
-            .map_err(|message| BindError { what: format!("input `{}` of task `{}`", input.name, task.name), message })?;
+        let resolved = resolve(&input.value, scope).map_err(|message| BindError {
+            what: format!("input `{}` of task `{}`", input.name, task.name),
+            message,
+        })?;
         match resolved {
             Resolved::Value(value) => {
+                if matches!(&input.value, Binding::Ref(reference) if scope.is_absent(reference)) {
+                    unchecked.push(&input.name);
+                }
                 bound.values.insert(input.name.clone(), value);
             }
-            Resolved::Secret(secret) => bound.secrets.push((input.name.clone(), secret)),
+            Resolved::Secret(secret) => {
+                unchecked.push(&input.name);
+                bound.secrets.push((input.name.clone(), secret));
+            }
         }
     }
-    let Some(kind) = &task.input_type else { return Ok(bound) };
-    let kind = without_secrets(kind, &bound.secrets);
-    // The check wants a value; the map moves in and out again instead of being copied.
+    let Some(kind) = &task.input_type else {
+        return Ok(bound);
+    };
+    let kind = loosened(kind, &unchecked);
+    // Secrets are not among the values, and the check wants one value.
     let whole = Value::Object(std::mem::take(&mut bound.values));
     let checked = kind.check(&whole);
     if let Value::Object(values) = whole {
@@ -71,16 +92,23 @@ pub fn bind_inputs(task: &Task, scope: &Scope) -> Result<Bound, BindError> {
     }
     match checked {
         Ok(()) => Ok(bound),
-        Err(error) => Err(BindError { what: format!("the input of task `{}`", task.name), message: error.to_string() }),
+        Err(error) => Err(BindError {
+            what: format!("the input of task `{}`", task.name),
+            message: error.to_string(),
+        }),
     }
 }
 
-/// The type of what is left when the secrets are taken out: their values are not here to be checked.
-fn without_secrets<'a>(kind: &'a Type, secrets: &[(String, SecretRef)]) -> Cow<'a, Type> {
+/// The type with the fields called `unchecked` left open: anything, null or absent.
+fn loosened<'a>(kind: &'a Type, unchecked: &[&str]) -> Cow<'a, Type> {
     match kind {
-        Type::Object(fields) if !secrets.is_empty() => {
+        Type::Object(fields) if !unchecked.is_empty() => {
             let mut fields = fields.clone();
-            fields.retain(|name, _| secrets.iter().all(|(secret, _)| secret != name));
+            for (name, kind) in &mut fields {
+                if unchecked.contains(&name.as_str()) {
+                    *kind = Type::Optional(Box::new(Type::Any));
+                }
+            }
             Cow::Owned(Type::Object(fields))
         }
         _ => Cow::Borrowed(kind),
@@ -90,25 +118,39 @@ fn without_secrets<'a>(kind: &'a Type, secrets: &[(String, SecretRef)]) -> Cow<'
 /// The params of a run: `given` checked, defaults filled in. Every problem is reported, not only the first.
 ///
 /// Defaults with templates see `run` and `slot` only. An optional param that is not given and has no default is null.
-pub fn bind_params(workflow: &Workflow, given: &Map<String, Value>, run: RunFields) -> Result<Map<String, Value>, Vec<BindError>> {
+pub fn bind_params(
+    workflow: &Workflow,
+    given: &Map<String, Value>,
+    run: RunFields,
+) -> Result<Map<String, Value>, Vec<BindError>> {
     let mut errors = Vec::new();
     let mut params = Map::new();
     let scope = Scope::builder(run, std::sync::Arc::new(Value::Object(Map::new()))).build();
     for param in &workflow.params {
-        let mut refuse = |message: String| errors.push(BindError { what: format!("param `{}`", param.name), message });
+        let mut refuse = |message: String| {
+            errors.push(BindError {
+                what: format!("param `{}`", param.name),
+                message,
+            })
+        };
         let value = match (given.get(&param.name), &param.default) {
             (Some(value), _) => value.clone(),
             (None, Some(ParamDefault::Value(value))) => value.clone(),
-            (None, Some(ParamDefault::Template(expression))) => match render_default(expression, &scope) {
-                Ok(value) => value,
-                Err(error) => {
-                    refuse(format!("its default {error}"));
-                    continue;
+            (None, Some(ParamDefault::Template(expression))) => {
+                match render_default(expression, &scope) {
+                    Ok(value) => value,
+                    Err(error) => {
+                        refuse(format!("its default {error}"));
+                        continue;
+                    }
                 }
-            },
+            }
             (None, None) if matches!(param.kind, Type::Optional(_)) => Value::Null,
             (None, None) => {
-                refuse(format!("it is required (`{}`) and was not given", param.kind));
+                refuse(format!(
+                    "it is required (`{}`) and was not given",
+                    param.kind
+                ));
                 continue;
             }
         };
@@ -119,8 +161,15 @@ pub fn bind_params(workflow: &Workflow, given: &Map<String, Value>, run: RunFiel
             Err(error) => refuse(error.to_string()),
         }
     }
-    for (name, value) in given.iter().filter(|(name, _)| workflow.params.iter().all(|param| param.name != **name)) {
-        let known: Vec<&str> = workflow.params.iter().map(|param| param.name.as_str()).collect();
+    for (name, value) in given
+        .iter()
+        .filter(|(name, _)| workflow.params.iter().all(|param| param.name != **name))
+    {
+        let known: Vec<&str> = workflow
+            .params
+            .iter()
+            .map(|param| param.name.as_str())
+            .collect();
         let hint = match expr::nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => "it takes none".to_owned(),
@@ -128,20 +177,34 @@ pub fn bind_params(workflow: &Workflow, given: &Map<String, Value>, run: RunFiel
         };
         errors.push(BindError {
             what: format!("param `{name}`"),
-            message: format!("workflow `{}` has no such param ({} was given); {hint}", workflow.name, short(value)),
+            message: format!(
+                "workflow `{}` has no such param ({} was given); {hint}",
+                workflow.name,
+                short(value)
+            ),
         });
     }
     let bytes = Value::Object(params.clone()).to_string().len();
     if bytes > limits::PARAMS_BYTES {
         errors.push(BindError {
             what: "the params".to_owned(),
-            message: format!("they have {bytes} bytes together, {} are allowed; pass large data as a file", limits::PARAMS_BYTES),
+            message: format!(
+                "they have {bytes} bytes together, {} are allowed; pass large data as a file",
+                limits::PARAMS_BYTES
+            ),
         });
     }
-    if errors.is_empty() { Ok(params) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(params)
+    } else {
+        Err(errors)
+    }
 }
 
 fn render_default(expression: &Expression, scope: &Scope) -> Result<Value, expr::EvalError> {
-    let template = TemplateValue { value: Value::from(expression.source.as_str()), references: Vec::new() };
+    let template = TemplateValue {
+        value: Value::from(expression.source.as_str()),
+        references: Vec::new(),
+    };
     expr::render_value(&template, scope)
 }

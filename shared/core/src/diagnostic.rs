@@ -2,6 +2,8 @@
 
 mod render;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -124,7 +126,11 @@ impl Diagnostics {
         }
         self.found.sort_by(|a, b| (a.at.line, a.at.column, a.code, &a.message).cmp(&(b.at.line, b.at.column, b.code, &b.message)));
         self.found.dedup_by(|a, b| a.at == b.at && a.code == b.code && a.message == b.message);
-        self.found.into_iter().partition(|one| one.severity == Severity::Error)
+        let (errors, mut warnings): (Vec<_>, Vec<_>) = self.found.into_iter().partition(|one| one.severity == Severity::Error);
+        // A warning is about a thing, and once is enough for it; an error is about a place.
+        let mut said = BTreeSet::new();
+        warnings.retain(|one| said.insert((one.code, one.message.clone())));
+        (errors, warnings)
     }
 }
 

@@ -129,7 +129,7 @@ fn a_yaml_bomb_is_refused_before_it_expands() {
         let _ = writeln!(text, "a{level}: &a{level} [{inner}]");
     }
     let one = only(parse_workflow("bomb.yaml", text.as_bytes()));
-    assert_eq!(brief(&one), "ORK008 7:12");
+    assert_eq!(brief(&one), "ORK008 7:15");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn without_a_project_a_pool_has_one_place_and_a_warning() {
     let text = "name: w\ntasks:\n  a: {command: x, pool: warehouse}\n";
     let parsed = parse_workflow_with("w.yaml", text.as_bytes(), &Project::default()).expect("good");
     assert_eq!(parsed.workflow.tasks[0].pool.as_ref().map(ToString::to_string).as_deref(), Some("warehouse"));
-    assert_eq!(codes_of(&parsed.warnings), ["ORK103 3:26"]);
+    assert_eq!(codes_of(&parsed.warnings), ["ORK103 3:25"]);
     assert_eq!(parsed.warnings[0].severity, Severity::Warning);
 }
 

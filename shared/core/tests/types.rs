@@ -7,23 +7,40 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn read(text: &str) -> Type {
-    Type::parse_text(text, &|name| (name == "Row").then(|| read("{id: int, tags: [str]}"))).unwrap_or_else(|error| panic!("{text}: {error}"))
+    Type::parse_text(text, &|name| {
+        (name == "Row").then(|| read("{id: int, tags: [str]}"))
+    })
+    .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 fn refused(text: &str) -> (String, Option<String>, usize) {
-    let error = Type::parse_text(text, &|name| (name == "Row").then_some(Type::Str)).expect_err(text);
+    let error =
+        Type::parse_text(text, &|name| (name == "Row").then_some(Type::Str)).expect_err(text);
     (error.message, error.hint, error.offset)
 }
 
 #[test]
 fn every_spelling_reads_and_prints_alike() {
     for text in [
-        "str", "int?", "[float]", "map[bool]", "enum[a, b]", "{}", "{id: int, tags: [str]}", "[{at: datetime_utc, day: date?}]", "map[[int]]?",
-        "{a-b: any, c: {d: datetime_tz, e: datetime_notz}}", "enum[\"a b\", \"\", \"x,y\"]", "{\"a: b\": int}",
+        "str",
+        "int?",
+        "[float]",
+        "map[bool]",
+        "enum[a, b]",
+        "{}",
+        "{id: int, tags: [str]}",
+        "[{at: datetime_utc, day: date?}]",
+        "map[[int]]?",
+        "{a-b: any, c: {d: datetime_tz, e: datetime_notz}}",
+        "enum[\"a b\", \"\", \"x,y\"]",
+        "{\"a: b\": int}",
     ] {
         assert_eq!(read(text).to_string(), text);
     }
-    assert_eq!(read(" [ types.Row ] ").to_string(), "[{id: int, tags: [str]}]");
+    assert_eq!(
+        read(" [ types.Row ] ").to_string(),
+        "[{id: int, tags: [str]}]"
+    );
     assert_eq!(read("int??"), read("int?"));
 }
 
@@ -33,15 +50,46 @@ fn what_is_no_type_says_what_to_write() {
         ("string", "`string` is not a type", "write str", 0),
         ("[integer]", "`integer` is not a type", "write int", 1),
         ("Int", "`Int` is not a type", "write int", 0),
-        ("datetime", "`datetime` is not a type", "write datetime_notz, datetime_tz or datetime_utc", 0),
+        (
+            "datetime",
+            "`datetime` is not a type",
+            "write datetime_notz, datetime_tz or datetime_utc",
+            0,
+        ),
         ("flaot", "`flaot` is not a type", "did you mean `float`?", 0),
         ("Row", "`Row` is not a type", "write types.Row", 0),
-        ("[int, str]", "a list type has exactly one element type", "write [int]", 5),
+        (
+            "[int, str]",
+            "a list type has exactly one element type",
+            "write [int]",
+            5,
+        ),
     ] {
-        assert_eq!(refused(text), (message.to_owned(), Some(hint.to_owned()), offset), "{text}");
+        assert_eq!(
+            refused(text),
+            (message.to_owned(), Some(hint.to_owned()), offset),
+            "{text}"
+        );
     }
     assert_eq!(refused("types.Rwo").0, "`types:` has no `Rwo`");
-    for text in ["", "[", "[int", "map[", "map[int", "enum[]", "enum[a", "enum[a, a]", "{a int}", "{a: int", "{a: int, a: str}", "int int", "?", "]", "{: int}", "enum[\"a]"] {
+    for text in [
+        "",
+        "[",
+        "[int",
+        "map[",
+        "map[int",
+        "enum[]",
+        "enum[a",
+        "enum[a, a]",
+        "{a int}",
+        "{a: int",
+        "{a: int, a: str}",
+        "int int",
+        "?",
+        "]",
+        "{: int}",
+        "enum[\"a]",
+    ] {
         assert!(!refused(text).0.is_empty(), "{text}");
     }
     let deep = "[".repeat(5_000);
@@ -51,17 +99,32 @@ fn what_is_no_type_says_what_to_write() {
 #[test]
 fn names_from_elsewhere_are_refused_with_the_name_to_use() {
     for (wrong, right) in [
-        ("string", "str"), ("text", "str"), ("integer", "int"), ("number", "int or float"), ("boolean", "bool"), ("double", "float"),
-        ("timestamp", "datetime_utc"), ("String", "str"), ("BOOL", "bool"), ("list", "[T], as in [str]"), ("dict", "map[T], as in map[str]"),
+        ("string", "str"),
+        ("text", "str"),
+        ("integer", "int"),
+        ("number", "int or float"),
+        ("boolean", "bool"),
+        ("double", "float"),
+        ("timestamp", "datetime_utc"),
+        ("String", "str"),
+        ("BOOL", "bool"),
+        ("list", "[T], as in [str]"),
+        ("dict", "map[T], as in map[str]"),
     ] {
         assert_eq!(Type::wrong_name(wrong), Some(right), "{wrong}");
     }
     for name in Type::BUILTIN_NAMES {
         assert_eq!(Type::wrong_name(name), None, "{name}");
-        assert_eq!(Type::builtin(name).map(|kind| kind.to_string()).as_deref(), Some(*name));
+        assert_eq!(
+            Type::builtin(name).map(|kind| kind.to_string()).as_deref(),
+            Some(*name)
+        );
     }
     for name in ["array", "object", "null", "datetime"] {
-        assert!(Type::wrong_name(name).is_some() && Type::builtin(name).is_none(), "{name}");
+        assert!(
+            Type::wrong_name(name).is_some() && Type::builtin(name).is_none(),
+            "{name}"
+        );
     }
 }
 
@@ -70,7 +133,10 @@ fn among_builtins_only_equals_any_and_utc_for_tz_are_assignable() {
     for asked in Type::BUILTIN_NAMES {
         for offered in Type::BUILTIN_NAMES {
             let fits = read(asked).accepts(&read(offered)).is_ok();
-            let wanted = asked == offered || *asked == "any" || *offered == "any" || (*asked == "datetime_tz" && *offered == "datetime_utc");
+            let wanted = asked == offered
+                || *asked == "any"
+                || *offered == "any"
+                || (*asked == "datetime_tz" && *offered == "datetime_utc");
             assert_eq!(fits, wanted, "{asked} from {offered}");
         }
     }
@@ -101,17 +167,38 @@ fn structures_are_assignable_part_by_part() {
         ("{a: {b: [any]}}", "{a: {b: [int]}}", true),
         ("[int]", "{a: int}", false),
     ] {
-        assert_eq!(read(asked).accepts(&read(offered)).is_ok(), fits, "{asked} from {offered}");
+        assert_eq!(
+            read(asked).accepts(&read(offered)).is_ok(),
+            fits,
+            "{asked} from {offered}"
+        );
     }
 }
 
 #[test]
 fn a_mismatch_names_the_place_and_both_types() {
-    let error = read("[{id: int, sub: {x: float}}]").accepts(&read("[{id: int, sub: {x: int}}]")).expect_err("int is no float");
-    assert_eq!(error.to_string(), "at `[].sub.x`: `float` is asked for, this is `int`");
-    assert_eq!((error.path.as_str(), *error.expected, error.found.map(|found| *found)), ("[].sub.x", Type::Float, Some(Type::Int)));
-    let missing = read("{id: int}").accepts(&read("{}")).expect_err("id is missing");
-    assert_eq!(missing.to_string(), "at `id`: `int` is asked for, the field is missing");
+    let error = read("[{id: int, sub: {x: float}}]")
+        .accepts(&read("[{id: int, sub: {x: int}}]"))
+        .expect_err("int is no float");
+    assert_eq!(
+        error.to_string(),
+        "at `[].sub.x`: `float` is asked for, this is `int`"
+    );
+    assert_eq!(
+        (
+            error.path.as_str(),
+            *error.expected,
+            error.found.map(|found| *found)
+        ),
+        ("[].sub.x", Type::Float, Some(Type::Int))
+    );
+    let missing = read("{id: int}")
+        .accepts(&read("{}"))
+        .expect_err("id is missing");
+    assert_eq!(
+        missing.to_string(),
+        "at `id`: `int` is asked for, the field is missing"
+    );
     assert!(missing.found.is_none());
 }
 
@@ -142,7 +229,11 @@ fn values_are_checked_to_their_formats() {
         ("datetime_tz", json!("2026-06-01T02:30:00"), false),
         ("datetime_tz", json!("2026-06-01T02:30:00+25:00"), false),
         ("datetime_tz", json!("2026-06-01T02:30:00.+02:00"), false),
-        ("datetime_utc", json!("2026-06-01T02:30:00.123456789Z"), true),
+        (
+            "datetime_utc",
+            json!("2026-06-01T02:30:00.123456789Z"),
+            true,
+        ),
         ("datetime_utc", json!("2026-06-01T02:30:00+00:00"), false),
         ("datetime_utc", json!("2026-06-01T02:30:0é"), false),
         ("enum[a, b]", json!("b"), true),
@@ -165,11 +256,21 @@ fn values_are_checked_to_their_formats() {
 
 #[test]
 fn a_wrong_value_is_named_with_its_place() {
-    let error = read("{rows: [{id: int}]}").check(&json!({"rows": [{"id": 1}, {"id": "x"}]})).expect_err("a text is no int");
+    let error = read("{rows: [{id: int}]}")
+        .check(&json!({"rows": [{"id": 1}, {"id": "x"}]}))
+        .expect_err("a text is no int");
     assert_eq!(error.path, "rows[1].id");
-    assert_eq!(error.to_string(), "at `rows[1].id`: `int` is asked for, found the text \"x\"");
-    let extra = read("{a: int}").check(&json!({"a": 1, "b": 1})).expect_err("b is extra");
-    assert_eq!(extra.to_string(), "an object with `a` is asked for, found the extra field `b`");
+    assert_eq!(
+        error.to_string(),
+        "at `rows[1].id`: `int` is asked for, found the text \"x\""
+    );
+    let extra = read("{a: int}")
+        .check(&json!({"a": 1, "b": 1}))
+        .expect_err("b is extra");
+    assert_eq!(
+        extra.to_string(),
+        "an object with `a` is asked for, found the extra field `b`"
+    );
 }
 
 #[test]
@@ -191,7 +292,16 @@ fn text_from_the_command_line_becomes_a_value() {
     ] {
         assert_eq!(read(kind).coerce_text(text), Ok(value), "{kind} {text}");
     }
-    for (kind, text) in [("int", "1.5"), ("int", ""), ("float", "inf"), ("bool", "yes"), ("date", "today"), ("enum[a]", "b"), ("[int]", "1,2"), ("[int]", "[\"x\"]")] {
+    for (kind, text) in [
+        ("int", "1.5"),
+        ("int", ""),
+        ("float", "inf"),
+        ("bool", "yes"),
+        ("date", "today"),
+        ("enum[a]", "b"),
+        ("[int]", "1,2"),
+        ("[int]", "[\"x\"]"),
+    ] {
         assert!(read(kind).coerce_text(text).is_err(), "{kind} {text}");
     }
 }
@@ -202,24 +312,48 @@ fn a_path_has_the_type_of_what_is_there() {
     let field = |name: &str| Segment::Field(name.to_owned());
     for (path, wanted) in [
         (vec![], kind.to_string()),
-        (vec![field("rows"), Segment::Index(7), field("id")], "int".to_owned()),
-        (vec![field("rows"), Segment::Index(7), field("note")], "str?".to_owned()),
+        (
+            vec![field("rows"), Segment::Index(7), field("id")],
+            "int".to_owned(),
+        ),
+        (
+            vec![field("rows"), Segment::Index(7), field("note")],
+            "str?".to_owned(),
+        ),
         (vec![field("by"), field("anything")], "float".to_owned()),
-        (vec![field("any"), field("x"), Segment::Index(1)], "any".to_owned()),
+        (vec![field("by"), Segment::Index(2024)], "float".to_owned()),
+        (
+            vec![field("any"), field("x"), Segment::Index(1)],
+            "any".to_owned(),
+        ),
         (vec![field("sub"), field("x")], "int?".to_owned()),
     ] {
-        assert_eq!(kind.at(&path).map(|found| found.to_string()), Ok(wanted), "{path:?}");
+        assert_eq!(
+            kind.at(&path).map(|found| found.to_string()),
+            Ok(wanted),
+            "{path:?}"
+        );
     }
-    for path in [vec![field("row")], vec![field("rows"), field("id")], vec![field("rows"), Segment::Index(0), field("id"), field("x")], vec![Segment::Index(0)]] {
+    for path in [
+        vec![field("row")],
+        vec![field("rows"), field("id")],
+        vec![field("rows"), Segment::Index(0), field("id"), field("x")],
+        vec![Segment::Index(0)],
+    ] {
         assert!(kind.at(&path).is_err(), "{path:?}");
     }
-    assert_eq!(kind.at(&[field("zz")]), Err("there is no field `zz`, only `any`, `by`, `rows` and `sub`".to_owned()));
+    assert_eq!(
+        kind.at(&[field("zz")]),
+        Err("there is no field `zz`, only `any`, `by`, `rows` and `sub`".to_owned())
+    );
 }
 
 fn kinds() -> impl Strategy<Value = Type> {
     let leaf = prop_oneof![
-        prop::sample::select(Type::BUILTIN_NAMES).prop_map(|name| Type::builtin(name).expect("a builtin")),
-        prop::collection::btree_set("[a-z ,\"\\]é]{0,6}", 1..4).prop_map(|words| Type::Enum(words.into_iter().collect())),
+        prop::sample::select(Type::BUILTIN_NAMES)
+            .prop_map(|name| Type::builtin(name).expect("a builtin")),
+        prop::collection::btree_set("[a-z ,\"\\]é]{0,6}", 1..4)
+            .prop_map(|words| Type::Enum(words.into_iter().collect())),
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
@@ -236,29 +370,59 @@ fn kinds() -> impl Strategy<Value = Type> {
 
 /// A value of `kind`; `pick` decides where there is a choice.
 fn sample(kind: &Type, pick: u64) -> Value {
-    let next = pick.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    let day = format!("20{:02}-{:02}-{:02}", pick % 100, pick / 7 % 12 + 1, pick / 11 % 28 + 1);
-    let moment = format!("{day}T{:02}:{:02}:{:02}", pick % 24, pick / 3 % 60, pick / 5 % 60);
+    let next = pick
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    let day = format!(
+        "20{:02}-{:02}-{:02}",
+        pick % 100,
+        pick / 7 % 12 + 1,
+        pick / 11 % 28 + 1
+    );
+    let moment = format!(
+        "{day}T{:02}:{:02}:{:02}",
+        pick % 24,
+        pick / 3 % 60,
+        pick / 5 % 60
+    );
     match kind {
         Type::Str => json!(format!("t{pick}")),
         Type::Int => json!(pick.cast_signed()),
-        Type::Float => if pick.is_multiple_of(2) { json!(pick) } else { json!(0.5) },
+        Type::Float => {
+            if pick.is_multiple_of(2) {
+                json!(pick)
+            } else {
+                json!(0.5)
+            }
+        }
         Type::Bool => json!(pick.is_multiple_of(2)),
         Type::Date => json!(day),
         Type::DatetimeNotz => json!(moment),
-        Type::DatetimeTz => json!(if pick.is_multiple_of(2) { format!("{moment}Z") } else { format!("{moment}.5-03:30") }),
+        Type::DatetimeTz => json!(if pick.is_multiple_of(2) {
+            format!("{moment}Z")
+        } else {
+            format!("{moment}.5-03:30")
+        }),
         Type::DatetimeUtc => json!(format!("{moment}Z")),
         Type::Any => json!([null, pick]),
-        Type::Enum(words) => json!(words[usize::try_from(pick % words.len() as u64).expect("small")]),
+        Type::Enum(words) => {
+            json!(words[usize::try_from(pick % words.len() as u64).expect("small")])
+        }
         Type::Optional(_) if pick.is_multiple_of(3) => Value::Null,
         Type::Optional(inner) => sample(inner, next),
         Type::List(item) => (0..pick % 3).map(|at| sample(item, next ^ at)).collect(),
-        Type::Map(value) => Value::Object((0..pick % 3).map(|at| (format!("k{at}"), sample(value, next ^ at))).collect()),
+        Type::Map(value) => Value::Object(
+            (0..pick % 3)
+                .map(|at| (format!("k{at}"), sample(value, next ^ at)))
+                .collect(),
+        ),
         Type::Object(fields) => Value::Object(
             fields
                 .iter()
                 .enumerate()
-                .filter(|(at, (_, kind))| !matches!(kind, Type::Optional(_)) || (pick >> at).is_multiple_of(2))
+                .filter(|(at, (_, kind))| {
+                    !matches!(kind, Type::Optional(_)) || (pick >> at).is_multiple_of(2)
+                })
                 .map(|(at, (name, kind))| (name.clone(), sample(kind, next ^ at as u64)))
                 .collect(),
         ),

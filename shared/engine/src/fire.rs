@@ -26,9 +26,10 @@ pub struct Fired {
 /// The searchable fields of a workflow: when its next slot is due.
 pub(crate) fn workflow_index(document: &WorkflowDocument, workflow: &Workflow, now: Time) -> Index {
     let next = |(schedule, cursor): (&ork_core::definition::Schedule, &Time)| {
-        let compiled = schedule::Compiled::of(schedule).ok()?;
+        // A schedule that cannot be read (a newer time zone database, say) is due at once, so that firing it reports why.
+        let Ok(compiled) = schedule::Compiled::of(schedule) else { return Some(now) };
         // The first slot after the cursor: one that is past is due at once.
-        schedule::next_slot(&compiled.cron, &compiled.zone, *cursor + ork_core::time::Millis(1)).map(|slot| slot.min(now.max(slot)))
+        schedule::next_slot(&compiled.cron, &compiled.zone, *cursor + ork_core::time::Millis(1))
     };
     let enabled = workflow.schedules.iter().zip(&document.cursors).filter(|(schedule, _)| schedule.enabled && document.enabled);
     Index { wake_at: enabled.filter_map(next).min(), status: None, workflow: Some(document.name.clone()), created_at: None }

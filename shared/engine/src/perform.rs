@@ -28,7 +28,7 @@ impl<P: Ports> Engine<P> {
                     false => starts.push(attempt),
                 },
                 Effect::Stop(attempt) => self.stop(run, &graph, attempt).await?,
-                Effect::StartChild(attempt) => self.start_child(run, &graph, attempt, &mut events).await?,
+                Effect::StartChild(attempt) => self.start_child(run, &graph, attempt, &mut events, todo).await?,
                 Effect::StopChild(attempt) => self.stop_child(run, &graph, attempt, todo).await?,
                 Effect::Reap { attempt, why } => events.push(self.reap(run, &graph, attempt, why).await?),
                 Effect::Poll(attempt) => self.poll(run, &graph, attempt, &mut events).await?,
@@ -211,7 +211,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The run of a sub-workflow: made once for each attempt, whatever dies on the way.
-    async fn start_child(&self, run: &RunId, graph: &Graph, attempt: Attempt, events: &mut Vec<Event>) -> Result<(), EngineError> {
+    async fn start_child(&self, run: &RunId, graph: &Graph, attempt: Attempt, events: &mut Vec<Event>, todo: &mut VecDeque<Todo>) -> Result<(), EngineError> {
         let Kind::Workflow { name } = &graph.task(attempt.task).executor else { return Ok(()) };
         let child = child_id(run, name.as_str(), attempt);
         if let Some(view) = self.find_run(&child).await? {
@@ -232,16 +232,21 @@ impl<P: Ports> Engine<P> {
             Ok(spec) => {
                 let params = serde_json::from_str(spec.input.get()).map_err(|error| EngineError::corrupt(error.to_string()))?;
                 let parent = ParentRef { run: run.clone(), task: attempt.task, index: attempt.index, attempt: attempt.attempt };
-                self.start(StartRun { id: Some(child), params, parent: Some(parent), depth, ..StartRun::of(name.clone()) }).await.map(drop)
+                self.create(StartRun { id: Some(child), params, parent: Some(parent), depth, ..StartRun::of(name.clone()) }).await
             }
             Err(error) => Err(error),
         };
         match started {
+            Ok(started) if started.queued => Ok(()),
+            Ok(started) => {
+                todo.push_back(Todo { run: started.id, events: vec![Event::Start], claim: None });
+                Ok(())
+            }
             Err(error) if matches!(error.kind, EngineErrorKind::NotFound | EngineErrorKind::Refused | EngineErrorKind::Corrupt) => {
                 events.push(refused(attempt, Category::Permanent, error.message));
                 Ok(())
             }
-            other => other,
+            Err(error) => Err(error),
         }
     }
 

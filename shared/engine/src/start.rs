@@ -74,6 +74,15 @@ pub struct Started {
 impl<P: Ports> Engine<P> {
     /// Starts a run, once for each id. Wrong inputs are refused before anything is written.
     pub async fn start(&self, wish: StartRun) -> Result<Started, EngineError> {
+        let mut started = self.create(wish).await?;
+        if started.created && !started.queued {
+            started.stepped = self.step(&started.id, vec![Event::Start], None).await?;
+        }
+        Ok(started)
+    }
+
+    /// Makes a run without letting it begin: the caller applies [`Event::Start`] unless it is queued.
+    pub(crate) async fn create(&self, wish: StartRun) -> Result<Started, EngineError> {
         for _ in 0..8 {
             let (document, stored) = self.workflow(&wish.workflow).await?;
             let version = wish.version.clone().unwrap_or_else(|| stored.current.clone());
@@ -110,8 +119,7 @@ impl<P: Ports> Engine<P> {
                 let loaded = Loaded { graph: graph.clone(), state, version: None, pages: BTreeMap::new(), prepared: BTreeMap::new() };
                 self.memory.put(id.clone(), loaded);
             }
-            let stepped = if queued { Stepped::default() } else { self.step(&id, vec![Event::Start], None).await? };
-            return Ok(Started { id, created: true, queued, stepped });
+            return Ok(Started { id, created: true, queued, stepped: Stepped::default() });
         }
         Err(EngineError::new(crate::EngineErrorKind::Unavailable, format!("workflow {} is being changed by others: gave up, nothing was started", wish.workflow)))
     }

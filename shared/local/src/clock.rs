@@ -32,7 +32,13 @@ mod tests {
         let before = unix_nanos();
         let now = SystemClock.now();
         let after = unix_nanos();
-        assert!(before.div_euclid(1_000_000) <= now.0 && now.0 <= after.div_euclid(1_000_000), "{before} {now:?} {after}");
-        assert!(now > Time(1_700_000_000_000), "this code is younger than that");
+        assert!(
+            before.div_euclid(1_000_000) <= now.0 && now.0 <= after.div_euclid(1_000_000),
+            "{before} {now:?} {after}"
+        );
+        assert!(
+            now > Time(1_700_000_000_000),
+            "this code is younger than that"
+        );
     }
 }

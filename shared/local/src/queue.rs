@@ -73,7 +73,10 @@ impl LocalQueue {
         state.fire(now);
         let message = state.ready.pop_front()?;
         state.waiting.remove(&message);
-        Some(Delivery { queue: self.clone(), message: Some(message) })
+        Some(Delivery {
+            queue: self.clone(),
+            message: Some(message),
+        })
     }
 
     /// The earliest instant somebody asked to be woken at: how long the driver may sleep.
@@ -105,7 +108,10 @@ impl LocalQueue {
 
     fn push_at(&self, message: Message, at: Time) {
         let mut state = self.state();
-        let earlier = state.timers.first_key_value().is_none_or(|(first, _)| at < *first);
+        let earlier = state
+            .timers
+            .first_key_value()
+            .is_none_or(|(first, _)| at < *first);
         state.timers.entry(at).or_default().insert(message);
         if earlier {
             self.0.changed.notify_one();
@@ -135,7 +141,9 @@ pub struct Delivery {
 impl Delivery {
     /// What to do.
     pub fn message(&self) -> &Message {
-        self.message.as_ref().expect("only `done`, `again_at` and drop take it, and they consume the delivery")
+        self.message
+            .as_ref()
+            .expect("only `done`, `again_at` and drop take it, and they consume the delivery")
     }
 
     /// It was handled.
@@ -198,10 +206,20 @@ mod tests {
     #[test]
     fn hints_come_in_order_and_doubles_collapse() {
         let queue = LocalQueue::new();
-        for (to, id) in [(Function::Monitor, "b"), (Function::Monitor, "a"), (Function::Monitor, "b"), (Function::Dispatch, "b")] {
+        for (to, id) in [
+            (Function::Monitor, "b"),
+            (Function::Monitor, "a"),
+            (Function::Monitor, "b"),
+            (Function::Dispatch, "b"),
+        ] {
             send(&queue, to, id);
         }
-        let expected = [hint(Function::Monitor, "b"), hint(Function::Monitor, "a"), hint(Function::Dispatch, "b")].map(Message::Hint);
+        let expected = [
+            hint(Function::Monitor, "b"),
+            hint(Function::Monitor, "a"),
+            hint(Function::Dispatch, "b"),
+        ]
+        .map(Message::Hint);
         assert_eq!(drained(&queue, NOW), expected);
         assert!(queue.is_empty());
     }
@@ -213,7 +231,10 @@ mod tests {
         let handled = queue.next(NOW).expect("there is one");
         send(&queue, Function::Monitor, "r");
         handled.done();
-        assert_eq!(drained(&queue, NOW), [Message::Hint(hint(Function::Monitor, "r"))]);
+        assert_eq!(
+            drained(&queue, NOW),
+            [Message::Hint(hint(Function::Monitor, "r"))]
+        );
     }
 
     #[test]
@@ -224,7 +245,10 @@ mod tests {
         let again = queue.next(NOW).expect("it comes again");
         again.again_at(Time(150));
         assert!(queue.next(Time(149)).is_none(), "not before its time");
-        assert_eq!(drained(&queue, Time(150)), [Message::Hint(hint(Function::Poll, "r"))]);
+        assert_eq!(
+            drained(&queue, Time(150)),
+            [Message::Hint(hint(Function::Poll, "r"))]
+        );
     }
 
     #[test]
@@ -234,10 +258,16 @@ mod tests {
             wake(&queue, id, at);
         }
         assert_eq!(queue.next_wake(), Some(Time(50)));
-        assert_eq!(drained(&queue, NOW), ["a", "b", "now"].map(|id| Message::Wake(run(id))));
+        assert_eq!(
+            drained(&queue, NOW),
+            ["a", "b", "now"].map(|id| Message::Wake(run(id)))
+        );
         assert_eq!(queue.next_wake(), Some(Time(300)));
         assert!(!queue.is_empty());
-        assert_eq!(drained(&queue, Time(i64::MAX)), [Message::Wake(run("late"))]);
+        assert_eq!(
+            drained(&queue, Time(i64::MAX)),
+            [Message::Wake(run("late"))]
+        );
         assert_eq!(queue.next_wake(), None);
     }
 
@@ -246,7 +276,11 @@ mod tests {
         use std::pin::pin;
         use std::task::{Context, Waker};
         let queue = LocalQueue::new();
-        let is_woken = |queue: &LocalQueue| pin!(queue.changed()).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        let is_woken = |queue: &LocalQueue| {
+            pin!(queue.changed())
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_ready()
+        };
         assert!(!is_woken(&queue));
         send(&queue, Function::Monitor, "r");
         assert!(is_woken(&queue));

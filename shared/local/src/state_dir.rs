@@ -28,7 +28,9 @@ pub enum StateDirError {
     #[error("`{0}` is not a folder: move it away, or name another with --state")]
     NotAFolder(PathBuf),
     /// Written by a later Ork.
-    #[error("`{path}` was written by a newer Ork (state folder version {found}, this one knows up to {LAYOUT_VERSION}): use that one or another --state folder")]
+    #[error(
+        "`{path}` was written by a newer Ork (state folder version {found}, this one knows up to {LAYOUT_VERSION}): use that one or another --state folder"
+    )]
     Newer {
         /// The folder.
         path: PathBuf,
@@ -36,7 +38,9 @@ pub enum StateDirError {
         found: u32,
     },
     /// Its version file holds something else.
-    #[error("`{path}` holds `{found}` instead of a version: is this a state folder? nothing was changed; restore the file or name another folder with --state")]
+    #[error(
+        "`{path}` holds `{found}` instead of a version: is this a state folder? nothing was changed; restore the file or name another folder with --state"
+    )]
     NotAVersion {
         /// The version file.
         path: PathBuf,
@@ -44,7 +48,9 @@ pub enum StateDirError {
         found: String,
     },
     /// It holds other things, and Ork does not spread out among them.
-    #[error("`{path}` is not a state folder: it holds `{found}`; name an empty or a new folder with --state")]
+    #[error(
+        "`{path}` is not a state folder: it holds `{found}`; name an empty or a new folder with --state"
+    )]
     Foreign {
         /// The folder.
         path: PathBuf,
@@ -68,12 +74,23 @@ pub enum StateDirError {
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateDirError {
     move |source| {
         let remedy = match source.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on its disk and start again",
-            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => "make it writable, or name another folder with --state",
-            ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => "something else is in its place: move it away, or name another folder with --state",
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "make room on its disk and start again"
+            }
+            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+                "make it writable, or name another folder with --state"
+            }
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
+                "something else is in its place: move it away, or name another folder with --state"
+            }
             _ => "check the folder and its disk, or name another with --state",
         };
-        StateDirError::Io { doing, path: path.to_owned(), remedy, source }
+        StateDirError::Io {
+            doing,
+            path: path.to_owned(),
+            remedy,
+            source,
+        }
     }
 }
 
@@ -93,7 +110,9 @@ impl StateDir {
             Err(error) if error.kind() == ErrorKind::NotFound && options.create => {
                 fs::create_dir_all(path).map_err(failed("make", path))?;
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(StateDirError::Missing(path.to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(StateDirError::Missing(path.to_owned()));
+            }
             Err(error) => return Err(failed("open", path)(error)),
         }
         // Absolute, because tasks run in other folders.
@@ -119,18 +138,32 @@ impl StateDir {
         };
         match text.trim().parse::<u32>() {
             Ok(1..=LAYOUT_VERSION) => Ok(true),
-            Ok(found) if found > LAYOUT_VERSION => Err(StateDirError::Newer { path: self.root.clone(), found }),
-            _ => Err(StateDirError::NotAVersion { path, found: text.chars().take(40).collect() }),
+            Ok(found) if found > LAYOUT_VERSION => Err(StateDirError::Newer {
+                path: self.root.clone(),
+                found,
+            }),
+            _ => Err(StateDirError::NotAVersion {
+                path,
+                found: text.chars().take(40).collect(),
+            }),
         }
     }
 
     /// A folder without a version is new, or was being made by somebody who was killed: then it holds nothing but our names.
     fn check_is_ours(&self) -> Result<(), StateDirError> {
         for entry in fs::read_dir(&self.root).map_err(failed("list", &self.root))? {
-            let name = entry.map_err(failed("list", &self.root))?.file_name().to_string_lossy().into_owned();
-            let is_ours = ["objects", "venvs", "engines", "sdk", ".gitignore"].contains(&name.as_str());
+            let name = entry
+                .map_err(failed("list", &self.root))?
+                .file_name()
+                .to_string_lossy()
+                .into_owned();
+            let is_ours =
+                ["objects", "venvs", "engines", "sdk", ".gitignore"].contains(&name.as_str());
             if !is_ours && !name.starts_with("version") && !name.starts_with(".gitignore.") {
-                return Err(StateDirError::Foreign { path: self.root.clone(), found: name });
+                return Err(StateDirError::Foreign {
+                    path: self.root.clone(),
+                    found: name,
+                });
             }
         }
         Ok(())
@@ -141,8 +174,14 @@ impl StateDir {
         for folder in [self.objects(), self.venvs(), self.engines(), self.sdk()] {
             fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
         }
-        for (name, text) in [(".gitignore", "*\n".to_owned()), ("version", format!("{LAYOUT_VERSION}\n"))] {
-            let (path, aside) = (self.root.join(name), self.root.join(format!("{name}.{}", std::process::id())));
+        for (name, text) in [
+            (".gitignore", "*\n".to_owned()),
+            ("version", format!("{LAYOUT_VERSION}\n")),
+        ] {
+            let (path, aside) = (
+                self.root.join(name),
+                self.root.join(format!("{name}.{}", std::process::id())),
+            );
             let write = || {
                 let mut file = File::create(&aside)?;
                 file.write_all(text.as_bytes())?;
@@ -207,8 +246,11 @@ impl StateDir {
 
 /// `<pid>-<nonce>`, both numbers: nothing that could lead out of the folder.
 fn is_engine_id(id: &str) -> bool {
-    let is_number = |text: &str| !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
-    id.split_once('-').is_some_and(|(pid, nonce)| is_number(pid) && is_number(nonce))
+    let is_number = |text: &str| {
+        !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    id.split_once('-')
+        .is_some_and(|(pid, nonce)| is_number(pid) && is_number(nonce))
 }
 
 /// Proof of being alive: a locked file, for as long as this value or its process lives.
@@ -229,7 +271,10 @@ impl EngineLock {
         let path = state.engines().join(&id);
         let aside = state.engines().join(format!(".{id}"));
         let lock = || {
-            let file = OpenOptions::new().write(true).create_new(true).open(&aside)?;
+            let file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(&aside)?;
             file.lock()?;
             // Only now it gets its name: nobody ever sees the file of a living engine unlocked.
             let named = fs::hard_link(&aside, &path);
@@ -237,7 +282,11 @@ impl EngineLock {
             named.map(|()| file)
         };
         let file = lock().map_err(failed("lock", &path))?;
-        Ok(Self { id, path, _file: file })
+        Ok(Self {
+            id,
+            path,
+            _file: file,
+        })
     }
 }
 
@@ -253,10 +302,15 @@ fn clear_dead(state: &StateDir) -> Result<(), StateDirError> {
     let folder = state.engines();
     for entry in fs::read_dir(&folder).map_err(failed("list", &folder))? {
         let path = entry.map_err(failed("list", &folder))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if is_engine_id(name) && !state.engine_is_alive(name)? {
             match fs::remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed("remove", &path)(error)),
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(failed("remove", &path)(error));
+                }
                 _ => {}
             }
         }

@@ -10,7 +10,10 @@ use ork_core::ids::RunId;
 use ork_core::run::RunStatus;
 use ork_core::time::Time;
 use ork_engine::conformance::block_on;
-use ork_engine::ports::{Document, Index, Key, ListQuery, Precondition, Store, StoreError, StoreErrorKind, Version, Write};
+use ork_engine::ports::{
+    Document, Index, Key, ListQuery, Precondition, Store, StoreError, StoreErrorKind, Version,
+    Write,
+};
 use ork_local::store::{Options, SCHEMA_VERSION, Sqlite};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -20,8 +23,18 @@ fn key(id: &str) -> Key {
 }
 
 fn put(id: &str, precondition: Precondition, body: Vec<u8>) -> Write {
-    let index = Index { status: Some(RunStatus::Running), created_at: Some(Time(1)), wake_at: Some(Time(1)), workflow: None };
-    Write::Put { key: key(id), precondition, body, index }
+    let index = Index {
+        status: Some(RunStatus::Running),
+        created_at: Some(Time(1)),
+        wake_at: Some(Time(1)),
+        workflow: None,
+    };
+    Write::Put {
+        key: key(id),
+        precondition,
+        body,
+        index,
+    }
 }
 
 fn create(store: &Sqlite, id: &str, body: Vec<u8>) -> Result<Version, StoreError> {
@@ -29,7 +42,9 @@ fn create(store: &Sqlite, id: &str, body: Vec<u8>) -> Result<Version, StoreError
 }
 
 fn read(store: &Sqlite, id: &str) -> Option<Document> {
-    block_on(store.read(&[key(id)])).expect("readable").remove(0)
+    block_on(store.read(&[key(id)]))
+        .expect("readable")
+        .remove(0)
 }
 
 fn open(path: &Path) -> Sqlite {
@@ -57,44 +72,86 @@ fn filled() -> (TempDir, PathBuf) {
 fn assert_says(error: &StoreError, path: &Path, kind: StoreErrorKind, texts: &[&str]) {
     assert_eq!(error.kind, kind, "{error}");
     for text in texts.iter().copied().chain([path.to_str().expect("text")]) {
-        assert!(error.message.contains(text), "`{text}` is missing in: {error}");
+        assert!(
+            error.message.contains(text),
+            "`{text}` is missing in: {error}"
+        );
     }
 }
 
 #[test]
 fn a_full_disk_refuses_the_commit_and_keeps_what_is_there() {
     let (_folder, path) = state();
-    let store = Sqlite::open(&path, &Options { max_bytes: Some(400_000), ..Options::default() }).expect("opens");
+    let store = Sqlite::open(
+        &path,
+        &Options {
+            max_bytes: Some(400_000),
+            ..Options::default()
+        },
+    )
+    .expect("opens");
     let mut stored = 0;
     let error = loop {
         match create(&store, &format!("r{stored}"), vec![7; 20_000]) {
             Ok(_) => stored += 1,
             Err(error) => break error,
         }
-        assert!(stored < 100, "400 kB cannot hold a hundred documents of 20 kB");
+        assert!(
+            stored < 100,
+            "400 kB cannot hold a hundred documents of 20 kB"
+        );
     };
     assert!(stored > 5, "only {stored} fit");
-    assert_says(&error, &path, StoreErrorKind::Refused, &["no space", "make room"]);
-    let both = [put("small", Precondition::Absent, vec![1]), put("large", Precondition::Absent, vec![1; 100_000])];
-    assert_eq!(block_on(store.commit(&both)).expect_err("still full").kind, StoreErrorKind::Refused);
-    assert_eq!(read(&store, "small"), None, "nothing of a refused commit is there");
+    assert_says(
+        &error,
+        &path,
+        StoreErrorKind::Refused,
+        &["no space", "make room"],
+    );
+    let both = [
+        put("small", Precondition::Absent, vec![1]),
+        put("large", Precondition::Absent, vec![1; 100_000]),
+    ];
+    assert_eq!(
+        block_on(store.commit(&both)).expect_err("still full").kind,
+        StoreErrorKind::Refused
+    );
+    assert_eq!(
+        read(&store, "small"),
+        None,
+        "nothing of a refused commit is there"
+    );
     let first = read(&store, "r0").expect("what was committed is there");
-    block_on(store.commit(&[Write::Delete { key: key("r0"), version: first.version }])).expect("removing makes room");
+    block_on(store.commit(&[Write::Delete {
+        key: key("r0"),
+        version: first.version,
+    }]))
+    .expect("removing makes room");
     create(&store, "after", vec![7; 10_000]).expect("there is room again");
     drop(store);
     let store = open(&path);
-    assert!((1..stored).all(|n| read(&store, &format!("r{n}")).is_some_and(|document| document.body == vec![7; 20_000])));
+    assert!((1..stored).all(|n| {
+        read(&store, &format!("r{n}")).is_some_and(|document| document.body == vec![7; 20_000])
+    }));
     create(&store, "more", vec![7; 100_000]).expect("the bound was the handle's, not the file's");
 }
 
 #[test]
 fn a_read_only_store_is_read_and_refuses_commits() {
     let (_folder, path) = filled();
-    let read_only = Options { read_only: true, ..Options::default() };
+    let read_only = Options {
+        read_only: true,
+        ..Options::default()
+    };
     let store = Sqlite::open(&path, &read_only).expect("opens");
     assert!(read(&store, "r000").is_some());
     let error = create(&store, "new", vec![1]).expect_err("it is read-only");
-    assert_says(&error, &path, StoreErrorKind::Refused, &["cannot be written", "--state"]);
+    assert_says(
+        &error,
+        &path,
+        StoreErrorKind::Refused,
+        &["cannot be written", "--state"],
+    );
     assert_eq!(read(&store, "new"), None);
     let missing = path.with_file_name("missing.db");
     let error = Sqlite::open(&missing, &read_only).expect_err("there is none");
@@ -110,7 +167,12 @@ fn what_cannot_be_a_file_is_refused_with_the_reason() {
     assert_says(&error, &path, StoreErrorKind::Refused, &["not a file"]);
     let path = folder.path().join("no/such/state.db");
     let error = Sqlite::open(&path, &Options::default()).expect_err("no folder");
-    assert_says(&error, &path, StoreErrorKind::Refused, &["does not exist", "--state"]);
+    assert_says(
+        &error,
+        &path,
+        StoreErrorKind::Refused,
+        &["does not exist", "--state"],
+    );
     // /proc takes no files, not even from root.
     let path = Path::new("/proc/state.db");
     let error = Sqlite::open(path, &Options::default()).expect_err("nothing can be made there");
@@ -120,32 +182,63 @@ fn what_cannot_be_a_file_is_refused_with_the_reason() {
 #[test]
 fn a_newer_state_is_left_alone() {
     let (_folder, path) = filled();
-    Connection::open(&path).expect("opens").pragma_update(None, "user_version", 7).expect("raised");
+    Connection::open(&path)
+        .expect("opens")
+        .pragma_update(None, "user_version", 7)
+        .expect("raised");
     let before = fs::read(&path).expect("readable");
     let error = Sqlite::open(&path, &Options::default()).expect_err("newer");
-    let expected = format!("written by a newer Ork (state version 7, this one reads up to {SCHEMA_VERSION}): use that one or another --state folder");
+    let expected = format!(
+        "written by a newer Ork (state version 7, this one reads up to {SCHEMA_VERSION}): use that one or another --state folder"
+    );
     assert_says(&error, &path, StoreErrorKind::Refused, &[&expected]);
-    assert!(fs::read(&path).expect("readable") == before, "the file is untouched");
+    assert!(
+        fs::read(&path).expect("readable") == before,
+        "the file is untouched"
+    );
 }
 
 #[test]
 fn a_foreign_database_is_left_alone() {
     let (_folder, path) = state();
-    Connection::open(&path).expect("opens").execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)").expect("made");
+    Connection::open(&path)
+        .expect("opens")
+        .execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)")
+        .expect("made");
     let before = fs::read(&path).expect("readable");
     let error = Sqlite::open(&path, &Options::default()).expect_err("foreign");
-    assert_says(&error, &path, StoreErrorKind::Corrupt, &["not one of Ork's", "nothing was deleted", "move"]);
-    assert!(fs::read(&path).expect("readable") == before, "the file is untouched");
+    assert_says(
+        &error,
+        &path,
+        StoreErrorKind::Corrupt,
+        &["not one of Ork's", "nothing was deleted", "move"],
+    );
+    assert!(
+        fs::read(&path).expect("readable") == before,
+        "the file is untouched"
+    );
 }
 
 #[test]
 fn what_is_no_database_is_left_alone() {
-    for contents in ["x".to_owned(), "name: etl\ntasks: {}\n".repeat(500), "\u{0}".repeat(5_000)] {
+    for contents in [
+        "x".to_owned(),
+        "name: etl\ntasks: {}\n".repeat(500),
+        "\u{0}".repeat(5_000),
+    ] {
         let (_folder, path) = state();
         fs::write(&path, &contents).expect("written");
         let error = Sqlite::open(&path, &Options::default()).expect_err("not a database");
-        assert_says(&error, &path, StoreErrorKind::Corrupt, &["not a database", "nothing was deleted", "move"]);
-        assert!(fs::read_to_string(&path).expect("readable") == contents, "the file is untouched");
+        assert_says(
+            &error,
+            &path,
+            StoreErrorKind::Corrupt,
+            &["not a database", "nothing was deleted", "move"],
+        );
+        assert!(
+            fs::read_to_string(&path).expect("readable") == contents,
+            "the file is untouched"
+        );
     }
 }
 
@@ -156,8 +249,16 @@ fn a_damaged_header_is_an_error_with_a_way_out() {
     bytes[..100].fill(0xa5);
     fs::write(&path, &bytes).expect("written");
     let error = Sqlite::open(&path, &Options::default()).expect_err("damaged");
-    assert_says(&error, &path, StoreErrorKind::Corrupt, &["nothing was deleted", "move"]);
-    assert!(fs::read(&path).expect("readable") == bytes, "the file is untouched");
+    assert_says(
+        &error,
+        &path,
+        StoreErrorKind::Corrupt,
+        &["nothing was deleted", "move"],
+    );
+    assert!(
+        fs::read(&path).expect("readable") == bytes,
+        "the file is untouched"
+    );
 }
 
 #[test]
@@ -165,16 +266,25 @@ fn a_damaged_middle_is_an_error_and_no_panic() {
     for (from, to) in [(1, 4), (4, 40), (100, 140)] {
         let (_folder, path) = filled();
         let mut bytes = fs::read(&path).expect("readable");
-        bytes[from * 4096..to * 4096].iter_mut().enumerate().for_each(|(n, byte)| *byte = (n * 131 % 251) as u8);
+        bytes[from * 4096..to * 4096]
+            .iter_mut()
+            .enumerate()
+            .for_each(|(n, byte)| *byte = (n * 131 % 251) as u8);
         fs::write(&path, &bytes).expect("written");
         let store = open(&path);
-        let all = ListQuery::Runs { status: None, workflow: None };
+        let all = ListQuery::Runs {
+            status: None,
+            workflow: None,
+        };
         let errors: Vec<StoreError> = (0..200)
             .filter_map(|n| block_on(store.read(&[key(&format!("r{n:03}"))])).err())
             .chain(block_on(store.list(&all, None, 1_000)).err())
             .chain(block_on(store.due_runs(Time(9), 1_000)).err())
             .collect();
-        assert!(!errors.is_empty(), "pages {from} to {to} are damaged and nothing noticed");
+        assert!(
+            !errors.is_empty(),
+            "pages {from} to {to} are damaged and nothing noticed"
+        );
         for error in errors {
             assert_says(&error, &path, StoreErrorKind::Corrupt, &["move"]);
         }
@@ -185,33 +295,79 @@ fn a_damaged_middle_is_an_error_and_no_panic() {
 fn a_file_cut_short_is_an_error_and_no_crash() {
     let (_folder, path) = filled();
     let length = fs::metadata(&path).expect("there").len();
-    fs::File::options().write(true).open(&path).expect("opens").set_len(length / 2 / 4096 * 4096).expect("cut");
-    let answers = Sqlite::open(&path, &Options::default())
-        .and_then(|store| (0..200).try_for_each(|n| block_on(store.read(&[key(&format!("r{n:03}"))])).map(|_| ())));
-    assert_says(&answers.expect_err("half of it is gone"), &path, StoreErrorKind::Corrupt, &["damaged", "move"]);
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .expect("opens")
+        .set_len(length / 2 / 4096 * 4096)
+        .expect("cut");
+    let answers = Sqlite::open(&path, &Options::default()).and_then(|store| {
+        (0..200).try_for_each(|n| block_on(store.read(&[key(&format!("r{n:03}"))])).map(|_| ()))
+    });
+    assert_says(
+        &answers.expect_err("half of it is gone"),
+        &path,
+        StoreErrorKind::Corrupt,
+        &["damaged", "move"],
+    );
 }
 
 #[test]
 fn what_ork_would_not_write_is_not_taken_for_a_document() {
-    for (change, listed) in [("status = 'resting'", true), ("workflow = '../x'", true), ("version = -1", true), ("key = 'runs/a/b'", true), ("body = 5", true)] {
+    for change in [
+        "status = 'resting'",
+        "workflow = '../x'",
+        "version = -1",
+        "key = 'runs/a/b'",
+        "body = 5",
+    ] {
         let (_folder, path) = filled();
         let sql = format!("UPDATE documents SET {change} WHERE key = 'runs/r007'");
-        assert_eq!(Connection::open(&path).expect("opens").execute(&sql, []).expect("changed"), 1);
+        assert_eq!(
+            Connection::open(&path)
+                .expect("opens")
+                .execute(&sql, [])
+                .expect("changed"),
+            1
+        );
         let store = open(&path);
-        let answer = block_on(store.list(&ListQuery::Runs { status: None, workflow: None }, None, 1_000));
-        assert_eq!(answer.is_err(), listed, "{change}");
-        assert_says(&answer.expect_err("a foreign row"), &path, StoreErrorKind::Corrupt, &["does not hold what Ork writes"]);
+        let answer = block_on(store.list(
+            &ListQuery::Runs {
+                status: None,
+                workflow: None,
+            },
+            None,
+            1_000,
+        ));
+        assert_says(
+            &answer.expect_err(change),
+            &path,
+            StoreErrorKind::Corrupt,
+            &["does not hold what Ork writes"],
+        );
     }
 }
 
 #[test]
 fn a_lock_that_is_not_given_back_is_reported_and_passes() {
     let (_folder, path) = state();
-    let store = Sqlite::open(&path, &Options { busy_timeout: Duration::from_millis(20), ..Options::default() }).expect("opens");
+    let store = Sqlite::open(
+        &path,
+        &Options {
+            busy_timeout: Duration::from_millis(20),
+            ..Options::default()
+        },
+    )
+    .expect("opens");
     let other = Connection::open(&path).expect("opens");
     other.execute_batch("BEGIN IMMEDIATE").expect("locked");
     let error = create(&store, "r", vec![1]).expect_err("it is locked");
-    assert_says(&error, &path, StoreErrorKind::Unavailable, &["another process"]);
+    assert_says(
+        &error,
+        &path,
+        StoreErrorKind::Unavailable,
+        &["another process"],
+    );
     assert!(error.is_retryable());
     assert_eq!(read(&store, "r"), None, "readers do not wait");
     other.execute_batch("ROLLBACK").expect("unlocked");
@@ -226,7 +382,10 @@ fn changes_of_others_are_noticed_and_own_ones_are_not() {
     create(&one, "own", vec![1]).expect("created");
     assert!(!one.changed_elsewhere().expect("answers"), "its own commit");
     create(&two, "other", vec![1]).expect("created");
-    assert!(one.changed_elsewhere().expect("answers"), "another's commit");
+    assert!(
+        one.changed_elsewhere().expect("answers"),
+        "another's commit"
+    );
     assert!(!one.changed_elsewhere().expect("answers"), "told once");
 }
 
@@ -234,16 +393,58 @@ fn changes_of_others_are_noticed_and_own_ones_are_not() {
 fn operations_are_counted() {
     let (_folder, path) = state();
     let store = open(&path);
-    let versions = block_on(store.commit(&[put("a", Precondition::Absent, vec![0; 10]), put("b", Precondition::Absent, vec![0; 5])])).expect("created");
+    let versions = block_on(store.commit(&[
+        put("a", Precondition::Absent, vec![0; 10]),
+        put("b", Precondition::Absent, vec![0; 5]),
+    ]))
+    .expect("created");
     let writes = [
-        Write::Check { key: key("a"), precondition: Precondition::At(versions[0]) },
-        Write::Delete { key: key("b"), version: versions[1] },
+        Write::Check {
+            key: key("a"),
+            precondition: Precondition::At(versions[0]),
+        },
+        Write::Delete {
+            key: key("b"),
+            version: versions[1],
+        },
     ];
     block_on(store.commit(&writes)).expect("removed");
-    assert_eq!(block_on(store.commit(&writes)).expect_err("gone").kind, StoreErrorKind::Conflict);
+    assert_eq!(
+        block_on(store.commit(&writes)).expect_err("gone").kind,
+        StoreErrorKind::Conflict
+    );
     block_on(store.read(&[key("a"), key("b")])).expect("read");
     let stats = store.stats();
-    assert_eq!((stats.commits, stats.writes, stats.reads, stats.bytes_written, stats.conflicts), (2, 3, 2, 15, 1));
+    assert_eq!(
+        (
+            stats.commits,
+            stats.writes,
+            stats.reads,
+            stats.bytes_written,
+            stats.conflicts
+        ),
+        (2, 3, 2, 15, 1)
+    );
+}
+
+#[test]
+fn many_may_make_the_same_store_at_once() {
+    for _ in 0..15 {
+        let (_folder, path) = state();
+        let path = &path;
+        std::thread::scope(|scope| {
+            for n in 0..6 {
+                scope.spawn(move || {
+                    create(&open(path), &format!("r{n}"), vec![n]).expect("created")
+                });
+            }
+        });
+        let store = open(path);
+        assert!(
+            (0..6).all(|n| read(&store, &format!("r{n}")).is_some()),
+            "every one of them committed"
+        );
+    }
 }
 
 const CHILD: &str = "ORK_TEST_STATE";
@@ -251,20 +452,33 @@ const CHILD: &str = "ORK_TEST_STATE";
 /// This test program again, as another process that runs one of its tests on the store at `path`.
 fn child(test: &str, path: &Path) -> Child {
     let program = std::env::current_exe().expect("this program");
-    Command::new(program).args([test, "--exact", "--nocapture"]).env(CHILD, path).stdout(Stdio::piped()).spawn().expect("started")
+    Command::new(program)
+        .args([test, "--exact", "--nocapture"])
+        .env(CHILD, path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started")
 }
 
 fn number(document: &Document) -> u64 {
-    String::from_utf8_lossy(&document.body).parse().expect("a number")
+    String::from_utf8_lossy(&document.body)
+        .parse()
+        .expect("a number")
 }
 
 /// Adds one to both documents in one commit.
 fn count_both(store: &Sqlite) -> Result<u64, StoreError> {
     let both = block_on(store.read(&[key("left"), key("right")])).expect("readable");
-    let [left, right] = [both[0].as_ref().expect("there"), both[1].as_ref().expect("there")];
+    let [left, right] = [
+        both[0].as_ref().expect("there"),
+        both[1].as_ref().expect("there"),
+    ];
     let next = number(left) + 1;
     let body = |document: &Document| (number(document) + 1).to_string().into_bytes();
-    let writes = [put("left", Precondition::At(left.version), body(left)), put("right", Precondition::At(right.version), body(right))];
+    let writes = [
+        put("left", Precondition::At(left.version), body(left)),
+        put("right", Precondition::At(right.version), body(right)),
+    ];
     block_on(store.commit(&writes)).map(|_| next)
 }
 
@@ -295,36 +509,56 @@ fn counting_up_loses_nothing() {
     let (_folder, path) = state();
     let store = two_zeros(&path);
     count_up(&store, 150);
-    assert_eq!(read(&store, "left").map(|document| number(&document)), Some(150));
+    assert_eq!(
+        read(&store, "left").map(|document| number(&document)),
+        Some(150)
+    );
 }
 
 #[test]
 fn several_processes_count_up_and_lose_nothing() {
     let (_folder, path) = state();
     let store = two_zeros(&path);
-    let children: Vec<_> = (0..2).map(|_| child("counting_up_loses_nothing", &path)).collect();
+    let children: Vec<_> = (0..2)
+        .map(|_| child("counting_up_loses_nothing", &path))
+        .collect();
     count_up(&store, 150);
     for child in children {
         assert!(child.wait_with_output().expect("ended").status.success());
     }
     for id in ["left", "right"] {
-        assert_eq!(read(&store, id).map(|document| number(&document)), Some(450), "{id}");
+        assert_eq!(
+            read(&store, id).map(|document| number(&document)),
+            Some(450),
+            "{id}"
+        );
     }
 }
 
 /// Alone it commits a few times; as a child of the test below it commits and tells until it is killed.
 #[test]
-#[expect(clippy::print_stdout, reason = "the parent reads how far the child has come")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the parent reads how far the child has come"
+)]
 fn committing_and_telling() {
     if let Some(path) = std::env::var_os(CHILD) {
         let store = open(Path::new(&path));
         loop {
-            println!("committed {}", count_both(&store).expect("nobody else commits"));
+            println!(
+                "committed {}",
+                count_both(&store).expect("nobody else commits")
+            );
         }
     }
     let (_folder, path) = state();
     let store = two_zeros(&path);
-    assert_eq!((1..=3).map(|_| count_both(&store).expect("nobody else commits")).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(
+        (1..=3)
+            .map(|_| count_both(&store).expect("nobody else commits"))
+            .collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
 }
 
 #[test]
@@ -334,17 +568,28 @@ fn a_killed_process_loses_no_commit_and_leaves_no_half_of_one() {
     let mut reached = 0;
     for lines in [1, 7, 50, 300, 900] {
         let mut child = child("committing_and_telling", &path);
-        let mut told = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok).filter_map(|line| {
-            let number = line.split("committed ").nth(1)?;
-            number.parse::<u64>().ok()
-        });
-        reached = told.by_ref().take(lines).last().expect("it commits").max(reached);
+        let mut told = BufReader::new(child.stdout.take().expect("piped"))
+            .lines()
+            .map_while(Result::ok)
+            .filter_map(|line| {
+                let number = line.split("committed ").nth(1)?;
+                number.parse::<u64>().ok()
+            });
+        reached = told
+            .by_ref()
+            .take(lines)
+            .last()
+            .expect("it commits")
+            .max(reached);
         child.kill().expect("killed");
         reached = told.last().unwrap_or(reached);
         child.wait().expect("ended");
         let store = open(&path);
         let [left, right] = ["left", "right"].map(|id| number(&read(&store, id).expect("there")));
         assert_eq!(left, right, "half a commit");
-        assert!(left == reached || left == reached + 1, "told of {reached}, found {left}");
+        assert!(
+            left == reached || left == reached + 1,
+            "told of {reached}, found {left}"
+        );
     }
 }

@@ -14,14 +14,20 @@ struct World {
 
 impl World {
     fn new(sync: Sync) -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder"), sync }
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            sync,
+        }
     }
 }
 
 impl StoreWorld for World {
     type Store = Sqlite;
     async fn open(&self) -> Sqlite {
-        let options = Options { sync: self.sync, ..Options::default() };
+        let options = Options {
+            sync: self.sync,
+            ..Options::default()
+        };
         Sqlite::open(&self.folder.path().join("state.db"), &options).expect("the store opens")
     }
     async fn together<'a>(&'a self, jobs: Vec<Job<'a>>) {
@@ -69,5 +75,9 @@ fn sqlite_answers_as_the_model_does() {
         let store = block_on(StoreWorld::open(&world));
         coverage.add(&block_on(compare(&store, seed, 400)));
     }
-    assert_eq!(coverage.missing(), Vec::<&str>::new(), "every kind of operation came to pass: {coverage:?}");
+    assert_eq!(
+        coverage.missing(),
+        Vec::<&str>::new(),
+        "every kind of operation came to pass: {coverage:?}"
+    );
 }

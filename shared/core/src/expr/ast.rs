@@ -23,7 +23,10 @@ pub(super) enum Node {
     Field(Box<Ast>, String),
     /// A computed field or position.
     Item(Box<Ast>, Box<Ast>),
-    Slice { base: Box<Ast>, bounds: [Option<Box<Ast>>; 3] },
+    Slice {
+        base: Box<Ast>,
+        bounds: [Option<Box<Ast>>; 3],
+    },
     Not(Box<Ast>),
     Negate(Box<Ast>),
     And(Box<Ast>, Box<Ast>),
@@ -31,9 +34,22 @@ pub(super) enum Node {
     Binary(Operator, Box<Ast>, Box<Ast>),
     /// `a < b <= c`: each neighbouring pair must hold.
     Compare(Box<Ast>, Vec<(Comparison, Ast)>),
-    If { test: Box<Ast>, yes: Box<Ast>, no: Box<Ast> },
-    Filter { name: String, base: Box<Ast>, args: Arguments },
-    Test { name: String, negated: bool, base: Box<Ast>, args: Arguments },
+    If {
+        test: Box<Ast>,
+        yes: Box<Ast>,
+        no: Box<Ast>,
+    },
+    Filter {
+        name: String,
+        base: Box<Ast>,
+        args: Arguments,
+    },
+    Test {
+        name: String,
+        negated: bool,
+        base: Box<Ast>,
+        args: Arguments,
+    },
     /// The only function is `range`.
     Range(Vec<Ast>),
     List(Vec<Ast>),
@@ -73,7 +89,9 @@ pub(super) struct Arguments {
 
 impl Arguments {
     fn iter(&self) -> impl Iterator<Item = &Ast> {
-        self.positional.iter().chain(self.named.iter().map(|(_, value)| value))
+        self.positional
+            .iter()
+            .chain(self.named.iter().map(|(_, value)| value))
     }
 }
 
@@ -93,11 +111,20 @@ impl Ast {
         match &self.node {
             Node::Const(_) | Node::Path(_) => Vec::new(),
             Node::Field(base, _) | Node::Not(base) | Node::Negate(base) => vec![base],
-            Node::Item(left, right) | Node::And(left, right) | Node::Or(left, right) | Node::Binary(_, left, right) => vec![left, right],
-            Node::Slice { base, bounds } => std::iter::once(&**base).chain(bounds.iter().flatten().map(|bound| &**bound)).collect(),
-            Node::Compare(first, rest) => std::iter::once(&**first).chain(rest.iter().map(|(_, operand)| operand)).collect(),
+            Node::Item(left, right)
+            | Node::And(left, right)
+            | Node::Or(left, right)
+            | Node::Binary(_, left, right) => vec![left, right],
+            Node::Slice { base, bounds } => std::iter::once(&**base)
+                .chain(bounds.iter().flatten().map(|bound| &**bound))
+                .collect(),
+            Node::Compare(first, rest) => std::iter::once(&**first)
+                .chain(rest.iter().map(|(_, operand)| operand))
+                .collect(),
             Node::If { test, yes, no } => vec![yes, test, no],
-            Node::Filter { base, args, .. } | Node::Test { base, args, .. } => std::iter::once(&**base).chain(args.iter()).collect(),
+            Node::Filter { base, args, .. } | Node::Test { base, args, .. } => {
+                std::iter::once(&**base).chain(args.iter()).collect()
+            }
             Node::Range(items) | Node::List(items) => items.iter().collect(),
             Node::Map(pairs) => pairs.iter().flat_map(|(key, value)| [key, value]).collect(),
         }

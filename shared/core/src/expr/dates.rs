@@ -20,11 +20,19 @@ enum Moment {
 impl Moment {
     fn read(filter: &str, value: &Computed) -> Result<Self, Error> {
         let text = text_of(filter, value)?;
-        let bad = || refuse(format!("`{filter}` needs a date or time such as 2026-06-01 or 2026-06-01T02:30:00Z, not `{text}`"));
+        let bad = || {
+            refuse(format!(
+                "`{filter}` needs a date or time such as 2026-06-01 or 2026-06-01T02:30:00Z, not `{text}`"
+            ))
+        };
         let pieces = Pieces::parse(text).map_err(|_| bad())?;
-        let Some(time) = pieces.time() else { return Ok(Self::Day(pieces.date())) };
+        let Some(time) = pieces.time() else {
+            return Ok(Self::Day(pieces.date()));
+        };
         let plain = pieces.date().to_datetime(time);
-        let Some(offset) = pieces.to_numeric_offset() else { return Ok(Self::Plain(plain)) };
+        let Some(offset) = pieces.to_numeric_offset() else {
+            return Ok(Self::Plain(plain));
+        };
         let zulu = matches!(pieces.offset(), Some(PiecesOffset::Zulu));
         let zoned = plain.to_zoned(TimeZone::fixed(offset)).map_err(|_| bad())?;
         Ok(Self::Fixed(zoned, zulu))
@@ -35,10 +43,14 @@ impl Moment {
         let Some(zone) = zone else { return Ok(self) };
         match self {
             Self::Fixed(zoned, _) => {
-                let moved = zoned.in_tz(zone).map_err(|_| refuse(format!("`{zone}` is not a time zone such as Europe/Paris")))?;
+                let moved = zoned.in_tz(zone).map_err(|_| {
+                    refuse(format!("`{zone}` is not a time zone such as Europe/Paris"))
+                })?;
                 Ok(Self::Fixed(moved, false))
             }
-            Self::Day(_) | Self::Plain(_) => Err(refuse(format!("`{filter}` can move only a time with an offset or Z to a time zone"))),
+            Self::Day(_) | Self::Plain(_) => Err(refuse(format!(
+                "`{filter}` can move only a time with an offset or Z to a time zone"
+            ))),
         }
     }
 
@@ -72,10 +84,12 @@ pub(super) fn date(value: &Computed, zone: Option<&str>) -> Result<String, Error
 
 /// `slot | datetime`, `slot | datetime("Europe/Paris")`: RFC 3339; a date becomes its midnight.
 pub(super) fn datetime(value: &Computed, zone: Option<&str>) -> Result<String, Error> {
-    Ok(match Moment::read("datetime", value)?.within("datetime", zone)? {
-        Moment::Day(day) => day.at(0, 0, 0, 0).to_string(),
-        other => other.text(),
-    })
+    Ok(
+        match Moment::read("datetime", value)?.within("datetime", zone)? {
+            Moment::Day(day) => day.at(0, 0, 0, 0).to_string(),
+            other => other.text(),
+        },
+    )
 }
 
 /// `slot | format("%Y/%m/%d")`, with a time zone as second argument if wanted.
@@ -98,13 +112,17 @@ fn whole(filter: &str, number: &Computed) -> Result<i64, Error> {
 
 /// `slot | date | add_days(-1)`; the form stays what it was.
 pub(super) fn add_days(value: &Computed, days: &Computed) -> Result<String, Error> {
-    let span = Span::new().try_days(whole("add_days", days)?).map_err(|_| refuse("that is too many days"))?;
+    let span = Span::new()
+        .try_days(whole("add_days", days)?)
+        .map_err(|_| refuse("that is too many days"))?;
     Ok(Moment::read("add_days", value)?.add(span)?.text())
 }
 
 /// `slot | add_hours(6)`; a date has no hours.
 pub(super) fn add_hours(value: &Computed, hours: &Computed) -> Result<String, Error> {
-    let span = Span::new().try_hours(whole("add_hours", hours)?).map_err(|_| refuse("that is too many hours"))?;
+    let span = Span::new()
+        .try_hours(whole("add_hours", hours)?)
+        .map_err(|_| refuse("that is too many hours"))?;
     match Moment::read("add_hours", value)? {
         Moment::Day(_) => Err(refuse("a date has no hours: use | datetime | add_hours(…)")),
         moment => Ok(moment.add(span)?.text()),

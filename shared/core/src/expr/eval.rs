@@ -36,8 +36,19 @@ pub(super) enum Program {
 
 impl Program {
     pub(super) fn parse(template: bool, source: &str) -> Result<Self, ExprError> {
-        super::check_length(source, if template { "a text with `{{ }}`" } else { "an expression" })?;
-        if template { template::parse(source).map(Self::Template) } else { super::parser::parse(source).map(Self::Expression) }
+        super::check_length(
+            source,
+            if template {
+                "a text with `{{ }}`"
+            } else {
+                "an expression"
+            },
+        )?;
+        if template {
+            template::parse(source).map(Self::Template)
+        } else {
+            super::parser::parse(source).map(Self::Expression)
+        }
     }
 }
 
@@ -49,26 +60,40 @@ struct Fault {
 }
 
 fn fault(ast: &Ast, message: impl Into<String>) -> Fault {
-    Fault { message: message.into(), start: ast.start, end: ast.end }
+    Fault {
+        message: message.into(),
+        start: ast.start,
+        end: ast.end,
+    }
 }
 
 /// The value of a bare expression.
 pub fn evaluate(expression: &Expression, scope: &Scope) -> Result<Value, EvalError> {
-    run(false, &expression.source, scope, |evaluation, program| match program {
-        Program::Expression(ast) => {
-            let value = evaluation.strict(ast)?;
-            to_json(&value, &mut evaluation.budget).map_err(|message| fault(ast, message))
-        }
-        Program::Template(parts) => evaluation.render(parts).map(Value::from),
-    })
+    run(
+        false,
+        &expression.source,
+        scope,
+        |evaluation, program| match program {
+            Program::Expression(ast) => {
+                let value = evaluation.strict(ast)?;
+                to_json(&value, &mut evaluation.budget).map_err(|message| fault(ast, message))
+            }
+            Program::Template(parts) => evaluation.render(parts).map(Value::from),
+        },
+    )
 }
 
 /// Whether a bare expression holds, by Jinja's rule: false, null, zero and everything empty do not.
 pub fn evaluate_bool(expression: &Expression, scope: &Scope) -> Result<bool, EvalError> {
-    run(false, &expression.source, scope, |evaluation, program| match program {
-        Program::Expression(ast) => evaluation.strict(ast).map(|value| value.is_true()),
-        Program::Template(parts) => evaluation.render(parts).map(|text| !text.is_empty()),
-    })
+    run(
+        false,
+        &expression.source,
+        scope,
+        |evaluation, program| match program {
+            Program::Expression(ast) => evaluation.strict(ast).map(|value| value.is_true()),
+            Program::Template(parts) => evaluation.render(parts).map(|text| !text.is_empty()),
+        },
+    )
 }
 
 /// The text of a template. Values that are not text appear as JSON.
@@ -84,12 +109,26 @@ pub fn render_value(template: &TemplateValue, scope: &Scope) -> Result<Value, Ev
 fn render_inside(value: &Value, scope: &Scope) -> Result<Value, EvalError> {
     Ok(match value {
         Value::String(text) if !template::has_template(text) => Value::String(text.clone()),
-        Value::String(text) if template::whole_template(text).is_some() => evaluate(&Expression { source: text.clone(), references: Vec::new() }, scope)?,
+        Value::String(text) if template::whole_template(text).is_some() => evaluate(
+            &Expression {
+                source: text.clone(),
+                references: Vec::new(),
+            },
+            scope,
+        )?,
         Value::String(text) => Value::String(render_text(text, scope)?),
-        Value::Array(items) => Value::Array(items.iter().map(|item| render_inside(item, scope)).collect::<Result<_, _>>()?),
-        Value::Object(fields) => {
-            Value::Object(fields.iter().map(|(name, field)| Ok((name.clone(), render_inside(field, scope)?))).collect::<Result<_, EvalError>>()?)
-        }
+        Value::Array(items) => Value::Array(
+            items
+                .iter()
+                .map(|item| render_inside(item, scope))
+                .collect::<Result<_, _>>()?,
+        ),
+        Value::Object(fields) => Value::Object(
+            fields
+                .iter()
+                .map(|(name, field)| Ok((name.clone(), render_inside(field, scope)?)))
+                .collect::<Result<_, EvalError>>()?,
+        ),
         other => other.clone(),
     })
 }
@@ -104,20 +143,41 @@ fn render_text(source: &str, scope: &Scope) -> Result<String, EvalError> {
     })
 }
 
-fn run<T>(template: bool, source: &str, scope: &Scope, body: impl FnOnce(&mut Evaluation<'_>, &Program) -> Result<T, Fault>) -> Result<T, EvalError> {
+fn run<T>(
+    template: bool,
+    source: &str,
+    scope: &Scope,
+    body: impl FnOnce(&mut Evaluation<'_>, &Program) -> Result<T, Fault>,
+) -> Result<T, EvalError> {
     let error = |message: String, start: usize, end: usize| {
         let part = source.get(start..end).unwrap_or(source);
         let cut: String = part.chars().take(200).collect();
-        EvalError { source_text: if cut.len() < part.len() { cut + "…" } else { cut }, message, start, end }
+        EvalError {
+            source_text: if cut.len() < part.len() {
+                cut + "…"
+            } else {
+                cut
+            },
+            message,
+            start,
+            end,
+        }
     };
-    let program = scope.program(template, source).map_err(|found| error(found.message, 0, source.len()))?;
-    let mut evaluation = Evaluation { scope, state: filters::environment().empty_state(), budget: Budget::new() };
+    let program = scope
+        .program(template, source)
+        .map_err(|found| error(found.message, 0, source.len()))?;
+    let mut evaluation = Evaluation {
+        scope,
+        state: None,
+        budget: Budget::new(),
+    };
     body(&mut evaluation, &program).map_err(|found| error(found.message, found.start, found.end))
 }
 
 struct Evaluation<'a> {
     scope: &'a Scope,
-    state: minijinja::State<'static, 'static>,
+    /// Made for the first filter or test; most expressions have none.
+    state: Option<minijinja::State<'static, 'static>>,
     budget: Budget,
 }
 
@@ -130,7 +190,10 @@ impl Evaluation<'_> {
                 Part::Expression(ast) => {
                     out.push_str(&self.text(ast)?);
                     if out.len() > limits::RENDERED_BYTES {
-                        return Err(fault(ast, format!("the text grows over {} bytes", limits::RENDERED_BYTES)));
+                        return Err(fault(
+                            ast,
+                            format!("the text grows over {} bytes", limits::RENDERED_BYTES),
+                        ));
                     }
                 }
             }
@@ -162,13 +225,17 @@ impl Evaluation<'_> {
             Node::Field(base, name) => {
                 let base = self.eval(base, lenient)?;
                 let found = base.get_attr(name).unwrap_or_default();
-                self.found(found, lenient, ast, || format!("{} has no field `{name}`", kind_name(&base)))
+                self.found(found, lenient, ast, || {
+                    format!("{} has no field `{name}`", kind_name(&base))
+                })
             }
             Node::Item(base, key) => {
                 let base = self.eval(base, lenient)?;
                 let key = self.strict(key)?;
                 let found = base.get_item(&key).unwrap_or_default();
-                self.found(found, lenient, ast, || format!("{} has no `{key}`", kind_name(&base)))
+                self.found(found, lenient, ast, || {
+                    format!("{} has no `{key}`", kind_name(&base))
+                })
             }
             Node::Slice { base, bounds } => {
                 let value = self.strict(base)?;
@@ -180,9 +247,15 @@ impl Evaluation<'_> {
                         continue;
                     }
                     let exact = found.is_integer().then(|| found.as_i64()).flatten();
-                    *number = Some(exact.ok_or_else(|| fault(bound, format!("a slice needs whole numbers, not {}", kind_name(&found))))?);
+                    *number = Some(exact.ok_or_else(|| {
+                        fault(
+                            bound,
+                            format!("a slice needs whole numbers, not {}", kind_name(&found)),
+                        )
+                    })?);
                 }
-                operators::slice(&value, numbers, &mut self.budget).map_err(|message| fault(ast, message))
+                operators::slice(&value, numbers, &mut self.budget)
+                    .map_err(|message| fault(ast, message))
             }
             Node::Not(inner) => Ok(Computed::from(!self.strict(inner)?.is_true())),
             Node::Negate(inner) => {
@@ -191,21 +264,32 @@ impl Evaluation<'_> {
             }
             Node::And(left, right) => {
                 let value = self.strict(left)?;
-                if value.is_true() { self.strict(right) } else { Ok(value) }
+                if value.is_true() {
+                    self.strict(right)
+                } else {
+                    Ok(value)
+                }
             }
             Node::Or(left, right) => {
                 let value = self.strict(left)?;
-                if value.is_true() { Ok(value) } else { self.strict(right) }
+                if value.is_true() {
+                    Ok(value)
+                } else {
+                    self.strict(right)
+                }
             }
             Node::Binary(operator, left, right) => {
                 let (a, b) = (self.strict(left)?, self.strict(right)?);
-                operators::binary(*operator, &a, &b, &mut self.budget).map_err(|message| fault(ast, message))
+                operators::binary(*operator, &a, &b, &mut self.budget)
+                    .map_err(|message| fault(ast, message))
             }
             Node::Compare(first, rest) => {
                 let mut left = self.strict(first)?;
                 for (comparison, operand) in rest {
                     let right = self.strict(operand)?;
-                    if !operators::compare(*comparison, &left, &right, &mut self.budget).map_err(|message| fault(ast, message))? {
+                    if !operators::compare(*comparison, &left, &right, &mut self.budget)
+                        .map_err(|message| fault(ast, message))?
+                    {
                         return Ok(Computed::from(false));
                     }
                     left = right;
@@ -213,13 +297,28 @@ impl Evaluation<'_> {
                 Ok(Computed::from(true))
             }
             Node::If { test, yes, no } => {
-                let chosen = if self.strict(test)?.is_true() { yes } else { no };
+                let chosen = if self.strict(test)?.is_true() {
+                    yes
+                } else {
+                    no
+                };
                 self.strict(chosen)
             }
             Node::Filter { name, base, args } => self.filter(name, base, args, ast),
-            Node::Test { name, negated, base, args } => Ok(Computed::from(self.test(name, base, args, ast)? != *negated)),
+            Node::Test {
+                name,
+                negated,
+                base,
+                args,
+            } => Ok(Computed::from(
+                self.test(name, base, args, ast)? != *negated,
+            )),
             Node::Range(bounds) => self.range(bounds, ast),
-            Node::List(items) => items.iter().map(|item| self.strict(item)).collect::<Result<Vec<_>, _>>().map(Computed::from),
+            Node::List(items) => items
+                .iter()
+                .map(|item| self.strict(item))
+                .collect::<Result<Vec<_>, _>>()
+                .map(Computed::from),
             Node::Map(pairs) => {
                 let mut fields = std::collections::BTreeMap::new();
                 for (key, value) in pairs {
@@ -231,15 +330,34 @@ impl Evaluation<'_> {
         }
     }
 
-    fn found(&self, value: Computed, lenient: bool, ast: &Ast, message: impl FnOnce() -> String) -> Result<Computed, Fault> {
-        if value.is_undefined() && !lenient { Err(fault(ast, message())) } else { Ok(value) }
+    fn engine(&mut self) -> &mut minijinja::State<'static, 'static> {
+        self.state
+            .get_or_insert_with(|| filters::environment().empty_state())
+    }
+
+    fn found(
+        &self,
+        value: Computed,
+        lenient: bool,
+        ast: &Ast,
+        message: impl FnOnce() -> String,
+    ) -> Result<Computed, Fault> {
+        if value.is_undefined() && !lenient {
+            Err(fault(ast, message()))
+        } else {
+            Ok(value)
+        }
     }
 
     fn path(&self, found: &path::DottedPath, ast: &Ast, lenient: bool) -> Result<Computed, Fault> {
-        let reference = path::resolve_path(&found.segments, &|name| self.scope.task_index(name)).map_err(|error| {
-            let hint = error.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-            fault(ast, error.message + &hint)
-        })?;
+        let reference = path::resolve_path(&found.segments, &|name| self.scope.task_index(name))
+            .map_err(|error| {
+                let hint = error
+                    .hint
+                    .map(|hint| format!("; {hint}"))
+                    .unwrap_or_default();
+                fault(ast, error.message + &hint)
+            })?;
         match self.scope.computed(&reference) {
             Ok(Some(value)) => Ok(value),
             Ok(None) if lenient => Ok(Computed::UNDEFINED),
@@ -257,25 +375,53 @@ impl Evaluation<'_> {
             values.push(self.strict(arg)?);
         }
         if !args.named.is_empty() {
-            let named = args.named.iter().map(|(name, value)| Ok((name.clone(), self.strict(value)?))).collect::<Result<Kwargs, Fault>>()?;
+            let named = args
+                .named
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), self.strict(value)?)))
+                .collect::<Result<Kwargs, Fault>>()?;
             values.push(Computed::from(named));
         }
         Ok(values)
     }
 
-    fn filter(&mut self, name: &str, base: &Ast, args: &Arguments, ast: &Ast) -> Result<Computed, Fault> {
-        let value = if matches!(name, "default" | "d") { self.eval(base, true)? } else { self.strict(base)? };
+    fn filter(
+        &mut self,
+        name: &str,
+        base: &Ast,
+        args: &Arguments,
+        ast: &Ast,
+    ) -> Result<Computed, Fault> {
+        let value = if matches!(name, "default" | "d") {
+            self.eval(base, true)?
+        } else {
+            self.strict(base)?
+        };
         let values = self.arguments(value, args)?;
-        self.budget.take(filters::cost(name, &values, self.budget.left())).map_err(|message| fault(ast, message))?;
-        self.state.apply_filter(name, &values).map_err(|error| fault(ast, describe(&error)))
+        self.budget
+            .take(filters::cost(name, &values, self.budget.left()))
+            .map_err(|message| fault(ast, message))?;
+        self.engine()
+            .apply_filter(name, &values)
+            .map_err(|error| fault(ast, describe(&error)))
     }
 
     fn test(&mut self, name: &str, base: &Ast, args: &Arguments, ast: &Ast) -> Result<bool, Fault> {
-        let value = if matches!(name, "defined" | "undefined") { self.eval(base, true)? } else { self.strict(base)? };
+        let value = if matches!(name, "defined" | "undefined") {
+            self.eval(base, true)?
+        } else {
+            self.strict(base)?
+        };
         let values = self.arguments(value, args)?;
-        let cost = values.iter().fold(0_u64, |sum, value| sum.saturating_add(size(value, self.budget.left())));
-        self.budget.take(cost).map_err(|message| fault(ast, message))?;
-        self.state.perform_test(name, &values).map_err(|error| fault(ast, describe(&error)))
+        let cost = values.iter().fold(0_u64, |sum, value| {
+            sum.saturating_add(size(value, self.budget.left()))
+        });
+        self.budget
+            .take(cost)
+            .map_err(|message| fault(ast, message))?;
+        self.engine()
+            .perform_test(name, &values)
+            .map_err(|error| fault(ast, describe(&error)))
     }
 
     fn range(&mut self, bounds: &[Ast], ast: &Ast) -> Result<Computed, Fault> {
@@ -283,7 +429,12 @@ impl Evaluation<'_> {
         for bound in bounds {
             let value = self.strict(bound)?;
             let exact = value.is_integer().then(|| value.as_i64()).flatten();
-            numbers.push(exact.ok_or_else(|| fault(bound, format!("range needs whole numbers, not {}", kind_name(&value))))?);
+            numbers.push(exact.ok_or_else(|| {
+                fault(
+                    bound,
+                    format!("range needs whole numbers, not {}", kind_name(&value)),
+                )
+            })?);
         }
         let (start, stop, step) = match *numbers.as_slice() {
             [stop] => (0, stop, 1),
@@ -294,12 +445,21 @@ impl Evaluation<'_> {
         if step == 0 {
             return Err(fault(ast, "the step of a range cannot be 0"));
         }
-        let distance = if (step > 0) == (stop > start) { start.abs_diff(stop) } else { 0 };
+        let distance = if (step > 0) == (stop > start) {
+            start.abs_diff(stop)
+        } else {
+            0
+        };
         let count = distance.div_ceil(step.unsigned_abs());
         if count > RANGE {
-            return Err(fault(ast, format!("a range may have {RANGE} items, this one has {count}")));
+            return Err(fault(
+                ast,
+                format!("a range may have {RANGE} items, this one has {count}"),
+            ));
         }
-        self.budget.take(count).map_err(|message| fault(ast, message))?;
+        self.budget
+            .take(count)
+            .map_err(|message| fault(ast, message))?;
         let mut at = start;
         let mut items = Vec::new();
         for _ in 0..count {

@@ -11,16 +11,92 @@ use super::{ExprError, dates, nearest, operators};
 
 /// Every filter, sorted.
 pub const FILTERS: &[&str] = &[
-    "abs", "add_days", "add_hours", "attr", "basename", "batch", "bool", "capitalize", "count", "d", "date", "datetime", "default", "dictsort",
-    "dirname", "first", "float", "format", "groupby", "indent", "int", "items", "join", "json", "last", "length", "lines", "list", "lower", "map",
-    "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "select", "selectattr", "slice", "slug", "sort", "split", "strftime",
-    "string", "sum", "title", "tojson", "trim", "unique", "upper", "zip",
+    "abs",
+    "add_days",
+    "add_hours",
+    "attr",
+    "basename",
+    "batch",
+    "bool",
+    "capitalize",
+    "count",
+    "d",
+    "date",
+    "datetime",
+    "default",
+    "dictsort",
+    "dirname",
+    "first",
+    "float",
+    "format",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "json",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "slice",
+    "slug",
+    "sort",
+    "split",
+    "strftime",
+    "string",
+    "sum",
+    "title",
+    "tojson",
+    "trim",
+    "unique",
+    "upper",
+    "zip",
 ];
 
 /// Every test that may follow `is`, sorted.
 pub const TESTS: &[&str] = &[
-    "boolean", "defined", "divisibleby", "endingwith", "eq", "equalto", "even", "false", "float", "ge", "greaterthan", "gt", "in", "int", "integer",
-    "iterable", "le", "lessthan", "lower", "lt", "mapping", "ne", "none", "number", "odd", "sequence", "startingwith", "string", "true", "undefined",
+    "boolean",
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "eq",
+    "equalto",
+    "even",
+    "false",
+    "float",
+    "ge",
+    "greaterthan",
+    "gt",
+    "in",
+    "int",
+    "integer",
+    "iterable",
+    "le",
+    "lessthan",
+    "lower",
+    "lt",
+    "mapping",
+    "ne",
+    "none",
+    "number",
+    "odd",
+    "sequence",
+    "startingwith",
+    "string",
+    "true",
+    "undefined",
     "upper",
 ];
 
@@ -51,10 +127,16 @@ fn unknown(what: &str, name: &str, known: &[&'static str], start: usize, end: us
     }
 }
 
-pub(super) fn check_filter(name: &str, args: &Arguments, start: usize, end: usize) -> Result<(), ExprError> {
+pub(super) fn check_filter(
+    name: &str,
+    args: &Arguments,
+    start: usize,
+    end: usize,
+) -> Result<(), ExprError> {
     if !FILTERS.contains(&name) {
         return Err(match instead_of_method(name) {
-            Some(filter) => ExprError::new(format!("there is no filter `{name}`"), start, end).hint(format!("use | {filter}")),
+            Some(filter) => ExprError::new(format!("there is no filter `{name}`"), start, end)
+                .hint(format!("use | {filter}")),
             None => unknown("filter", name, FILTERS, start, end),
         });
     }
@@ -65,21 +147,33 @@ pub(super) fn check_filter(name: &str, args: &Arguments, start: usize, end: usiz
         "selectattr" | "rejectattr" => (1, TESTS, "test"),
         _ => return Ok(()),
     };
-    let Some(arg) = args.positional.get(at) else { return Ok(()) };
+    let Some(arg) = args.positional.get(at) else {
+        return Ok(());
+    };
     match &arg.node {
         Node::Const(value) => match value.as_str() {
             Some(name) if known.contains(&name) => Ok(()),
             Some(other) => Err(unknown(what, other, known, arg.start, arg.end)),
-            None => Err(ExprError::new(format!("the name of a {what} is expected here"), arg.start, arg.end)),
+            None => Err(ExprError::new(
+                format!("the name of a {what} is expected here"),
+                arg.start,
+                arg.end,
+            )),
         },
-        _ => Err(ExprError::new(format!("`{name}` needs the name of a {what} in quotes here"), arg.start, arg.end)),
+        _ => Err(ExprError::new(
+            format!("`{name}` needs the name of a {what} in quotes here"),
+            arg.start,
+            arg.end,
+        )),
     }
 }
 
 pub(super) fn check_test(name: &str, start: usize, end: usize) -> Result<(), ExprError> {
     match name {
         name if TESTS.contains(&name) => Ok(()),
-        "None" | "null" => Err(unknown("test", name, &["none"], start, end).hint("write `is none`")),
+        "None" | "null" => {
+            Err(unknown("test", name, &["none"], start, end).hint("write `is none`"))
+        }
         _ => Err(unknown("test", name, TESTS, start, end)),
     }
 }
@@ -89,16 +183,21 @@ pub(super) fn check_function(name: &str, start: usize, end: usize) -> Result<(),
         return Ok(());
     }
     Err(match (name, instead_of_method(name)) {
-        ("now" | "today" | "utcnow" | "random" | "uuid", _) => ExprError::new(format!("there is no function `{name}`"), start, end)
-            .hint("a run must give the same result when it is run again: use `slot`, or a task"),
-        (_, Some(filter)) => ExprError::new(format!("there is no function `{name}`"), start, end).hint(format!("use the filter: value | {filter}")),
+        ("now" | "today" | "utcnow" | "random" | "uuid", _) => {
+            ExprError::new(format!("there is no function `{name}`"), start, end)
+                .hint("a run must give the same result when it is run again: use `slot`, or a task")
+        }
+        (_, Some(filter)) => ExprError::new(format!("there is no function `{name}`"), start, end)
+            .hint(format!("use the filter: value | {filter}")),
         _ => unknown("function", name, FUNCTIONS, start, end),
     })
 }
 
 /// Steps a filter may take on `values` (what it is applied to, then its arguments), counted up to `limit`.
 pub(super) fn cost(name: &str, values: &[Computed], limit: u64) -> u64 {
-    let (Some(base), args) = (values.first(), values.get(1..).unwrap_or_default()) else { return 1 };
+    let (Some(base), args) = (values.first(), values.get(1..).unwrap_or_default()) else {
+        return 1;
+    };
     let length = |value: &Computed| size(value, limit);
     // A number given to a filter is a width or a count.
     let weight = |value: &Computed| match value.as_i64() {
@@ -114,10 +213,18 @@ pub(super) fn cost(name: &str, values: &[Computed], limit: u64) -> u64 {
             }
             _ => length(base),
         },
-        "join" => length(base).saturating_add(args.iter().map(length).fold(0, u64::saturating_add).saturating_mul(base.len().unwrap_or(0) as u64)),
-        "map" | "select" | "reject" | "selectattr" | "rejectattr" | "zip" | "batch" | "slice" | "indent" => {
-            args.iter().map(weight).fold(1, u64::saturating_add).saturating_mul(length(base))
-        }
+        "join" => length(base).saturating_add(
+            args.iter()
+                .map(length)
+                .fold(0, u64::saturating_add)
+                .saturating_mul(base.len().unwrap_or(0) as u64),
+        ),
+        "map" | "select" | "reject" | "selectattr" | "rejectattr" | "zip" | "batch" | "slice"
+        | "indent" => args
+            .iter()
+            .map(weight)
+            .fold(1, u64::saturating_add)
+            .saturating_mul(length(base)),
         _ => values.iter().map(length).fold(0, u64::saturating_add),
     }
 }
@@ -129,6 +236,8 @@ pub(super) fn environment() -> &'static Environment<'static> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_recursion_limit(50);
+        // The builtin test divides by zero.
+        environment.add_test("divisibleby", divisible_by);
         environment.add_filter("date", dates::date);
         environment.add_filter("datetime", dates::datetime);
         environment.add_filter("format", dates::format);
@@ -154,11 +263,15 @@ pub(super) fn refuse(message: impl Into<String>) -> Error {
 
 /// The text a filter works on.
 pub(super) fn text_of<'a>(filter: &str, value: &'a Computed) -> Result<&'a str, Error> {
-    value.as_str().ok_or_else(|| refuse(format!("`{filter}` needs a text, not {}", kind_name(value))))
+    value
+        .as_str()
+        .ok_or_else(|| refuse(format!("`{filter}` needs a text, not {}", kind_name(value))))
 }
 
 fn json(value: &Computed) -> Result<String, Error> {
-    Ok(to_json(value, &mut Budget::new()).map_err(refuse)?.to_string())
+    Ok(to_json(value, &mut Budget::new())
+        .map_err(refuse)?
+        .to_string())
 }
 
 fn string(value: &Computed) -> Result<String, Error> {
@@ -167,10 +280,16 @@ fn string(value: &Computed) -> Result<String, Error> {
 
 fn join(value: &Computed, separator: Option<&str>) -> Result<String, Error> {
     if !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
-        return Err(refuse(format!("`join` needs a list, not {}", kind_name(value))));
+        return Err(refuse(format!(
+            "`join` needs a list, not {}",
+            kind_name(value)
+        )));
     }
     let mut budget = Budget::new();
-    let parts = value.try_iter()?.map(|item| text(&item, &mut budget).map_err(refuse)).collect::<Result<Vec<_>, _>>()?;
+    let parts = value
+        .try_iter()?
+        .map(|item| text(&item, &mut budget).map_err(refuse))
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(parts.join(separator.unwrap_or("")))
 }
 
@@ -186,9 +305,15 @@ fn sum(value: &Computed, attribute: Option<&str>, named: Kwargs) -> Result<Compu
             Some(name) => item.get_attr(name)?,
             None => item,
         };
-        total = operators::binary(Operator::Add, &total, &number, &mut Budget::new()).map_err(refuse)?;
+        total = operators::binary(Operator::Add, &total, &number, &mut Budget::new())
+            .map_err(refuse)?;
     }
     Ok(total)
+}
+
+fn divisible_by(value: &Computed, divisor: &Computed) -> Result<bool, Error> {
+    let rest = operators::binary(Operator::Remainder, value, divisor, &mut Budget::new());
+    Ok(rest.map_err(refuse)? == Computed::from(0))
 }
 
 fn basename(value: &Computed) -> Result<String, Error> {
@@ -208,6 +333,8 @@ fn dirname(value: &Computed) -> Result<String, Error> {
 /// Lower-case letters and digits joined by single `-`: fit for a file or resource name.
 fn slug(value: &Computed) -> Result<String, Error> {
     let text = text(value, &mut Budget::new()).map_err(refuse)?;
-    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let words = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty());
     Ok(words.map(str::to_lowercase).collect::<Vec<_>>().join("-"))
 }

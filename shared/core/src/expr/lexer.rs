@@ -20,28 +20,40 @@ pub(super) struct Spanned<'a> {
 }
 
 /// Longer ones first, so that `**` is not read as two `*`.
-const MARKS: &[&str] =
-    &["//", "**", "==", "!=", ">=", "<=", "+", "-", "*", "/", "%", ".", ",", ":", "~", "|", "=", ">", "<", "(", ")", "[", "]", "{", "}"];
+const MARKS: &[&str] = &[
+    "//", "**", "==", "!=", ">=", "<=", "+", "-", "*", "/", "%", ".", ",", ":", "~", "|", "=", ">",
+    "<", "(", ")", "[", "]", "{", "}",
+];
 
 /// Reads tokens from `source` beginning at byte `at` until `}}` at the top level or the end. Gives them with an `End` and
 /// the byte where reading stopped.
-pub(super) fn tokens(source: &str, mut at: usize, in_template: bool) -> Result<(Vec<Spanned<'_>>, usize), ExprError> {
+pub(super) fn tokens(
+    source: &str,
+    mut at: usize,
+    in_template: bool,
+) -> Result<(Vec<Spanned<'_>>, usize), ExprError> {
     let mut out: Vec<Spanned<'_>> = Vec::new();
     let mut open = 0usize;
     loop {
         at = source.len() - source[at..].trim_start().len();
         let rest = &source[at..];
-        let Some(first) = rest.chars().next() else { break };
+        let Some(first) = rest.chars().next() else {
+            break;
+        };
         if in_template && open == 0 && (rest.starts_with("}}") || rest.starts_with("-}}")) {
             break;
         }
-        let after_dot = out.last().is_some_and(|last| last.token == Token::Mark("."));
+        let after_dot = out
+            .last()
+            .is_some_and(|last| last.token == Token::Mark("."));
         let (token, length) = if first.is_ascii_digit() {
             number(source, at, after_dot)?
         } else if first == '"' || first == '\'' {
             text(source, at, first)?
         } else if first == '_' || first.is_alphabetic() {
-            let length = rest.find(|c: char| !(c == '_' || c.is_alphanumeric())).unwrap_or(rest.len());
+            let length = rest
+                .find(|c: char| !(c == '_' || c.is_alphanumeric()))
+                .unwrap_or(rest.len());
             (Token::Ident(&rest[..length]), length)
         } else if let Some(mark) = MARKS.iter().find(|mark| rest.starts_with(**mark)) {
             match *mark {
@@ -53,15 +65,27 @@ pub(super) fn tokens(source: &str, mut at: usize, in_template: bool) -> Result<(
         } else {
             return Err(unexpected(rest, first, at));
         };
-        out.push(Spanned { token, start: at, end: at + length });
+        out.push(Spanned {
+            token,
+            start: at,
+            end: at + length,
+        });
         at += length;
     }
-    out.push(Spanned { token: Token::End, start: at, end: at });
+    out.push(Spanned {
+        token: Token::End,
+        start: at,
+        end: at,
+    });
     Ok((out, at))
 }
 
 fn unexpected(rest: &str, first: char, at: usize) -> ExprError {
-    let error = ExprError::new(format!("an expression cannot contain `{first}` here"), at, at + first.len_utf8());
+    let error = ExprError::new(
+        format!("an expression cannot contain `{first}` here"),
+        at,
+        at + first.len_utf8(),
+    );
     match first {
         '&' if rest.starts_with("&&") => error.hint("write `and`"),
         '!' => error.hint("write `not`"),
@@ -73,11 +97,18 @@ fn unexpected(rest: &str, first: char, at: usize) -> ExprError {
 
 fn number(source: &str, at: usize, after_dot: bool) -> Result<(Token<'_>, usize), ExprError> {
     let rest = &source[at..];
-    let digits = |from: usize| rest[from..].bytes().take_while(|b| b.is_ascii_digit() || *b == b'_').count();
+    let digits = |from: usize| {
+        rest[from..]
+            .bytes()
+            .take_while(|b| b.is_ascii_digit() || *b == b'_')
+            .count()
+    };
     let mut length = digits(0);
     let mut float = false;
     if !after_dot {
-        if rest[length..].starts_with('.') && rest[length + 1..].starts_with(|c: char| c.is_ascii_digit()) {
+        if rest[length..].starts_with('.')
+            && rest[length + 1..].starts_with(|c: char| c.is_ascii_digit())
+        {
             float = true;
             length += 1 + digits(length + 1);
         }
@@ -91,14 +122,34 @@ fn number(source: &str, at: usize, after_dot: bool) -> Result<(Token<'_>, usize)
         }
     }
     let end = at + length;
-    if let Some(next) = source[end..].chars().next().filter(|c| c.is_alphabetic() || *c == '_') {
-        return Err(ExprError::new(format!("the number `{}` is followed by `{next}`", &rest[..length]), at, end + next.len_utf8()));
+    if let Some(next) = source[end..]
+        .chars()
+        .next()
+        .filter(|c| c.is_alphabetic() || *c == '_')
+    {
+        return Err(ExprError::new(
+            format!("the number `{}` is followed by `{next}`", &rest[..length]),
+            at,
+            end + next.len_utf8(),
+        ));
     }
     let plain = rest[..length].replace('_', "");
-    let token = if float { plain.parse().ok().filter(|n: &f64| n.is_finite()).map(Token::Float) } else { plain.parse().ok().map(Token::Int) };
+    let token = if float {
+        plain
+            .parse()
+            .ok()
+            .filter(|n: &f64| n.is_finite())
+            .map(Token::Float)
+    } else {
+        plain.parse().ok().map(Token::Int)
+    };
     match token {
         Some(token) => Ok((token, length)),
-        None => Err(ExprError::new(format!("the number `{}` does not fit in 64 bits", &rest[..length]), at, end)),
+        None => Err(ExprError::new(
+            format!("the number `{}` does not fit in 64 bits", &rest[..length]),
+            at,
+            end,
+        )),
     }
 }
 
@@ -120,16 +171,36 @@ fn text(source: &str, at: usize, quote: char) -> Result<(Token<'_>, usize), Expr
             Some('r') => out.push('\r'),
             Some('u') => {
                 let hex: String = chars.by_ref().take(4).map(|(_, c)| c).collect();
-                let code = u32::from_str_radix(&hex, 16).ok().filter(|_| hex.len() == 4).and_then(char::from_u32);
-                out.push(code.ok_or_else(|| ExprError::new(format!("`\\u{hex}` is no character"), place, place + 2 + hex.len()))?);
+                let code = u32::from_str_radix(&hex, 16)
+                    .ok()
+                    .filter(|_| hex.len() == 4)
+                    .and_then(char::from_u32);
+                out.push(code.ok_or_else(|| {
+                    ExprError::new(
+                        format!("`\\u{hex}` is no character"),
+                        place,
+                        place + 2 + hex.len(),
+                    )
+                })?);
             }
             Some(c @ ('\\' | '"' | '\'' | '/')) => out.push(c),
             Some(other) => {
-                return Err(ExprError::new(format!("`\\{other}` is no escape"), place, place + 1 + other.len_utf8())
-                    .hint("escapes are \\n \\t \\r \\\\ \\\" \\' \\uXXXX; a backslash is written \\\\"));
+                return Err(ExprError::new(
+                    format!("`\\{other}` is no escape"),
+                    place,
+                    place + 1 + other.len_utf8(),
+                )
+                .hint(
+                    "escapes are \\n \\t \\r \\\\ \\\" \\' \\uXXXX; a backslash is written \\\\",
+                ));
             }
             None => break,
         }
     }
-    Err(ExprError::new(format!("the text begun with {quote} does not end"), at, source.len()).hint(format!("close it with {quote}")))
+    Err(ExprError::new(
+        format!("the text begun with {quote} does not end"),
+        at,
+        source.len(),
+    )
+    .hint(format!("close it with {quote}")))
 }

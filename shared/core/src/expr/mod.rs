@@ -7,6 +7,7 @@ mod ast;
 mod dates;
 mod eval;
 mod filters;
+mod grammar;
 mod lexer;
 mod operators;
 mod parser;
@@ -46,7 +47,12 @@ pub struct ExprError {
 
 impl ExprError {
     fn new(message: impl Into<String>, start: usize, end: usize) -> Self {
-        Self { message: message.into(), hint: None, start, end }
+        Self {
+            message: message.into(),
+            hint: None,
+            start,
+            end,
+        }
     }
     fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -80,12 +86,17 @@ fn check_length(source: &str, what: &str) -> Result<(), ExprError> {
     if source.len() <= limits::EXPRESSION_BYTES {
         return Ok(());
     }
-    let message = format!("{what} may have {} bytes, this one has {}", limits::EXPRESSION_BYTES, source.len());
+    let message = format!(
+        "{what} may have {} bytes, this one has {}",
+        limits::EXPRESSION_BYTES,
+        source.len()
+    );
     let mut start = limits::EXPRESSION_BYTES;
     while !source.is_char_boundary(start) {
         start -= 1;
     }
-    Err(ExprError::new(message, start, source.len()).hint("compute it in a task and pass the result on"))
+    Err(ExprError::new(message, start, source.len())
+        .hint("compute it in a task and pass the result on"))
 }
 
 /// The candidate closest to `word`, if one is close enough to be what was meant.
@@ -101,13 +112,18 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 /// Letters to insert, remove, replace or swap with their neighbour to get from one word to the other; case costs nothing.
 fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.to_lowercase().chars().take(64).collect(), b.to_lowercase().chars().take(64).collect());
+    let (a, b): (Vec<char>, Vec<char>) = (
+        a.to_lowercase().chars().take(64).collect(),
+        b.to_lowercase().chars().take(64).collect(),
+    );
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, y) in b.iter().enumerate() {
-            let mut best = (last[j] + usize::from(x != y)).min(last[j + 1] + 1).min(row[j] + 1);
+            let mut best = (last[j] + usize::from(x != y))
+                .min(last[j + 1] + 1)
+                .min(row[j] + 1);
             if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
                 best = best.min(before[j - 1] + 1);
             }

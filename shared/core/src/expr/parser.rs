@@ -3,8 +3,9 @@
 use minijinja::Value;
 
 use super::ExprError;
-use super::ast::{Arguments, Ast, Comparison, Node, Operator};
+use super::ast::{Arguments, Ast, Node};
 use super::filters;
+use super::grammar::{self, COMPARE, Joint, NOT};
 use super::lexer::{self, Spanned, Token};
 use super::path::DottedPath;
 use super::template;
@@ -15,8 +16,6 @@ const DEPTH: usize = 100;
 
 /// Calls of the parser inside each other; a pair of parentheses takes three.
 const RECURSION: usize = 150;
-
-const KEYWORDS: &[&str] = &["and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"];
 
 /// Parses a whole bare expression. One that is wrapped in `{{ }}` is the same expression.
 pub(super) fn parse(source: &str) -> Result<Ast, ExprError> {
@@ -32,10 +31,19 @@ pub(super) fn parse(source: &str) -> Result<Ast, ExprError> {
 
 /// Parses `tokens`, all of them.
 pub(super) fn parse_tokens(source: &str, tokens: &[Spanned<'_>]) -> Result<Ast, ExprError> {
-    let mut parser = Parser { source, tokens, at: 0, depth: 0 };
+    let mut parser = Parser {
+        source,
+        tokens,
+        at: 0,
+        depth: 0,
+    };
     if parser.peek() == &Token::End {
         let at = parser.current().start;
-        return Err(ExprError::new("the expression is empty", at.saturating_sub(usize::from(at > 0)), at.max(1).min(source.len())));
+        return Err(ExprError::new(
+            "the expression is empty",
+            at.saturating_sub(usize::from(at > 0)),
+            at.max(1).min(source.len()),
+        ));
     }
     let found = parser.expression()?;
     if parser.peek() != &Token::End {
@@ -75,7 +83,11 @@ impl<'s, 't> Parser<'s, 't> {
         found
     }
     fn expect(&mut self, mark: &'static str, where_: &str) -> Result<usize, ExprError> {
-        if self.peek() == &Token::Mark(mark) { Ok(self.advance().end) } else { Err(self.unexpected(&format!("`{mark}` {where_}"))) }
+        if self.peek() == &Token::Mark(mark) {
+            Ok(self.advance().end)
+        } else {
+            Err(self.unexpected(&format!("`{mark}` {where_}")))
+        }
     }
     fn shown(&self, token: &Spanned<'_>) -> String {
         match token.token {
@@ -85,11 +97,22 @@ impl<'s, 't> Parser<'s, 't> {
     }
     fn unexpected(&self, asked: &str) -> ExprError {
         let token = self.current();
-        ExprError::new(format!("{asked} is expected, found {}", self.shown(token)), token.start, token.end)
+        ExprError::new(
+            format!("{asked} is expected, found {}", self.shown(token)),
+            token.start,
+            token.end,
+        )
     }
     fn leftover(&self) -> ExprError {
         let token = self.current();
-        let error = ExprError::new(format!("the expression goes on with {} where it should end", self.shown(token)), token.start, token.end);
+        let error = ExprError::new(
+            format!(
+                "the expression goes on with {} where it should end",
+                self.shown(token)
+            ),
+            token.start,
+            token.end,
+        );
         match token.token {
             Token::Mark("=") => error.hint("to compare, write =="),
             Token::Mark("|") => error.hint("for `||` write `or`"),
@@ -108,9 +131,23 @@ impl<'s, 't> Parser<'s, 't> {
     }
 
     fn node(&self, node: Node, start: usize, end: usize) -> Result<Ast, ExprError> {
-        let mut ast = Ast { node, start, end, depth: 0 };
-        ast.depth = 1 + ast.children().iter().map(|child| child.depth).max().unwrap_or(0);
-        if ast.depth > DEPTH { Err(too_deep(start, end)) } else { Ok(ast) }
+        let mut ast = Ast {
+            node,
+            start,
+            end,
+            depth: 0,
+        };
+        ast.depth = 1 + ast
+            .children()
+            .iter()
+            .map(|child| child.depth)
+            .max()
+            .unwrap_or(0);
+        if ast.depth > DEPTH {
+            Err(too_deep(start, end))
+        } else {
+            Ok(ast)
+        }
     }
 
     /// `a if test else b`, the loosest binding.
@@ -120,11 +157,21 @@ impl<'s, 't> Parser<'s, 't> {
         if self.take(&Token::Ident("if")) {
             let test = self.binary(1)?;
             if !self.take(&Token::Ident("else")) {
-                return Err(self.unexpected("`else`").hint("both outcomes are written: a if condition else b"));
+                return Err(self
+                    .unexpected("`else`")
+                    .hint("both outcomes are written: a if condition else b"));
             }
             let no = self.expression()?;
             let (start, end) = (found.start, no.end);
-            found = self.node(Node::If { test: Box::new(test), yes: Box::new(found), no: Box::new(no) }, start, end)?;
+            found = self.node(
+                Node::If {
+                    test: Box::new(test),
+                    yes: Box::new(found),
+                    no: Box::new(no),
+                },
+                start,
+                end,
+            )?;
         }
         self.depth -= 1;
         Ok(found)
@@ -143,7 +190,9 @@ impl<'s, 't> Parser<'s, 't> {
         };
         loop {
             let start = left.start;
-            if let Some((level, operator)) = operator(self.peek()).filter(|(level, _)| *level >= floor) {
+            if let Some((level, operator)) =
+                grammar::operator(self.peek()).filter(|(level, _)| *level >= floor)
+            {
                 self.advance();
                 let right = self.binary(level + 1)?;
                 let end = right.end;
@@ -154,9 +203,13 @@ impl<'s, 't> Parser<'s, 't> {
                     Joint::Math(operator) => Node::Binary(operator, a, b),
                 };
                 left = self.node(node, start, end)?;
-            } else if floor <= COMPARE && self.comparison().is_some() {
+            } else if floor <= COMPARE
+                && grammar::comparison(self.peek(), self.peek_after()).is_some()
+            {
                 let mut rest = Vec::new();
-                while let Some((comparison, words)) = self.comparison() {
+                while let Some((comparison, words)) =
+                    grammar::comparison(self.peek(), self.peek_after())
+                {
                     (0..words).for_each(|_| {
                         self.advance();
                     });
@@ -172,20 +225,6 @@ impl<'s, 't> Parser<'s, 't> {
         Ok(left)
     }
 
-    fn comparison(&self) -> Option<(Comparison, usize)> {
-        Some(match self.peek() {
-            Token::Mark("==") => (Comparison::Equal, 1),
-            Token::Mark("!=") => (Comparison::Unequal, 1),
-            Token::Mark("<") => (Comparison::Less, 1),
-            Token::Mark("<=") => (Comparison::LessOrEqual, 1),
-            Token::Mark(">") => (Comparison::Greater, 1),
-            Token::Mark(">=") => (Comparison::GreaterOrEqual, 1),
-            Token::Ident("in") => (Comparison::In, 1),
-            Token::Ident("not") if self.peek_after() == &Token::Ident("in") => (Comparison::NotIn, 2),
-            _ => return None,
-        })
-    }
-
     /// A value with its fields, its sign, its filters and tests.
     fn unary(&mut self) -> Result<Ast, ExprError> {
         let mut found = self.signed()?;
@@ -196,18 +235,38 @@ impl<'s, 't> Parser<'s, 't> {
                 let args = self.arguments()?;
                 filters::check_filter(&name, &args, name_start, name_end)?;
                 let end = self.tokens[self.at - 1].end;
-                found = self.node(Node::Filter { name, base: Box::new(found), args }, start, end)?;
+                found = self.node(
+                    Node::Filter {
+                        name,
+                        base: Box::new(found),
+                        args,
+                    },
+                    start,
+                    end,
+                )?;
             } else if self.take(&Token::Ident("is")) {
                 let negated = self.take(&Token::Ident("not"));
                 let (name, name_start, name_end) = self.name("a test")?;
                 filters::check_test(&name, name_start, name_end)?;
                 let args = if self.starts_operand() {
-                    Arguments { positional: vec![self.signed()?], named: Vec::new() }
+                    Arguments {
+                        positional: vec![self.signed()?],
+                        named: Vec::new(),
+                    }
                 } else {
                     self.arguments()?
                 };
                 let end = self.tokens[self.at - 1].end;
-                found = self.node(Node::Test { name, negated, base: Box::new(found), args }, start, end)?;
+                found = self.node(
+                    Node::Test {
+                        name,
+                        negated,
+                        base: Box::new(found),
+                        args,
+                    },
+                    start,
+                    end,
+                )?;
             } else {
                 return Ok(found);
             }
@@ -217,7 +276,7 @@ impl<'s, 't> Parser<'s, 't> {
     /// Whether a test's argument follows without parentheses, as in `is divisibleby 3`.
     fn starts_operand(&self) -> bool {
         match self.peek() {
-            Token::Ident(word) => !KEYWORDS[..7].contains(word),
+            Token::Ident(word) => !grammar::JOINTS.contains(word),
             Token::Text(_) | Token::Int(_) | Token::Float(_) | Token::Mark("[" | "{" | "-") => true,
             _ => false,
         }
@@ -252,7 +311,12 @@ impl<'s, 't> Parser<'s, 't> {
     fn primary(&mut self) -> Result<Ast, ExprError> {
         let token = self.advance();
         let (start, end) = (token.start, token.end);
-        let constant = |value: Value| Ast { node: Node::Const(value), start, end, depth: 1 };
+        let constant = |value: Value| Ast {
+            node: Node::Const(value),
+            start,
+            end,
+            depth: 1,
+        };
         match &token.token {
             Token::Text(text) => Ok(constant(Value::from(text.as_str()))),
             Token::Int(number) => Ok(constant(Value::from(*number))),
@@ -260,11 +324,15 @@ impl<'s, 't> Parser<'s, 't> {
             Token::Ident("true" | "True") => Ok(constant(Value::from(true))),
             Token::Ident("false" | "False") => Ok(constant(Value::from(false))),
             Token::Ident("none" | "None" | "null") => Ok(constant(Value::from(()))),
-            Token::Ident(word) if !KEYWORDS.contains(word) => {
+            Token::Ident(word) if !grammar::is_reserved(word) => {
                 if self.peek() == &Token::Mark("(") {
                     return self.call(word, start, end);
                 }
-                let path = DottedPath { segments: vec![Segment::Field((*word).to_owned())], start, end };
+                let path = DottedPath {
+                    segments: vec![Segment::Field((*word).to_owned())],
+                    start,
+                    end,
+                };
                 self.node(Node::Path(path), start, end)
             }
             Token::Mark("(") => {
@@ -291,13 +359,23 @@ impl<'s, 't> Parser<'s, 't> {
                 self.node(Node::Map(pairs), start, end)
             }
             _ => {
-                self.at = self.at.saturating_sub(usize::from(token.token != Token::End));
-                Err(ExprError::new(format!("a value is expected, found {}", self.shown(token)), start, end))
+                self.at = self
+                    .at
+                    .saturating_sub(usize::from(token.token != Token::End));
+                Err(ExprError::new(
+                    format!("a value is expected, found {}", self.shown(token)),
+                    start,
+                    end,
+                ))
             }
         }
     }
 
-    fn separated<T>(&mut self, close: &'static str, mut item: impl FnMut(&mut Self) -> Result<T, ExprError>) -> Result<Vec<T>, ExprError> {
+    fn separated<T>(
+        &mut self,
+        close: &'static str,
+        mut item: impl FnMut(&mut Self) -> Result<T, ExprError>,
+    ) -> Result<Vec<T>, ExprError> {
         let mut items = Vec::new();
         while self.peek() != &Token::Mark(close) {
             items.push(item(self)?);
@@ -313,7 +391,11 @@ impl<'s, 't> Parser<'s, 't> {
         let args = self.arguments()?;
         let end = self.tokens[self.at - 1].end;
         if !args.named.is_empty() || !(1..=3).contains(&args.positional.len()) {
-            return Err(ExprError::new("range takes one to three numbers: range(stop) or range(start, stop, step)", start, end));
+            return Err(ExprError::new(
+                "range takes one to three numbers: range(stop) or range(start, stop, step)",
+                start,
+                end,
+            ));
         }
         self.node(Node::Range(args.positional), start, end)
     }
@@ -337,9 +419,19 @@ impl<'s, 't> Parser<'s, 't> {
         for (name, value) in pairs {
             match name {
                 None if args.named.is_empty() => args.positional.push(value),
-                None => return Err(ExprError::new("a plain argument follows a named one", value.start, value.end)),
+                None => {
+                    return Err(ExprError::new(
+                        "a plain argument follows a named one",
+                        value.start,
+                        value.end,
+                    ));
+                }
                 Some(name) if args.named.iter().any(|(known, _)| *known == name) => {
-                    return Err(ExprError::new(format!("the argument `{name}` is there twice"), value.start, value.end));
+                    return Err(ExprError::new(
+                        format!("the argument `{name}` is there twice"),
+                        value.start,
+                        value.end,
+                    ));
                 }
                 Some(name) => args.named.push((name, value)),
             }
@@ -355,13 +447,23 @@ impl<'s, 't> Parser<'s, 't> {
                 let token = self.current();
                 let segment = match &token.token {
                     Token::Ident(name) => Segment::Field((*name).to_owned()),
-                    Token::Int(index) => position(*index).ok_or_else(|| ExprError::new("a position this high does not exist", token.start, token.end))?,
+                    Token::Int(index) => position(*index).ok_or_else(|| {
+                        ExprError::new(
+                            "a position this high does not exist",
+                            token.start,
+                            token.end,
+                        )
+                    })?,
                     _ => return Err(self.unexpected("a field name after `.`")),
                 };
                 self.advance();
                 if self.peek() == &Token::Mark("(") {
                     let name = &self.source[token.start..token.end];
-                    let error = ExprError::new(format!("`.{name}()` is a method call, which expressions do not have"), token.start, token.end);
+                    let error = ExprError::new(
+                        format!("`.{name}()` is a method call, which expressions do not have"),
+                        token.start,
+                        token.end,
+                    );
                     return Err(match filters::instead_of_method(name) {
                         Some(filter) => error.hint(format!("use the filter: | {filter}")),
                         None => error.hint("use a filter: value | filter(argument)"),
@@ -379,7 +481,13 @@ impl<'s, 't> Parser<'s, 't> {
     }
 
     /// One fixed step: extends a path, or takes a field of something computed.
-    fn step(&self, base: Ast, segment: Segment, start: usize, end: usize) -> Result<Ast, ExprError> {
+    fn step(
+        &self,
+        base: Ast,
+        segment: Segment,
+        start: usize,
+        end: usize,
+    ) -> Result<Ast, ExprError> {
         // A path in parentheses is the same path.
         let node = match (base.node, segment) {
             (Node::Path(mut path), segment) => {
@@ -389,7 +497,12 @@ impl<'s, 't> Parser<'s, 't> {
             }
             (node, Segment::Field(name)) => Node::Field(Box::new(Ast { node, ..base }), name),
             (node, Segment::Index(index)) => {
-                let key = Ast { node: Node::Const(Value::from(index)), start, end, depth: 1 };
+                let key = Ast {
+                    node: Node::Const(Value::from(index)),
+                    start,
+                    end,
+                    depth: 1,
+                };
                 Node::Item(Box::new(Ast { node, ..base }), Box::new(key))
             }
         };
@@ -413,11 +526,22 @@ impl<'s, 't> Parser<'s, 't> {
         }
         let end = self.expect("]", "to close the subscript")?;
         if place > 0 {
-            return self.node(Node::Slice { base: Box::new(base), bounds }, start, end);
+            return self.node(
+                Node::Slice {
+                    base: Box::new(base),
+                    bounds,
+                },
+                start,
+                end,
+            );
         }
-        let Some(key) = bounds[0].take() else { return Err(ExprError::new("the subscript is empty", start, end)) };
+        let Some(key) = bounds[0].take() else {
+            return Err(ExprError::new("the subscript is empty", start, end));
+        };
         let fixed = match &key.node {
-            Node::Const(value) if value.as_str().is_some() => value.as_str().map(|name| Segment::Field(name.to_owned())),
+            Node::Const(value) if value.as_str().is_some() => {
+                value.as_str().map(|name| Segment::Field(name.to_owned()))
+            }
             Node::Const(value) if value.is_integer() => value.as_i64().and_then(position),
             _ => None,
         };
@@ -433,31 +557,10 @@ fn position(index: i64) -> Option<Segment> {
 }
 
 fn too_deep(start: usize, end: usize) -> ExprError {
-    ExprError::new(format!("the expression nests deeper than {DEPTH} levels"), start, end).hint("compute it in a task and pass the result on")
-}
-
-const NOT: u8 = 3;
-const COMPARE: u8 = 4;
-
-enum Joint {
-    And,
-    Or,
-    Math(Operator),
-}
-
-/// How tightly each operator binds; higher is tighter.
-fn operator(token: &Token<'_>) -> Option<(u8, Joint)> {
-    Some(match token {
-        Token::Ident("or") => (1, Joint::Or),
-        Token::Ident("and") => (2, Joint::And),
-        Token::Mark("+") => (5, Joint::Math(Operator::Add)),
-        Token::Mark("-") => (5, Joint::Math(Operator::Subtract)),
-        Token::Mark("~") => (6, Joint::Math(Operator::Concat)),
-        Token::Mark("*") => (7, Joint::Math(Operator::Multiply)),
-        Token::Mark("/") => (7, Joint::Math(Operator::Divide)),
-        Token::Mark("//") => (7, Joint::Math(Operator::FloorDivide)),
-        Token::Mark("%") => (7, Joint::Math(Operator::Remainder)),
-        Token::Mark("**") => (8, Joint::Math(Operator::Power)),
-        _ => return None,
-    })
+    ExprError::new(
+        format!("the expression nests deeper than {DEPTH} levels"),
+        start,
+        end,
+    )
+    .hint("compute it in a task and pass the result on")
 }

@@ -52,7 +52,10 @@ struct Datum {
 
 impl Datum {
     fn new(json: Arc<Value>) -> Self {
-        Self { json, converted: OnceLock::new() }
+        Self {
+            json,
+            converted: OnceLock::new(),
+        }
     }
     fn converted(&self) -> &Computed {
         self.converted.get_or_init(|| from_json(&self.json))
@@ -67,6 +70,15 @@ struct TaskData {
     kind: Option<Type>,
 }
 
+impl TaskData {
+    fn is_absent(&self) -> bool {
+        self.output.json.is_null() && self.status != crate::run::InstanceStatus::Success.as_str()
+    }
+}
+
+/// Parsed sources.
+type Programs = Mutex<BTreeMap<String, Arc<super::eval::Program>>>;
+
 /// What the instances of a task have in common.
 #[derive(Debug, Default)]
 struct Shared {
@@ -74,7 +86,8 @@ struct Shared {
     params: Datum,
     tasks: BTreeMap<String, TaskData>,
     names: BTreeMap<TaskIndex, String>,
-    programs: Mutex<BTreeMap<(bool, String), Arc<super::eval::Program>>>,
+    expressions: Programs,
+    templates: Programs,
 }
 
 /// What an evaluation sees. Made once per task; [`Scope::for_instance`] is cheap.
@@ -95,15 +108,37 @@ impl ScopeBuilder {
     /// Adds an upstream: its output (null when it gave none) and the word for how it ended.
     /// `kind` is the type of the output if one is stated, with which optional fields that are absent read as null.
     #[must_use]
-    pub fn task(mut self, index: TaskIndex, name: &str, output: Arc<Value>, status: &str, kind: Option<Type>) -> Self {
+    pub fn task(
+        mut self,
+        index: TaskIndex,
+        name: &str,
+        output: Arc<Value>,
+        status: &str,
+        kind: Option<Type>,
+    ) -> Self {
         self.shared.names.insert(index, name.to_owned());
-        self.shared.tasks.insert(name.to_owned(), TaskData { index, output: Datum::new(output), status: status.to_owned(), kind });
+        self.shared.tasks.insert(
+            name.to_owned(),
+            TaskData {
+                index,
+                output: Datum::new(output),
+                status: status.to_owned(),
+                kind,
+            },
+        );
         self
     }
     /// The finished scope, for a task that does not fan out.
     pub fn build(self) -> Scope {
-        let instance = Instance { count: 1, ..Instance::default() };
-        Scope { shared: Arc::new(self.shared), instance, item: Arc::new(Datum::default()) }
+        let instance = Instance {
+            count: 1,
+            ..Instance::default()
+        };
+        Scope {
+            shared: Arc::new(self.shared),
+            instance,
+            item: Arc::new(Datum::default()),
+        }
     }
 }
 
@@ -122,13 +157,34 @@ pub struct LookupError {
 impl Scope {
     /// Starts a scope. `params` is the object of the run's params.
     pub fn builder(run: RunFields, params: Arc<Value>) -> ScopeBuilder {
-        ScopeBuilder { shared: Shared { run, params: Datum::new(params), ..Shared::default() } }
+        ScopeBuilder {
+            shared: Shared {
+                run,
+                params: Datum::new(params),
+                ..Shared::default()
+            },
+        }
     }
     /// The same scope as seen by one instance.
     #[must_use]
     pub fn for_instance(&self, instance: Instance) -> Self {
         let item = Arc::new(Datum::new(instance.item.clone().unwrap_or_default()));
-        Self { shared: self.shared.clone(), instance, item }
+        Self {
+            shared: self.shared.clone(),
+            instance,
+            item,
+        }
+    }
+
+    /// Whether `reference` lies below an upstream that gave no output because it did not succeed: it is null then,
+    /// whatever its type says.
+    pub fn is_absent(&self, reference: &Reference) -> bool {
+        match &reference.root {
+            Root::Output(index) => self
+                .task(*index, reference)
+                .is_ok_and(|(_, task)| task.is_absent()),
+            _ => false,
+        }
     }
 
     /// Whether an upstream called `name` is part of the scope.
@@ -137,14 +193,26 @@ impl Scope {
     }
 
     /// The parsed form of `source`, parsed once per scope and its instances.
-    pub(super) fn program(&self, template: bool, source: &str) -> Result<Arc<super::eval::Program>, super::ExprError> {
-        let key = (template, source.to_owned());
-        let lock = || self.shared.programs.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(found) = lock().get(&key) {
+    pub(super) fn program(
+        &self,
+        template: bool,
+        source: &str,
+    ) -> Result<Arc<super::eval::Program>, super::ExprError> {
+        let programs = if template {
+            &self.shared.templates
+        } else {
+            &self.shared.expressions
+        };
+        let lock = || {
+            programs
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        };
+        if let Some(found) = lock().get(source) {
             return Ok(found.clone());
         }
         let made = Arc::new(super::eval::Program::parse(template, source)?);
-        lock().insert(key, made.clone());
+        lock().insert(source.to_owned(), made.clone());
         Ok(made)
     }
 
@@ -180,19 +248,25 @@ impl Scope {
         Ok(Some(value))
     }
 
-    fn task(&self, index: TaskIndex, reference: &Reference) -> Result<(&str, &TaskData), LookupError> {
+    fn task(
+        &self,
+        index: TaskIndex,
+        reference: &Reference,
+    ) -> Result<(&str, &TaskData), LookupError> {
         let name = self.shared.names.get(&index).map(String::as_str);
-        name.and_then(|name| Some((name, self.shared.tasks.get(name)?))).ok_or_else(|| LookupError {
-            path: self.reference_text(reference),
-            reason: format!("the output of task number {index} was not loaded for this task"),
-            missing: false,
-        })
+        name.and_then(|name| Some((name, self.shared.tasks.get(name)?)))
+            .ok_or_else(|| LookupError {
+                path: self.reference_text(reference),
+                reason: format!("the output of task number {index} was not loaded for this task"),
+                missing: false,
+            })
     }
 
     /// A reference as a file writes it.
     fn reference_text(&self, reference: &Reference) -> String {
         let field = |name: &str| Segment::Field(name.to_owned());
-        let task = |index: &TaskIndex| field(self.shared.names.get(index).map_or("?", String::as_str));
+        let task =
+            |index: &TaskIndex| field(self.shared.names.get(index).map_or("?", String::as_str));
         let mut segments = match &reference.root {
             Root::Output(index) => vec![field("tasks"), task(index), field("output")],
             Root::Status(index) => vec![field("tasks"), task(index), field("status")],
@@ -209,7 +283,9 @@ impl Scope {
         let run = &self.shared.run;
         Some(match name {
             "id" => Value::from(run.id.as_str()),
-            "slot" => run.slot.map_or(Value::Null, |slot| Value::from(slot.rfc3339())),
+            "slot" => run
+                .slot
+                .map_or(Value::Null, |slot| Value::from(slot.rfc3339())),
             "workflow" => Value::from(run.workflow.as_str()),
             "version" => Value::from(run.version.as_str()),
             "attempt" => Value::from(run.attempt),
@@ -226,36 +302,61 @@ impl Scope {
 /// Everything below the output of an upstream that did not succeed is null, and so is an absent field that its type calls
 /// optional. Any other field that does not exist is an error naming the path and what is there.
 pub fn lookup<'a>(reference: &Reference, scope: &'a Scope) -> Result<Cow<'a, Value>, LookupError> {
-    let missing = |reason: String| LookupError { path: scope.reference_text(reference), reason, missing: true };
+    let missing = |reason: String| LookupError {
+        path: scope.reference_text(reference),
+        reason,
+        missing: true,
+    };
     let (base, kind) = match &reference.root {
         Root::Output(index) => {
             let (_, task) = scope.task(*index, reference)?;
-            if task.output.json.is_null() && task.status != crate::run::InstanceStatus::Success.as_str() {
+            if task.is_absent() {
                 return Ok(Cow::Owned(Value::Null));
             }
             (&*task.output.json, task.kind.as_ref())
         }
-        Root::Status(index) => return Ok(Cow::Owned(Value::from(scope.task(*index, reference)?.1.status.as_str()))),
+        Root::Status(index) => {
+            return Ok(Cow::Owned(Value::from(
+                scope.task(*index, reference)?.1.status.as_str(),
+            )));
+        }
         Root::Param(name) => match scope.shared.params.json.get(name) {
             Some(found) => (found, None),
             None => return Err(missing(format!("the run has no param `{name}`"))),
         },
-        Root::Run(name) => return scope.run_field(name).map(Cow::Owned).ok_or_else(|| missing(format!("a run has no `{name}`"))),
+        Root::Run(name) => {
+            return scope
+                .run_field(name)
+                .map(Cow::Owned)
+                .ok_or_else(|| missing(format!("a run has no `{name}`")));
+        }
         Root::ItemIndex => return Ok(Cow::Owned(Value::from(scope.instance.item_index))),
         Root::Item => match &scope.instance.item {
             Some(_) => (&*scope.item.json, None),
-            None => return Err(LookupError { missing: false, ..missing("the task has no `foreach`".to_owned()) }),
+            None => {
+                return Err(LookupError {
+                    missing: false,
+                    ..missing("the task has no `foreach`".to_owned())
+                });
+            }
         },
     };
     let mut value = base;
     for (at, segment) in reference.path.iter().enumerate() {
         let below = match segment {
             Segment::Field(name) => value.get(name),
+            // A number after a dot may be a key: `by_year.2024`.
+            Segment::Index(key) if value.is_object() => value.get(key.to_string()),
             Segment::Index(index) => value.get(*index as usize),
         };
         match below {
             Some(found) => value = found,
-            None if kind.is_some_and(|kind| matches!(kind.at(&reference.path[..=at]), Ok(Type::Optional(_)))) => return Ok(Cow::Owned(Value::Null)),
+            None if kind.is_some_and(|kind| {
+                matches!(kind.at(&reference.path[..=at]), Ok(Type::Optional(_)))
+            }) =>
+            {
+                return Ok(Cow::Owned(Value::Null));
+            }
             None => return Err(missing(absence(value, segment))),
         }
     }
@@ -266,11 +367,23 @@ pub fn lookup<'a>(reference: &Reference, scope: &'a Scope) -> Result<Cow<'a, Val
 fn absence(value: &Value, segment: &Segment) -> String {
     match (value, segment) {
         (Value::Object(fields), Segment::Field(name)) => {
-            let near = super::nearest(name, fields.keys().map(String::as_str)).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            format!("there is no field `{name}`, only {}{near}", list(fields.keys()))
+            let near = super::nearest(name, fields.keys().map(String::as_str))
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            format!(
+                "there is no field `{name}`, only {}{near}",
+                list(fields.keys())
+            )
         }
-        (Value::Array(items), Segment::Index(index)) => format!("there is no item [{index}], the list has {}", items.len()),
-        (other, Segment::Field(name)) => format!("{} has no field `{name}`", crate::types::short(other)),
-        (other, Segment::Index(index)) => format!("{} has no item [{index}]", crate::types::short(other)),
+        (Value::Object(_), Segment::Index(key)) => absence(value, &Segment::Field(key.to_string())),
+        (Value::Array(items), Segment::Index(index)) => {
+            format!("there is no item [{index}], the list has {}", items.len())
+        }
+        (other, Segment::Field(name)) => {
+            format!("{} has no field `{name}`", crate::types::short(other))
+        }
+        (other, Segment::Index(index)) => {
+            format!("{} has no item [{index}]", crate::types::short(other))
+        }
     }
 }

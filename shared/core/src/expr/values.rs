@@ -25,7 +25,10 @@ impl Budget {
                 self.left = left;
                 Ok(())
             }
-            None => Err("it takes too much time or memory; compute it in a task and pass the result on".to_owned()),
+            None => Err(
+                "it takes too much time or memory; compute it in a task and pass the result on"
+                    .to_owned(),
+            ),
         }
     }
     pub(super) fn left(&self) -> u64 {
@@ -45,7 +48,11 @@ pub(super) fn from_json(value: &Value) -> Computed {
         },
         Value::String(text) => Computed::from(text.as_str()),
         Value::Array(items) => items.iter().map(from_json).collect(),
-        Value::Object(fields) => Computed::from_pairs(fields.iter().map(|(name, field)| (name.as_str(), from_json(field)))),
+        Value::Object(fields) => Computed::from_pairs(
+            fields
+                .iter()
+                .map(|(name, field)| (name.as_str(), from_json(field))),
+        ),
     }
 }
 
@@ -87,10 +94,14 @@ fn number(value: &Computed) -> Result<Value, String> {
         if let Some(small) = value.as_i64() {
             return Ok(Value::from(small));
         }
-        return u64::try_from(value.clone()).map(Value::from).map_err(|_| format!("the number {value} does not fit in 64 bits"));
+        return u64::try_from(value.clone())
+            .map(Value::from)
+            .map_err(|_| format!("the number {value} does not fit in 64 bits"));
     }
     let float = f64::try_from(value.clone()).map_err(|error| describe(&error))?;
-    serde_json::Number::from_f64(float).map(Value::Number).ok_or_else(|| format!("{float} is not a number that JSON has"))
+    serde_json::Number::from_f64(float)
+        .map(Value::Number)
+        .ok_or_else(|| format!("{float} is not a number that JSON has"))
 }
 
 /// The value as it appears in a text: text as it stands, anything else as JSON.
@@ -134,7 +145,10 @@ pub(super) fn size(value: &Computed, limit: u64) -> u64 {
                 if total > limit {
                     break;
                 }
-                total += size(&key, limit) + value.get_item(&key).map_or(0, |found| size(&found, limit - total.min(limit)));
+                total += size(&key, limit)
+                    + value
+                        .get_item(&key)
+                        .map_or(0, |found| size(&found, limit - total.min(limit)));
             }
         }
         _ => {}
@@ -144,5 +158,7 @@ pub(super) fn size(value: &Computed, limit: u64) -> u64 {
 
 /// An engine error without its position, which is known better here.
 pub(super) fn describe(error: &minijinja::Error) -> String {
-    error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+    error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), str::to_owned)
 }

@@ -121,7 +121,7 @@ fn build(word: Word, name: &str, task: &Settings<'_>, scope: &mut Scope<'_>, fou
             Some(Executor::Service { source, function: text(task, "function", found) })
         }
         Word::Process => match (task.field("command"), task.field("file")) {
-            (Some(_), Some(file)) if task.own.field("command").is_some() && task.own.field("file").is_some() => both(task, "command", &file, found),
+            (Some(_), Some(file)) if task.own.field("command").is_some() && task.own.field("file").is_some() => both(task, "command", "file", &file, found),
             (Some(command), _) => command_line(&command, scope, found).map(|command| Executor::Process { command }),
             (None, Some(file)) => Some(Executor::Process { command: CommandLine::File(file.text(found)?.to_owned()) }),
             (None, None) => needs(task, name, "command", "`command: …` or `file: script.sh`", found),
@@ -169,8 +169,8 @@ fn needs<T>(task: &Settings<'_>, name: &str, key: &str, hint: &str, found: &mut 
     None
 }
 
-fn both<T>(task: &Settings<'_>, key: &str, other: &Field<'_>, found: &mut Diagnostics) -> Option<T> {
-    found.error(codes::KEYS_EXCLUDE, other.key_at, format!("{} has `{key}` and {}", task.own.owner, other.label)).hint("keep one of them");
+fn both<T>(task: &Settings<'_>, key: &str, other: &str, field: &Field<'_>, found: &mut Diagnostics) -> Option<T> {
+    found.error(codes::KEYS_EXCLUDE, field.key_at, format!("{} has `{key}` and `{other}`", task.own.owner)).hint("keep one of them");
     None
 }
 
@@ -180,7 +180,7 @@ fn text(task: &Settings<'_>, key: &str, found: &mut Diagnostics) -> Option<Strin
 
 fn source(task: &Settings<'_>, name: &str, found: &mut Diagnostics) -> Option<PythonSource> {
     if let (Some(_), Some(module)) = (task.own.field("file"), task.own.field("module")) {
-        return both(task, "file", &module, found);
+        return both(task, "file", "module", &module, found);
     }
     // What the task says itself goes before the defaults, whichever of the two it is.
     let pick = |key: &str| task.own.field(key);

@@ -129,9 +129,12 @@ impl<'n> Field<'n> {
 
     /// Says that it should have been `wanted`.
     pub(super) fn wrong_kind(&self, wanted: &str, found: &mut Diagnostics) {
-        let message = format!("{} must be {wanted}, not {}", self.label, self.node.kind_name());
-        let hint = self.node.is_null().then(|| "give it a value, or remove the key".to_owned());
-        found.error(codes::WRONG_KIND, self.node.at, message).maybe_hint(hint);
+        if self.node.is_null() {
+            let message = format!("{} has no value; it must be {wanted}", self.label);
+            found.error(codes::WRONG_KIND, self.node.at, message).hint("give it a value, or remove the key");
+        } else {
+            found.error(codes::WRONG_KIND, self.node.at, format!("{} must be {wanted}, not {}", self.label, self.node.kind_name()));
+        }
     }
 
     /// A text that is not empty.
@@ -203,13 +206,14 @@ impl<'n> Field<'n> {
                 return None;
             }
         };
+        let Kind::Scalar(scalar) = &self.node.kind else { return None };
         let Some(span) = span else {
-            let message = format!("{} is not a duration", self.label);
+            let message = format!("{}: `{}` is not a duration", self.label, scalar.text);
             found.error(codes::BAD_DURATION, self.node.at, message).hint("write whole seconds, or a number with a unit: 500ms, 90s, 5m, 1h30m, 2d");
             return None;
         };
         if span < least || span > amounts::LONGEST {
-            let message = format!("{} must be between {least} and 365d", self.label);
+            let message = format!("{} must be between {least} and 365d, not {}", self.label, scalar.text);
             found.error(codes::OUT_OF_RANGE, self.node.at, message);
             return None;
         }

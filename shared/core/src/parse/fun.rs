@@ -121,54 +121,62 @@ fn body_end(rows: &[&str], start: usize, found: &mut Diagnostics) -> usize {
 }
 
 fn block(rows: &[&str], header: usize, end: usize, found: &mut Diagnostics) -> Option<Fun> {
-    let head = read_header(rows[header], header, found);
-    let body = read_body(rows, header, end, found);
-    let ((name, at, params), (body, body_line)) = (head?, body?);
-    Some(Fun { name, at, params, body, body_line })
+    let row = rows[header];
+    let (name, at) = read_name(row, header, found)?;
+    // What is wrong with the rest was said; the name stays known, so that those who refer to it are right.
+    let params = read_header(row, header, found);
+    let body = params.as_ref().and_then(|_| read_body(rows, header, end, found));
+    let (body, body_line) = body.unwrap_or_default();
+    Some(Fun { name, at, params: params.unwrap_or_default(), body, body_line })
 }
 
-/// `fun NAME(ARG:PRODUCER, …):`
-fn read_header(row: &str, line: usize, found: &mut Diagnostics) -> Option<(TaskName, Position, Vec<Param>)> {
-    let place = |from: usize, to: usize| {
-        let column = row[..from].chars().count() + 1;
-        Position::new(small(line + 1), small(column), small(row[from..to.max(from)].chars().count()).max(1))
-    };
-    let wrong = |from: usize, message: &str, found: &mut Diagnostics| {
-        found.error(codes::NOT_A_FUN, place(from, row.trim_end().len()), message).hint("the first line of a block is `fun NAME(ARG:PRODUCER, …):`, all on one line");
-    };
+/// A place in a row, from byte offsets.
+fn place(row: &str, line: usize, from: usize, to: usize) -> Position {
+    let width = small(row[from..to.max(from)].chars().count()).max(1);
+    Position::new(small(line + 1), small(row[..from].chars().count() + 1), width)
+}
+
+fn bad_header(row: &str, line: usize, from: usize, message: &str, found: &mut Diagnostics) {
+    let at = place(row, line, from, row.trim_end().len());
+    found.error(codes::NOT_A_FUN, at, message).hint("the first line of a block is `fun NAME(ARG:PRODUCER, …):`, all on one line");
+}
+
+/// `fun NAME(`
+fn read_name(row: &str, line: usize, found: &mut Diagnostics) -> Option<(TaskName, Position)> {
     let Some(open) = row.find('(') else {
-        wrong(0, "this `fun` lacks its parentheses", found);
+        bad_header(row, line, 0, "this `fun` lacks its parentheses", found);
         return None;
     };
+    let start = open - row["fun".len()..open].trim_start().len();
+    let text = row[start..open].trim();
+    let at = place(row, line, start, start + text.len());
+    match TaskName::new(text) {
+        Ok(name) => Some((name, at)),
+        Err(error) => {
+            found.error(codes::BAD_NAME, at, error.to_string());
+            None
+        }
+    }
+}
+
+/// What follows the name: `(ARG:PRODUCER, …):`
+fn read_header(row: &str, line: usize, found: &mut Diagnostics) -> Option<Vec<Param>> {
+    let open = row.find('(')?;
     let Some(close) = row[open..].find(')').map(|at| open + at) else {
-        wrong(open, "the parentheses of this `fun` are not closed on its line", found);
+        bad_header(row, line, open, "the parentheses of this `fun` are not closed on its line", found);
         return None;
     };
     let rest = row[close + 1..].trim_start();
-    let rest_at = row.len() - rest.len();
-    let after = match rest.strip_prefix(':') {
-        Some(after) => after.trim(),
-        None => {
-            wrong(close, "this `fun` lacks the colon after its parentheses", found);
-            return None;
-        }
+    let Some(after) = rest.strip_prefix(':') else {
+        bad_header(row, line, close, "this `fun` lacks the colon after its parentheses", found);
+        return None;
     };
+    let after = after.trim_start();
     if !after.is_empty() && !after.starts_with('#') {
-        wrong(rest_at + 1, "the body of a `fun` starts on a line of its own", found);
+        bad_header(row, line, row.len() - after.len(), "the body of a `fun` starts on a line of its own", found);
         return None;
     }
-    let name_text = row[3..open].trim();
-    let name_at = row[..open].find(name_text).filter(|_| !name_text.is_empty()).unwrap_or(open).max(3);
-    let name_place = place(name_at, name_at + name_text.len());
-    let name = match TaskName::new(name_text) {
-        Ok(name) => Some(name),
-        Err(error) => {
-            found.error(codes::BAD_NAME, name_place, error.to_string());
-            None
-        }
-    };
-    let params = read_params(row, open + 1, close, &place, found);
-    Some((name?, name_place, params?))
+    read_params(row, open + 1, close, &|from, to| place(row, line, from, to), found)
 }
 
 fn read_params(row: &str, open: usize, close: usize, place: &dyn Fn(usize, usize) -> Position, found: &mut Diagnostics) -> Option<Vec<Param>> {

@@ -7,7 +7,10 @@ const LISTED: usize = 16;
 
 /// A hint naming the nearest word, or else all of them when they are few.
 pub(super) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
-    if let Some(near) = nearest(word, known.clone()) {
+    // Every single letter is near every other.
+    if word.chars().nth(1).is_some()
+        && let Some(near) = nearest(word, known.clone())
+    {
         return Some(format!("did you mean `{near}`?"));
     }
     let all: Vec<String> = known.into_iter().take(LISTED + 1).map(|one| format!("`{one}`")).collect();

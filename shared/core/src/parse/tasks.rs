@@ -16,7 +16,7 @@ use super::executors;
 use super::fields::{Field, Fields};
 use super::graph::Graph;
 use super::kinds::Aliases;
-use super::node::Node;
+use super::node::{Key, Kind, Node};
 use super::scope::{Scope, Use};
 use super::settings::{self, Settings};
 
@@ -79,8 +79,8 @@ pub(super) fn read(field: &Field<'_>, defaults: Option<&Field<'_>>, context: &Co
     (0..).zip(opened).map(|(index, (name, at, own))| one(index, name, at, Settings { own, defaults: defaults.clone() }, &graph, context, found)).collect()
 }
 
-fn entries<'n>(field: &Field<'n>, found: &mut Diagnostics) -> Option<&'n [(super::node::Key, Node)]> {
-    if let super::node::Kind::List(_) = field.node.kind {
+fn entries<'n>(field: &Field<'n>, found: &mut Diagnostics) -> Option<&'n [(Key, Node)]> {
+    if let Kind::List(_) = field.node.kind {
         found.error(codes::WRONG_KIND, field.node.at, "`tasks` must be a map of names and tasks, not a list").hint("write the name as the key, as in `extract: {executor: python, file: tasks.py}`");
         return None;
     }
@@ -104,6 +104,10 @@ fn entries<'n>(field: &Field<'n>, found: &mut Diagnostics) -> Option<&'n [(super
 }
 
 fn dependencies(field: &Field<'_>, task: TaskIndex, graph: &mut Graph, found: &mut Diagnostics) {
+    if let Kind::Map(_) = field.node.kind {
+        field.wrong_kind("a list of task names", found);
+        return;
+    }
     for item in field.items(true, "a list of task names", found).unwrap_or_default() {
         if let Some(upstream) = item.text(found) {
             graph.depend(task, upstream, item.node.at, false, found);
@@ -134,13 +138,18 @@ fn one(index: TaskIndex, name: TaskName, at: Position, settings: Settings<'_>, g
         inputs: places,
         inputs_at: own.field("inputs").or_else(|| own.field("input")).map(|field| field.key_at),
         input_type_at: own.field("input_type").map(|field| field.key_at),
-        foreach_at: own.field("foreach").map(|field| field.node.at),
-        parallel_at: own.field("parallel").map(|field| field.node.at),
+        foreach_at: own.field("foreach").map(|field| referring(field.node)),
+        parallel_at: own.field("parallel").map(|field| referring(field.node)),
         uses: scope.uses,
         whole,
         states_output: own.field("output_type").is_some(),
         task,
     }
+}
+
+/// Where the path is, in `{ref: path}` too.
+fn referring(node: &Node) -> Position {
+    node.get("ref").map_or(node.at, |path| path.at)
 }
 
 fn inputs(settings: &Settings<'_>, scope: &mut Scope<'_>, found: &mut Diagnostics) -> Vec<Placed> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use crate::diagnostic::{Diagnostics, Position, lines};
 use crate::limits::{NESTING, NODES};
@@ -85,7 +85,7 @@ impl Loader<'_, '_> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 if let Some(tag) = tag {
-                    self.refuse_tag(at, &tag.to_string());
+                    self.refuse_tag(at, &tag);
                 }
                 self.count(at, 1);
                 let style = self.style(&text, style, span);
@@ -98,13 +98,13 @@ impl Loader<'_, '_> {
             }
             Event::SequenceStart(anchor, tag) => {
                 if let Some(tag) = tag {
-                    self.refuse_tag(at, &tag.to_string());
+                    self.refuse_tag(at, &tag);
                 }
                 self.begin(at, anchor, OpenKind::List(Vec::new()));
             }
             Event::MappingStart(anchor, tag) => {
                 if let Some(tag) = tag {
-                    self.refuse_tag(at, &tag.to_string());
+                    self.refuse_tag(at, &tag);
                 }
                 self.begin(at, anchor, OpenKind::Map { entries: Vec::new(), seen: BTreeMap::new(), merges: Vec::new(), key: None });
             }
@@ -253,8 +253,9 @@ impl Loader<'_, '_> {
         self.fatal = true;
     }
 
-    fn refuse_tag(&mut self, at: Position, tag: &str) {
-        let shown: String = tag.chars().take(80).collect();
+    fn refuse_tag(&mut self, at: Position, tag: &Tag) {
+        let whole = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
+        let shown: String = whole.chars().take(80).collect();
         self.found.error(codes::TAG, at, format!("the tag `{shown}` is not supported")).hint("remove it; quotes make text of a number, and types are stated with `types` and `input_type`");
     }
 
@@ -290,7 +291,7 @@ impl Loader<'_, '_> {
             info if info.contains("did not find expected key") => Some("the keys of a map need the same indentation"),
             info if info.contains("did not find expected '-'") => Some("the items of a list start with `- ` at the same indentation"),
             info if info.contains("simple key") => Some("a key is followed by `: ` on the same line"),
-            info if info.contains("cannot start any token") => Some("text that starts with `@`, `` ` `` or `%` needs quotes"),
+            info if info.contains("cannot start any token") || info.contains("unexpected character") => Some("text that starts with `@`, `` ` `` or `%` needs quotes"),
             info if info.contains("quoted scalar") => Some("the closing quote is missing, or a line inside the quotes is not indented"),
             info if info.contains("flow") => Some("a `[` or `{` is not closed"),
             _ => None,

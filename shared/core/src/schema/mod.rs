@@ -13,21 +13,93 @@ use crate::Value;
 
 /// Keys of a workflow file.
 pub const WORKFLOW_KEYS: &[&str] = &[
-    "name", "description", "schedule", "on", "params", "types", "import", "defaults", "tasks", "deadline", "max_active_runs", "max_recovery_attempts",
+    "name",
+    "description",
+    "schedule",
+    "on",
+    "params",
+    "types",
+    "import",
+    "defaults",
+    "tasks",
+    "deadline",
+    "max_active_runs",
+    "max_recovery_attempts",
 ];
 
 /// Keys of a task.
 pub const TASK_KEYS: &[&str] = &[
-    "description", "executor", "file", "module", "function", "isolation", "preload", "command", "image", "job", "url", "method", "headers", "body",
-    "project", "models", "run_as", "worker", "config_file", "depends_on", "trigger", "on_failure", "when", "parallel", "foreach", "batch", "tolerate",
-    "concurrency", "inputs", "input", "input_type", "output_type", "retries", "timeout", "start_timeout", "heartbeat_timeout", "pool", "priority",
-    "topic", "env", "secrets", "resources", "estimated_duration",
+    "description",
+    "executor",
+    "file",
+    "module",
+    "function",
+    "isolation",
+    "preload",
+    "command",
+    "image",
+    "job",
+    "url",
+    "method",
+    "headers",
+    "body",
+    "project",
+    "models",
+    "run_as",
+    "worker",
+    "config_file",
+    "depends_on",
+    "trigger",
+    "on_failure",
+    "when",
+    "parallel",
+    "foreach",
+    "batch",
+    "tolerate",
+    "concurrency",
+    "inputs",
+    "input",
+    "input_type",
+    "output_type",
+    "retries",
+    "timeout",
+    "start_timeout",
+    "heartbeat_timeout",
+    "pool",
+    "priority",
+    "topic",
+    "env",
+    "secrets",
+    "resources",
+    "estimated_duration",
 ];
 
 /// Keys of a task that `defaults` may set for all of them.
 pub const DEFAULTS_KEYS: &[&str] = &[
-    "executor", "file", "module", "function", "isolation", "preload", "image", "project", "worker", "config_file", "trigger", "on_failure", "tolerate",
-    "concurrency", "retries", "timeout", "start_timeout", "heartbeat_timeout", "pool", "priority", "topic", "env", "secrets", "resources",
+    "executor",
+    "file",
+    "module",
+    "function",
+    "isolation",
+    "preload",
+    "image",
+    "project",
+    "worker",
+    "config_file",
+    "trigger",
+    "on_failure",
+    "tolerate",
+    "concurrency",
+    "retries",
+    "timeout",
+    "start_timeout",
+    "heartbeat_timeout",
+    "pool",
+    "priority",
+    "topic",
+    "env",
+    "secrets",
+    "resources",
 ];
 
 /// Keys of a schedule written as a map.
@@ -45,7 +117,10 @@ const ID: &str = "urn:ork:workflow";
 /// JSON Schema (draft 2020-12) of a workflow file, strict and shorter style alike.
 pub fn workflow_schema() -> Value {
     let mut schema = workflow::schema();
-    schema.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+    schema.insert(
+        "$schema".to_owned(),
+        json!("https://json-schema.org/draft/2020-12/schema"),
+    );
     schema.insert("$id".to_owned(), json!(ID));
     let mut defs = Map::new();
     defs.insert("task".to_owned(), Value::Object(task::schema()));
@@ -57,7 +132,10 @@ pub fn workflow_schema() -> Value {
 
 /// A closed object: exactly these properties, in the words editors show.
 fn object(title: &str, description: &str, properties: Vec<(&str, Value)>) -> Map<String, Value> {
-    let properties: Map<String, Value> = properties.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+    let properties: Map<String, Value> = properties
+        .into_iter()
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .collect();
     let schema = json!({
         "title": title,
         "description": description,
@@ -94,7 +172,10 @@ mod tests {
     use super::*;
 
     fn keys(schema: &Value, pointer: &str) -> BTreeSet<String> {
-        let found = schema.pointer(pointer).and_then(Value::as_object).expect(pointer);
+        let found = schema
+            .pointer(pointer)
+            .and_then(Value::as_object)
+            .expect(pointer);
         found.keys().cloned().collect()
     }
 
@@ -123,7 +204,7 @@ mod tests {
             ("/$defs/task/properties", TASK_KEYS),
             ("/$defs/defaults/properties", DEFAULTS_KEYS),
             ("/$defs/schedule/properties", SCHEDULE_KEYS),
-            ("/$defs/param/properties", PARAM_KEYS),
+            ("/$defs/param/anyOf/0/properties", PARAM_KEYS),
             ("/$defs/retries/anyOf/1/properties", RETRY_KEYS),
         ] {
             assert_eq!(keys(&schema, pointer), listed(names), "{pointer}");
@@ -137,7 +218,10 @@ mod tests {
         visit(&schema, &mut |map| {
             if let Some(reference) = map.get("$ref") {
                 let text = reference.as_str().expect("a text");
-                assert!(schema.pointer(text.trim_start_matches('#')).is_some(), "{text} points nowhere");
+                assert!(
+                    schema.pointer(text.trim_start_matches('#')).is_some(),
+                    "{text} points nowhere"
+                );
                 used.insert(text.trim_start_matches("#/$defs/").to_owned());
             }
         });
@@ -147,18 +231,48 @@ mod tests {
     #[test]
     fn objects_with_named_properties_are_closed_and_every_property_is_explained() {
         let schema = workflow_schema();
-        let parts = schema.get("$defs").and_then(Value::as_object).expect("parts").clone();
+        let parts = schema
+            .get("$defs")
+            .and_then(Value::as_object)
+            .expect("parts")
+            .clone();
         let mut count = 0;
         visit(&schema, &mut |map| {
-            let Some(Value::Object(properties)) = map.get("properties") else { return };
-            assert_eq!(map.get("additionalProperties"), Some(&Value::Bool(false)), "{:?}", map.get("title"));
-            for name in map.get("required").and_then(Value::as_array).into_iter().flatten() {
-                assert!(properties.contains_key(name.as_str().expect("a text")), "{name} is required and unknown");
+            let Some(Value::Object(properties)) = map.get("properties") else {
+                return;
+            };
+            assert_eq!(
+                map.get("additionalProperties"),
+                Some(&Value::Bool(false)),
+                "{:?}",
+                map.get("title")
+            );
+            for name in map
+                .get("required")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+            {
+                assert!(
+                    properties.contains_key(name.as_str().expect("a text")),
+                    "{name} is required and unknown"
+                );
             }
             for (name, property) in properties {
                 let explained = property.get("description").is_some()
-                    || property.get("$ref").and_then(Value::as_str).is_some_and(|found| parts[found.trim_start_matches("#/$defs/")].get("description").is_some());
-                assert!(explained, "`{name}` of {:?} has no description", map.get("title"));
+                    || property
+                        .get("$ref")
+                        .and_then(Value::as_str)
+                        .is_some_and(|found| {
+                            parts[found.trim_start_matches("#/$defs/")]
+                                .get("description")
+                                .is_some()
+                        });
+                assert!(
+                    explained,
+                    "`{name}` of {:?} has no description",
+                    map.get("title")
+                );
                 count += 1;
             }
         });

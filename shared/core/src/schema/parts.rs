@@ -10,14 +10,24 @@ use crate::types::Type;
 const NAME: &str = "^[A-Za-z][A-Za-z0-9_-]{0,62}$";
 const SECRET: &str = "^([A-Za-z_][A-Za-z0-9_]*|projects/[^/]+/secrets/[^/]+/versions/[^/]+)$";
 /// Units come once each, the largest first; a look-ahead keeps the empty text out.
-const DURATION: &str = "^(?=.*[0-9])([0-9]+|([0-9]+d ?)?([0-9]+h ?)?([0-9]+m ?)?([0-9]+s ?)?([0-9]+ms)?)$";
+const DURATION: &str =
+    "^(?=.*[0-9])([0-9]+|([0-9]+d ?)?([0-9]+h ?)?([0-9]+m ?)?([0-9]+s ?)?([0-9]+ms)?)$";
 
 pub(super) fn all() -> Map<String, Value> {
     let parts = [
-        ("name", json!({ "type": "string", "pattern": NAME })),
-        ("texts", json!({ "type": "array", "items": { "type": "string" } })),
+        (
+            "name",
+            json!({ "description": "A letter, then up to 62 letters, digits, `_` or `-`.", "type": "string", "pattern": NAME }),
+        ),
+        (
+            "texts",
+            json!({ "type": "array", "items": { "type": "string" } }),
+        ),
         ("duration", duration()),
-        ("memory", json!({ "type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)?(Ki|Mi|Gi|Ti|K|k|M|G|T)?$" })),
+        (
+            "memory",
+            json!({ "type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)?(Ki|Mi|Gi|Ti|K|k|M|G|T)?$" }),
+        ),
         ("type", kind()),
         ("path", path()),
         ("expression", expression()),
@@ -29,7 +39,10 @@ pub(super) fn all() -> Map<String, Value> {
         ("triggers", triggers()),
         ("retries", retries()),
     ];
-    parts.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+    parts
+        .into_iter()
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .collect()
 }
 
 fn duration() -> Value {
@@ -42,7 +55,10 @@ fn duration() -> Value {
 /// A type as a file writes it.
 fn kind() -> Value {
     let named: Vec<&str> = Type::BUILTIN_NAMES.to_vec();
-    let spelled = format!("^\\s*((({})|types\\.[A-Za-z][A-Za-z0-9_-]*)\\?*|(map|enum)\\[.*\\]\\?*|\\[.*\\]\\?*|\\{{.*\\}}\\?*)\\s*$", named.join("|"));
+    let spelled = format!(
+        "^\\s*((({})|types\\.[A-Za-z][A-Za-z0-9_-]*)\\?*|(map|enum)\\[.*\\]\\?*|\\[.*\\]\\?*|\\{{.*\\}}\\?*)\\s*$",
+        named.join("|")
+    );
     json!({
         "title": "Type",
         "description": "A builtin, `types.Name`, `T?`, `[T]`, `map[T]`, `enum[a, b]` or an object of fields.",
@@ -87,7 +103,10 @@ fn binding() -> Value {
         "Binding",
         "Where the value comes from: exactly one of `const`, `ref`, `expr` and `secret`.",
         vec![
-            ("const", described("Constant", "Always this value.", json!({}))),
+            (
+                "const",
+                described("Constant", "Always this value.", json!({})),
+            ),
             ("ref", part("path")),
             ("expr", part("expression")),
             ("secret", part("secret_name")),
@@ -104,12 +123,26 @@ fn param() -> Value {
         "A typed input of a run.",
         vec![
             ("type", part("type")),
-            ("default", described("Default", "Its value when none is given; a template may use `slot` and `run`. Without it the param is required.", json!({}))),
-            ("description", described("Description", "For people.", json!({ "type": "string" }))),
+            (
+                "default",
+                described(
+                    "Default",
+                    "Its value when none is given; a template may use `slot` and `run`. Without it the param is required.",
+                    json!({}),
+                ),
+            ),
+            (
+                "description",
+                described("Description", "For people.", json!({ "type": "string" })),
+            ),
         ],
     );
     schema.insert("required".to_owned(), json!(["type"]));
-    Value::Object(schema)
+    json!({
+        "title": "Param",
+        "description": "A typed input of a run: its type alone, or with a default.",
+        "anyOf": [schema, { "type": ["string", "array"], "allOf": [part("type")] }],
+    })
 }
 
 fn schedule() -> Value {
@@ -117,12 +150,37 @@ fn schedule() -> Value {
         "Schedule",
         "When the workflow runs by itself.",
         vec![
-            ("cron", described("Cron", "Five fields (minute, hour, day of month, month, day of week) or a macro such as `@daily`.", json!({ "type": "string" }))),
-            ("timezone", described("Time zone", "IANA name.", json!({ "type": "string", "default": "UTC", "examples": ["Europe/Paris"] }))),
-            ("enabled", described("Enabled", "Whether it fires.", json!({ "type": "boolean", "default": true }))),
+            (
+                "cron",
+                described(
+                    "Cron",
+                    "Five fields (minute, hour, day of month, month, day of week) or a macro such as `@daily`.",
+                    json!({ "type": "string" }),
+                ),
+            ),
+            (
+                "timezone",
+                described(
+                    "Time zone",
+                    "IANA name.",
+                    json!({ "type": "string", "default": "UTC", "examples": ["Europe/Paris"] }),
+                ),
+            ),
+            (
+                "enabled",
+                described(
+                    "Enabled",
+                    "Whether it fires.",
+                    json!({ "type": "boolean", "default": true }),
+                ),
+            ),
             (
                 "catchup",
-                described("Catch-up", "What happens to slots that were missed.", json!({ "enum": ["none", "latest", "all"], "default": "latest" })),
+                described(
+                    "Catch-up",
+                    "What happens to slots that were missed.",
+                    json!({ "enum": ["none", "latest", "all"], "default": "latest" }),
+                ),
             ),
             (
                 "overlap",
@@ -151,7 +209,8 @@ fn schedules() -> Value {
 }
 
 fn triggers() -> Value {
-    let text = |title: &str, description: &str| described(title, description, json!({ "type": "string" }));
+    let text =
+        |title: &str, description: &str| described(title, description, json!({ "type": "string" }));
     let mut bucket = object(
         "Object",
         "An object appeared in a bucket.",
@@ -162,33 +221,97 @@ fn triggers() -> Value {
         ],
     );
     bucket.insert("required".to_owned(), json!(["bucket"]));
-    let mut message = object("Message", "A message arrived.", vec![("topic", text("Topic", "Name of the topic."))]);
+    let mut message = object(
+        "Message",
+        "A message arrived.",
+        vec![("topic", text("Topic", "Name of the topic."))],
+    );
     message.insert("required".to_owned(), json!(["topic"]));
-    let statuses: Vec<&str> = RunStatus::ALL.iter().filter(|status| status.is_terminal()).map(|status| status.as_str()).collect();
+    let statuses: Vec<&str> = RunStatus::ALL
+        .iter()
+        .filter(|status| status.is_terminal())
+        .map(|status| status.as_str())
+        .collect();
     let status = json!({ "anyOf": [{ "enum": statuses }, { "type": "array", "items": { "enum": statuses } }] });
     let mut workflow = object(
         "Workflow",
         "A run of another workflow ended.",
-        vec![("name", part("name")), ("status", described("Status", "The ends that count; success when absent.", status))],
+        vec![
+            ("name", part("name")),
+            (
+                "status",
+                described(
+                    "Status",
+                    "The ends that count; success when absent.",
+                    status,
+                ),
+            ),
+        ],
     );
     workflow.insert("required".to_owned(), json!(["name"]));
-    let mut one = object("Trigger", "What starts the workflow besides its schedule.", vec![("object", json!(bucket)), ("message", json!(message)), ("workflow", json!(workflow))]);
+    let mut one = object(
+        "Trigger",
+        "What starts the workflow besides its schedule.",
+        vec![
+            ("object", json!(bucket)),
+            ("message", json!(message)),
+            ("workflow", json!(workflow)),
+        ],
+    );
     one.insert("minProperties".to_owned(), json!(1));
     json!({ "title": "Triggers", "description": "What starts the workflow besides its schedule.", "anyOf": [one, { "type": "array", "items": one }] })
 }
 
 fn retries() -> Value {
-    let categories: Vec<&str> = Category::ALL.iter().filter(|category| **category != Category::Permanent).map(|category| category.as_str()).collect();
+    let categories: Vec<&str> = Category::ALL
+        .iter()
+        .filter(|category| **category != Category::Permanent)
+        .map(|category| category.as_str())
+        .collect();
     let map = object(
         "Retries",
         "What happens after a failed attempt.",
         vec![
-            ("max", described("Retries", "Attempts after the first.", json!({ "type": "integer", "minimum": 0 }))),
-            ("delay", described("Delay", "Pause before the first retry.", part("duration"))),
-            ("backoff", described("Back-off", "How the pause grows.", json!({ "enum": ["fixed", "exponential"], "default": "exponential" }))),
-            ("max_delay", described("Longest delay", "Cap of a growing pause.", part("duration"))),
-            ("jitter", described("Jitter", "Draw the pause evenly from zero to itself.", json!({ "type": "boolean" }))),
-            ("on", described("Categories", "The failures that are retried; all but permanent when absent.", json!({ "type": "array", "items": { "enum": categories } }))),
+            (
+                "max",
+                described(
+                    "Retries",
+                    "Attempts after the first.",
+                    json!({ "type": "integer", "minimum": 0 }),
+                ),
+            ),
+            (
+                "delay",
+                described("Delay", "Pause before the first retry.", part("duration")),
+            ),
+            (
+                "backoff",
+                described(
+                    "Back-off",
+                    "How the pause grows.",
+                    json!({ "enum": ["fixed", "exponential"], "default": "exponential" }),
+                ),
+            ),
+            (
+                "max_delay",
+                described("Longest delay", "Cap of a growing pause.", part("duration")),
+            ),
+            (
+                "jitter",
+                described(
+                    "Jitter",
+                    "Draw the pause evenly from zero to itself.",
+                    json!({ "type": "boolean" }),
+                ),
+            ),
+            (
+                "on",
+                described(
+                    "Categories",
+                    "The failures that are retried; all but permanent when absent.",
+                    json!({ "anyOf": [{ "enum": categories }, { "type": "array", "items": { "enum": categories } }] }),
+                ),
+            ),
         ],
     );
     json!({

@@ -6,13 +6,24 @@ use super::{DEFAULTS_KEYS, described, object, part};
 use crate::{Value, limits};
 
 pub(super) fn schema() -> Map<String, Value> {
-    object("Task", "A node of the graph. Without an executor it is a marker that is done as soon as it is ready.", properties())
+    object(
+        "Task",
+        "A node of the graph. Without an executor it is a marker that is done as soon as it is ready.",
+        properties(),
+    )
 }
 
 /// The task keys that make sense for all tasks together.
 pub(super) fn defaults() -> Map<String, Value> {
-    let chosen = properties().into_iter().filter(|(name, _)| DEFAULTS_KEYS.contains(name)).collect();
-    object("Defaults", "Applies to every task that does not say otherwise.", chosen)
+    let chosen = properties()
+        .into_iter()
+        .filter(|(name, _)| DEFAULTS_KEYS.contains(name))
+        .collect();
+    object(
+        "Defaults",
+        "Applies to every task that does not say otherwise.",
+        chosen,
+    )
 }
 
 fn properties() -> Vec<(&'static str, Value)> {
@@ -28,9 +39,27 @@ fn text(title: &str, description: &str) -> Value {
 }
 
 fn what_runs() -> Vec<(&'static str, Value)> {
-    let words = ["python", "process", "shell", "library", "cloudrun", "cloud_run", "service", "docker", "kubernetes", "http", "dbt", "workflow", "marker"];
+    let words = [
+        "python",
+        "process",
+        "shell",
+        "library",
+        "cloudrun",
+        "cloud_run",
+        "service",
+        "docker",
+        "kubernetes",
+        "http",
+        "dbt",
+        "workflow",
+        "marker",
+    ];
     let run_as = {
-        let mut schema = object("Sub-workflow", "Starts another workflow and waits for it.", vec![("workflow", part("name"))]);
+        let mut schema = object(
+            "Sub-workflow",
+            "Starts another workflow and waits for it.",
+            vec![("workflow", part("name"))],
+        );
         schema.insert("required".to_owned(), json!(["workflow"]));
         Value::Object(schema)
     };
@@ -38,11 +67,31 @@ fn what_runs() -> Vec<(&'static str, Value)> {
         ("description", text("Description", "For people.")),
         (
             "executor",
-            described("Executor", "What runs the task: one of these, or one declared in `ork.yaml`.", json!({ "anyOf": [{ "enum": words }, { "type": "string" }] })),
+            described(
+                "Executor",
+                "What runs the task: one of these, or one declared in `ork.yaml`.",
+                json!({ "anyOf": [{ "enum": words }, { "type": "string" }] }),
+            ),
         ),
-        ("file", text("File", "Python file, script or shared object, relative to the workflow file.")),
-        ("module", text("Module", "Importable Python module, instead of `file`.")),
-        ("function", described("Function", "Function in the file or module.", json!({ "type": "string", "default": "main" }))),
+        (
+            "file",
+            text(
+                "File",
+                "Python file, script or shared object, relative to the workflow file.",
+            ),
+        ),
+        (
+            "module",
+            text("Module", "Importable Python module, instead of `file`."),
+        ),
+        (
+            "function",
+            described(
+                "Function",
+                "Function in the file or module.",
+                json!({ "type": "string", "default": "main" }),
+            ),
+        ),
         (
             "isolation",
             described(
@@ -69,10 +118,17 @@ fn what_runs() -> Vec<(&'static str, Value)> {
         ),
         ("image", text("Image", "Container image.")),
         ("job", text("Job", "An existing Cloud Run job.")),
-        ("url", text("URL", "Where the request goes; may hold templates.")),
+        (
+            "url",
+            text("URL", "Where the request goes; may hold templates."),
+        ),
         (
             "method",
-            described("Method", "HTTP method.", json!({ "enum": ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"], "default": "GET" })),
+            described(
+                "Method",
+                "HTTP method.",
+                json!({ "enum": ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"], "default": "GET" }),
+            ),
         ),
         (
             "headers",
@@ -82,12 +138,31 @@ fn what_runs() -> Vec<(&'static str, Value)> {
                 json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } }),
             ),
         ),
-        ("body", described("Body", "Sent as JSON; its texts may hold templates.", json!({}))),
-        ("project", text("dbt project", "Folder of the dbt project, relative to the workflow file.")),
-        ("models", described("Models", "dbt selectors.", part("texts"))),
+        (
+            "body",
+            described(
+                "Body",
+                "Sent as JSON; its texts may hold templates.",
+                json!({}),
+            ),
+        ),
+        (
+            "project",
+            text(
+                "dbt project",
+                "Folder of the dbt project, relative to the workflow file.",
+            ),
+        ),
+        (
+            "models",
+            described("Models", "dbt selectors.", part("texts")),
+        ),
         ("run_as", run_as),
         ("worker", text("Worker", "Worker profile from `ork.yaml`.")),
-        ("config_file", text("Config file", "Settings file of a custom executor.")),
+        (
+            "config_file",
+            text("Config file", "Settings file of a custom executor."),
+        ),
     ]
 }
 
@@ -102,7 +177,11 @@ fn graph() -> Vec<(&'static str, Value)> {
     vec![
         (
             "depends_on",
-            described("Depends on", "The tasks that must end first.", json!({ "type": "array", "items": part("name"), "uniqueItems": true })),
+            described(
+                "Depends on",
+                "The tasks that must end first.",
+                json!({ "anyOf": [part("name"), { "type": "array", "items": part("name"), "uniqueItems": true }] }),
+            ),
         ),
         (
             "trigger",
@@ -114,11 +193,19 @@ fn graph() -> Vec<(&'static str, Value)> {
         ),
         (
             "on_failure",
-            described("On failure", "Older spelling: `run` runs the task even though an upstream failed.", json!({ "enum": ["run", "skip"] })),
+            described(
+                "On failure",
+                "Older spelling: `run` runs the task even though an upstream failed.",
+                json!({ "enum": ["run", "skip"] }),
+            ),
         ),
         (
             "when",
-            described("When", "Skips the task when it evaluates to false.", json!({ "anyOf": [part("expression"), { "type": "boolean" }] })),
+            described(
+                "When",
+                "Skips the task when it evaluates to false.",
+                json!({ "anyOf": [part("expression"), { "type": "boolean" }] }),
+            ),
         ),
         (
             "parallel",
@@ -128,8 +215,22 @@ fn graph() -> Vec<(&'static str, Value)> {
                 json!({ "anyOf": [count(limits::INSTANCES_PER_TASK), reference] }),
             ),
         ),
-        ("foreach", described("For each", "A reference to a list: one instance per item, with `item` in its input.", reference)),
-        ("batch", described("Batch", "Items of `foreach` per instance; `item` is then a list.", json!({ "type": "integer", "minimum": 1 }))),
+        (
+            "foreach",
+            described(
+                "For each",
+                "A reference to a list: one instance per item, with `item` in its input.",
+                reference,
+            ),
+        ),
+        (
+            "batch",
+            described(
+                "Batch",
+                "Items of `foreach` per instance; `item` is then a list.",
+                json!({ "type": "integer", "minimum": 1 }),
+            ),
+        ),
         (
             "tolerate",
             described(
@@ -138,7 +239,14 @@ fn graph() -> Vec<(&'static str, Value)> {
                 json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]{1,2})?\\s*%$" }] }),
             ),
         ),
-        ("concurrency", described("Concurrency", "Instances in flight at most.", json!({ "type": "integer", "minimum": 1 }))),
+        (
+            "concurrency",
+            described(
+                "Concurrency",
+                "Instances in flight at most.",
+                json!({ "type": "integer", "minimum": 1 }),
+            ),
+        ),
     ]
 }
 
@@ -151,7 +259,10 @@ fn values() -> Vec<(&'static str, Value)> {
             vec![
                 ("name", text("Name", "Name of the variable or file.")),
                 ("secret", part("secret_name")),
-                ("path", text("Path", "Where the file goes; a variable when absent.")),
+                (
+                    "path",
+                    text("Path", "Where the file goes; a variable when absent."),
+                ),
             ],
         );
         schema.insert("required".to_owned(), json!(["name", "secret"]));
@@ -160,11 +271,36 @@ fn values() -> Vec<(&'static str, Value)> {
     vec![
         (
             "inputs",
-            described("Inputs", "Named values, each a binding.", json!({ "type": "object", "additionalProperties": part("binding") })),
+            described(
+                "Inputs",
+                "Named values, each a binding.",
+                json!({ "type": "object", "additionalProperties": part("binding") }),
+            ),
         ),
-        ("input", described("Input", "Free values with `{{ task.field }}` templates.", json!({ "type": "object" }))),
-        ("input_type", described("Input type", "The type of the inputs as a whole.", part("type"))),
-        ("output_type", described("Output type", "The type of what one instance returns.", part("type"))),
+        (
+            "input",
+            described(
+                "Input",
+                "Free values with `{{ task.field }}` templates.",
+                json!({ "type": "object" }),
+            ),
+        ),
+        (
+            "input_type",
+            described(
+                "Input type",
+                "The type of the inputs as a whole.",
+                part("type"),
+            ),
+        ),
+        (
+            "output_type",
+            described(
+                "Output type",
+                "The type of what one instance returns.",
+                part("type"),
+            ),
+        ),
         (
             "env",
             described(
@@ -175,7 +311,11 @@ fn values() -> Vec<(&'static str, Value)> {
         ),
         (
             "secrets",
-            described("Secrets", "Secrets mounted as variables or files.", json!({ "type": "array", "items": secret })),
+            described(
+                "Secrets",
+                "Secrets mounted as variables or files.",
+                json!({ "type": "array", "items": secret }),
+            ),
         ),
     ]
 }
@@ -193,18 +333,63 @@ fn limits_and_places() -> Vec<(&'static str, Value)> {
                     json!({ "anyOf": [{ "type": "number", "exclusiveMinimum": 0 }, { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?m?$" }] }),
                 ),
             ),
-            ("memory", described("Memory", "Such as 512Mi or 2Gi.", part("memory"))),
+            (
+                "memory",
+                described("Memory", "Such as 512Mi or 2Gi.", part("memory")),
+            ),
         ],
     );
     vec![
         ("retries", part("retries")),
-        ("timeout", described("Timeout", "Start to end of an attempt: seconds, or such as 5m.", part("duration"))),
-        ("start_timeout", described("Start timeout", "Hand-over to start of an attempt.", part("duration"))),
-        ("heartbeat_timeout", described("Heartbeat timeout", "Silence of a remote worker before it counts as lost.", part("duration"))),
-        ("pool", described("Pool", "Places shared with other runs.", json!({ "type": "string" }))),
-        ("priority", described("Priority", "Higher goes first among ready tasks.", json!({ "type": "integer", "default": 0 }))),
+        (
+            "timeout",
+            described(
+                "Timeout",
+                "Start to end of an attempt: seconds, or such as 5m.",
+                part("duration"),
+            ),
+        ),
+        (
+            "start_timeout",
+            described(
+                "Start timeout",
+                "Hand-over to start of an attempt.",
+                part("duration"),
+            ),
+        ),
+        (
+            "heartbeat_timeout",
+            described(
+                "Heartbeat timeout",
+                "Silence of a remote worker before it counts as lost.",
+                part("duration"),
+            ),
+        ),
+        (
+            "pool",
+            described(
+                "Pool",
+                "Places shared with other runs.",
+                json!({ "type": "string" }),
+            ),
+        ),
+        (
+            "priority",
+            described(
+                "Priority",
+                "Higher goes first among ready tasks.",
+                json!({ "type": "integer", "default": 0 }),
+            ),
+        ),
         ("topic", text("Topic", "Which workers take the task.")),
         ("resources", Value::Object(resources)),
-        ("estimated_duration", described("Estimated duration", "What you expect it to take; feeds the remaining time shown.", part("duration"))),
+        (
+            "estimated_duration",
+            described(
+                "Estimated duration",
+                "What you expect it to take; feeds the remaining time shown.",
+                part("duration"),
+            ),
+        ),
     ]
 }

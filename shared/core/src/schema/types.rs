@@ -17,16 +17,27 @@ pub fn type_schema(kind: &Type) -> Value {
         Type::Bool => json!({ "type": "boolean" }),
         Type::Date => json!({ "type": "string", "format": "date", "pattern": DATE }),
         Type::DatetimeNotz => json!({ "type": "string", "pattern": format!("{MOMENT}$") }),
-        Type::DatetimeTz => json!({ "type": "string", "format": "date-time", "pattern": format!("{MOMENT}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$") }),
-        Type::DatetimeUtc => json!({ "type": "string", "format": "date-time", "pattern": format!("{MOMENT}Z$") }),
+        Type::DatetimeTz => {
+            json!({ "type": "string", "format": "date-time", "pattern": format!("{MOMENT}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$") })
+        }
+        Type::DatetimeUtc => {
+            json!({ "type": "string", "format": "date-time", "pattern": format!("{MOMENT}Z$") })
+        }
         Type::Any => json!({}),
         Type::Enum(words) => json!({ "type": "string", "enum": words }),
         Type::Optional(inner) => json!({ "anyOf": [type_schema(inner), { "type": "null" }] }),
         Type::List(item) => json!({ "type": "array", "items": type_schema(item) }),
         Type::Map(value) => json!({ "type": "object", "additionalProperties": type_schema(value) }),
         Type::Object(fields) => {
-            let properties: Map<String, Value> = fields.iter().map(|(name, kind)| (name.clone(), type_schema(kind))).collect();
-            let required: Vec<&String> = fields.iter().filter(|(_, kind)| !matches!(kind, Type::Optional(_))).map(|(name, _)| name).collect();
+            let properties: Map<String, Value> = fields
+                .iter()
+                .map(|(name, kind)| (name.clone(), type_schema(kind)))
+                .collect();
+            let required: Vec<&String> = fields
+                .iter()
+                .filter(|(_, kind)| !matches!(kind, Type::Optional(_)))
+                .map(|(name, _)| name)
+                .collect();
             json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
         }
     }

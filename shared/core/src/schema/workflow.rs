@@ -10,8 +10,18 @@ pub(super) fn schema() -> Map<String, Value> {
         "Ork workflow",
         "Tasks, what they wait for, and when they run.",
         vec![
-            ("name", described("Name", "Unique name of the workflow: a letter, then up to 62 letters, digits, `_` or `-`.", part("name"))),
-            ("description", described("Description", "For people.", json!({ "type": "string" }))),
+            (
+                "name",
+                described(
+                    "Name",
+                    "Unique name of the workflow: a letter, then up to 62 letters, digits, `_` or `-`.",
+                    part("name"),
+                ),
+            ),
+            (
+                "description",
+                described("Description", "For people.", json!({ "type": "string" })),
+            ),
             ("schedule", part("schedules")),
             ("on", part("triggers")),
             ("params", params()),
@@ -19,10 +29,21 @@ pub(super) fn schema() -> Map<String, Value> {
             ("import", import()),
             ("defaults", part("defaults")),
             ("tasks", tasks()),
-            ("deadline", described("Deadline", "From a run's start to when it is failed with everything in flight stopped.", part("duration"))),
+            (
+                "deadline",
+                described(
+                    "Deadline",
+                    "From a run's start to when it is failed with everything in flight stopped.",
+                    part("duration"),
+                ),
+            ),
             (
                 "max_active_runs",
-                described("Active runs", "Runs of this workflow that may be active together; further ones wait.", json!({ "type": "integer", "minimum": 1 })),
+                described(
+                    "Active runs",
+                    "Runs of this workflow that may be active together; further ones wait.",
+                    json!({ "type": "integer", "minimum": 1 }),
+                ),
             ),
             (
                 "max_recovery_attempts",
@@ -44,7 +65,7 @@ fn tasks() -> Value {
         "description": "The tasks by name.",
         "type": "object",
         "propertyNames": part("name"),
-        "additionalProperties": part("task"),
+        "additionalProperties": { "anyOf": [part("task"), { "type": "null" }] },
         "minProperties": 1,
         "maxProperties": limits::TASKS,
     })
@@ -73,8 +94,22 @@ fn import() -> Value {
         "dbt project",
         "Each selected model becomes a task.",
         vec![
-            ("dbt", described("Project folder", "Folder of the dbt project, relative to this file.", json!({ "type": "string" }))),
-            ("models", described("Models", "Selectors of models; all when absent.", part("texts"))),
+            (
+                "dbt",
+                described(
+                    "Project folder",
+                    "Folder of the dbt project, relative to this file.",
+                    json!({ "type": "string" }),
+                ),
+            ),
+            (
+                "models",
+                described(
+                    "Models",
+                    "Selectors of models; all when absent.",
+                    part("texts"),
+                ),
+            ),
         ],
     );
     dbt.insert("required".to_owned(), json!(["dbt"]));

@@ -17,7 +17,11 @@ pub struct Mismatch {
 }
 
 fn place(path: &str) -> String {
-    if path.is_empty() { String::new() } else { format!("at `{path}`: ") }
+    if path.is_empty() {
+        String::new()
+    } else {
+        format!("at `{path}`: ")
+    }
 }
 
 impl Type {
@@ -31,42 +35,80 @@ impl Type {
 }
 
 fn mismatch(asked: &Type, offered: &Type, path: String, reason: String) -> Mismatch {
-    Mismatch { path, expected: Box::new(asked.clone()), found: Some(Box::new(offered.clone())), reason }
+    Mismatch {
+        path,
+        expected: Box::new(asked.clone()),
+        found: Some(Box::new(offered.clone())),
+        reason,
+    }
 }
 
 fn fits(asked: &Type, offered: &Type, path: String) -> Result<(), Mismatch> {
     match (asked, offered) {
-        (Type::Any, _) | (_, Type::Any) | (Type::DatetimeTz, Type::DatetimeUtc) | (Type::Str, Type::Enum(_)) => Ok(()),
+        (Type::Any, _)
+        | (_, Type::Any)
+        | (Type::DatetimeTz, Type::DatetimeUtc)
+        | (Type::Str, Type::Enum(_)) => Ok(()),
         (Type::Optional(asked), Type::Optional(offered)) => fits(asked, offered, path),
         (Type::Optional(asked), _) => fits(asked, offered, path),
-        (_, Type::Optional(_)) => Err(mismatch(asked, offered, path, format!("`{asked}` is asked for, `{offered}` may be null"))),
-        (Type::Enum(allowed), Type::Enum(words)) => match words.iter().find(|word| !allowed.contains(word)) {
-            None => Ok(()),
-            Some(word) => Err(mismatch(asked, offered, path, format!("`{asked}` is asked for, `{offered}` may be `{word}`"))),
-        },
+        (_, Type::Optional(_)) => Err(mismatch(
+            asked,
+            offered,
+            path,
+            format!("`{asked}` is asked for, `{offered}` may be null"),
+        )),
+        (Type::Enum(allowed), Type::Enum(words)) => {
+            match words.iter().find(|word| !allowed.contains(word)) {
+                None => Ok(()),
+                Some(word) => Err(mismatch(
+                    asked,
+                    offered,
+                    path,
+                    format!("`{asked}` is asked for, `{offered}` may be `{word}`"),
+                )),
+            }
+        }
         (Type::List(asked), Type::List(offered)) => fits(asked, offered, format!("{path}[]")),
         (Type::Map(asked), Type::Map(offered)) => fits(asked, offered, format!("{path}[*]")),
-        (Type::Map(asked), Type::Object(fields)) => fields.iter().try_for_each(|(name, kind)| fits(asked, kind, below(&path, name))),
+        (Type::Map(asked), Type::Object(fields)) => fields
+            .iter()
+            .try_for_each(|(name, kind)| fits(asked, kind, below(&path, name))),
         (Type::Object(fields), Type::Object(offers)) => {
             if let Some(extra) = offers.keys().find(|name| !fields.contains_key(*name)) {
-                return Err(mismatch(asked, offered, path, format!("`{asked}` has no field `{extra}`")));
+                return Err(mismatch(
+                    asked,
+                    offered,
+                    path,
+                    format!("`{asked}` has no field `{extra}`"),
+                ));
             }
-            fields.iter().try_for_each(|(name, kind)| match offers.get(name) {
-                Some(offer) => fits(kind, offer, below(&path, name)),
-                None if matches!(kind, Type::Optional(_)) => Ok(()),
-                None => Err(Mismatch {
-                    path: below(&path, name),
-                    expected: Box::new(kind.clone()),
-                    found: None,
-                    reason: format!("`{kind}` is asked for, the field is missing"),
-                }),
-            })
+            fields
+                .iter()
+                .try_for_each(|(name, kind)| match offers.get(name) {
+                    Some(offer) => fits(kind, offer, below(&path, name)),
+                    None if matches!(kind, Type::Optional(_)) => Ok(()),
+                    None => Err(Mismatch {
+                        path: below(&path, name),
+                        expected: Box::new(kind.clone()),
+                        found: None,
+                        reason: format!("`{kind}` is asked for, the field is missing"),
+                    }),
+                })
         }
         _ if asked == offered => Ok(()),
-        _ => Err(mismatch(asked, offered, path, format!("`{asked}` is asked for, this is `{offered}`"))),
+        _ => Err(mismatch(
+            asked,
+            offered,
+            path,
+            format!("`{asked}` is asked for, this is `{offered}`"),
+        )),
     }
 }
 
 fn below(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }

@@ -21,7 +21,11 @@ impl Type {
         check(self, value).map_err(|mut inner| {
             inner.steps.reverse();
             let path = inner.steps.concat();
-            ValueMismatch { path: path.strip_prefix('.').map(str::to_owned).unwrap_or(path), expected: inner.expected, found: inner.found }
+            ValueMismatch {
+                path: path.strip_prefix('.').map(str::to_owned).unwrap_or(path),
+                expected: inner.expected,
+                found: inner.found,
+            }
         })
     }
 }
@@ -34,7 +38,11 @@ struct Found {
 }
 
 fn wrong(expected: impl Into<String>, value: &Value) -> Found {
-    Found { steps: Vec::new(), expected: expected.into(), found: short(value) }
+    Found {
+        steps: Vec::new(),
+        expected: expected.into(),
+        found: short(value),
+    }
 }
 
 fn below(step: impl FnOnce() -> String) -> impl FnOnce(Found) -> Found {
@@ -46,11 +54,16 @@ fn below(step: impl FnOnce() -> String) -> impl FnOnce(Found) -> Found {
 
 fn check(kind: &Type, value: &Value) -> Result<(), Found> {
     let ok = match (kind, value) {
-        (Type::Any, _) | (Type::Str, Value::String(_)) | (Type::Float, Value::Number(_)) | (Type::Bool, Value::Bool(_)) => true,
+        (Type::Any, _)
+        | (Type::Str, Value::String(_))
+        | (Type::Float, Value::Number(_))
+        | (Type::Bool, Value::Bool(_)) => true,
         (Type::Int, Value::Number(number)) => number.is_i64() || number.is_u64(),
         (Type::Date, Value::String(text)) => is_date(text),
         (Type::DatetimeNotz, Value::String(text)) => is_datetime(text).is_some_and(str::is_empty),
-        (Type::DatetimeTz, Value::String(text)) => is_datetime(text).is_some_and(|offset| offset == "Z" || is_offset(offset)),
+        (Type::DatetimeTz, Value::String(text)) => {
+            is_datetime(text).is_some_and(|offset| offset == "Z" || is_offset(offset))
+        }
         (Type::DatetimeUtc, Value::String(text)) => is_datetime(text) == Some("Z"),
         (Type::Enum(words), Value::String(text)) => words.contains(text),
         (Type::Optional(_), Value::Null) => true,
@@ -72,7 +85,13 @@ fn check(kind: &Type, value: &Value) -> Result<(), Found> {
                 match values.get(name) {
                     Some(value) => check(kind, value).map_err(below(|| format!(".{name}")))?,
                     None if matches!(kind, Type::Optional(_)) => {}
-                    None => return Err(Found { steps: vec![format!(".{name}")], expected: format!("`{kind}`"), found: "no such field".to_owned() }),
+                    None => {
+                        return Err(Found {
+                            steps: vec![format!(".{name}")],
+                            expected: format!("`{kind}`"),
+                            found: "no such field".to_owned(),
+                        });
+                    }
                 }
             }
             if let Some(extra) = values.keys().find(|name| !fields.contains_key(*name)) {
@@ -86,7 +105,11 @@ fn check(kind: &Type, value: &Value) -> Result<(), Found> {
         }
         _ => false,
     };
-    if ok { Ok(()) } else { Err(wrong(describe(kind), value)) }
+    if ok {
+        Ok(())
+    } else {
+        Err(wrong(describe(kind), value))
+    }
 }
 
 /// The type as a sentence names it, with its format where the name alone does not say it.
@@ -106,8 +129,13 @@ pub(crate) fn short(value: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::Bool(b) => b.to_string(),
         Value::Number(n) => format!("the number {n}"),
-        Value::String(text) if text.chars().count() <= 40 => format!("the text {}", Value::from(text.as_str())),
-        Value::String(text) => format!("the text {}…", Value::from(text.chars().take(40).collect::<String>())),
+        Value::String(text) if text.chars().count() <= 40 => {
+            format!("the text {}", Value::from(text.as_str()))
+        }
+        Value::String(text) => format!(
+            "the text {}…",
+            Value::from(text.chars().take(40).collect::<String>())
+        ),
         Value::Array(items) => format!("a list of {}", items.len()),
         Value::Object(fields) => match fields.len() {
             0 => "an empty object".to_owned(),
@@ -144,5 +172,12 @@ fn is_offset(text: &str) -> bool {
 
 /// Whether `text` follows `shape`, where `d` is any digit.
 fn shaped(text: &str, shape: &str) -> bool {
-    text.len() == shape.len() && text.bytes().zip(shape.bytes()).all(|(found, asked)| if asked == b'd' { found.is_ascii_digit() } else { found == asked })
+    text.len() == shape.len()
+        && text.bytes().zip(shape.bytes()).all(|(found, asked)| {
+            if asked == b'd' {
+                found.is_ascii_digit()
+            } else {
+                found == asked
+            }
+        })
 }

@@ -1,7 +1,7 @@
 //! A value from the text of a command line, where everything is text.
 
-use super::check::{ValueMismatch, describe};
 use super::Type;
+use super::check::{ValueMismatch, describe};
 use crate::Value;
 
 impl Type {
@@ -21,9 +21,22 @@ impl Type {
 
     fn read(&self, text: &str) -> Option<Value> {
         match self {
-            Self::Str | Self::Enum(_) | Self::Date | Self::DatetimeNotz | Self::DatetimeTz | Self::DatetimeUtc => Some(Value::from(text)),
-            Self::Int => text.parse::<i64>().map(Value::from).or_else(|_| text.parse::<u64>().map(Value::from)).ok(),
-            Self::Float => text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from),
+            Self::Str
+            | Self::Enum(_)
+            | Self::Date
+            | Self::DatetimeNotz
+            | Self::DatetimeTz
+            | Self::DatetimeUtc => Some(Value::from(text)),
+            Self::Int => text
+                .parse::<i64>()
+                .map(Value::from)
+                .or_else(|_| text.parse::<u64>().map(Value::from))
+                .ok(),
+            Self::Float => text
+                .parse::<f64>()
+                .ok()
+                .filter(|number| number.is_finite())
+                .map(Value::from),
             Self::Bool => match text {
                 "true" => Some(Value::Bool(true)),
                 "false" => Some(Value::Bool(false)),

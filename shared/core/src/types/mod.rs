@@ -11,8 +11,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use accepts::Mismatch;
-pub(crate) use check::short;
 pub use check::ValueMismatch;
+pub(crate) use check::short;
 pub use text::TypeError;
 
 use crate::definition::Segment;
@@ -53,8 +53,17 @@ pub enum Type {
 
 impl Type {
     /// The words that are types by themselves, in the order they are listed to people.
-    pub const BUILTIN_NAMES: &'static [&'static str] =
-        &["str", "int", "float", "bool", "date", "datetime_notz", "datetime_tz", "datetime_utc", "any"];
+    pub const BUILTIN_NAMES: &'static [&'static str] = &[
+        "str",
+        "int",
+        "float",
+        "bool",
+        "date",
+        "datetime_notz",
+        "datetime_tz",
+        "datetime_utc",
+        "any",
+    ];
 
     /// The builtin type called `word`.
     pub fn builtin(word: &str) -> Option<Self> {
@@ -90,26 +99,46 @@ impl Type {
             "null" | "none" | "nil" | "void" => "T?, as in str?",
             "optional" => "T?, as in str?",
             "json" | "variant" | "object?" => "any",
-            lower if lower != word => return Self::BUILTIN_NAMES.iter().copied().find(|known| *known == lower),
+            lower if lower != word => {
+                return Self::BUILTIN_NAMES
+                    .iter()
+                    .copied()
+                    .find(|known| *known == lower);
+            }
             _ => return None,
         })
     }
 
     /// The type found at `path` below this one. Through an optional it is optional, below `any` it is `any`.
     pub fn at(&self, path: &[Segment]) -> Result<Self, String> {
-        let Some((first, rest)) = path.split_first() else { return Ok(self.clone()) };
+        let Some((first, rest)) = path.split_first() else {
+            return Ok(self.clone());
+        };
         match (self, first) {
             (Self::Any, _) => Ok(Self::Any),
             (Self::Optional(inner), _) => inner.at(path).map(Self::or_null),
             (Self::Object(fields), Segment::Field(name)) => match fields.get(name) {
                 Some(found) => found.at(rest),
-                None => Err(format!("there is no field `{name}`, only {}", list(fields.keys()))),
+                None => Err(format!(
+                    "there is no field `{name}`, only {}",
+                    list(fields.keys())
+                )),
             },
-            (Self::Map(value), Segment::Field(_)) => value.at(rest),
+            // `by_year.2024` is a position by its looks and a key by its meaning.
+            (Self::Object(_), Segment::Index(key)) => {
+                let mut path = path.to_vec();
+                path[0] = Segment::Field(key.to_string());
+                self.at(&path)
+            }
+            (Self::Map(value), _) => value.at(rest),
             (Self::List(item), Segment::Index(_)) => item.at(rest),
-            (Self::List(_), Segment::Field(name)) => Err(format!("`{self}` is a list and has no field `{name}`; take an item first, as in [0].{name}")),
+            (Self::List(_), Segment::Field(name)) => Err(format!(
+                "`{self}` is a list and has no field `{name}`; take an item first, as in [0].{name}"
+            )),
             (_, Segment::Field(name)) => Err(format!("`{self}` has no field `{name}`")),
-            (_, Segment::Index(index)) => Err(format!("`{self}` is no list and has no item [{index}]")),
+            (_, Segment::Index(index)) => {
+                Err(format!("`{self}` is no list and has no item [{index}]"))
+            }
         }
     }
 
@@ -167,6 +196,10 @@ pub(crate) fn list<T: fmt::Display>(names: impl IntoIterator<Item = T>) -> Strin
         [] => "none".to_owned(),
         [one] => one.clone(),
         [head @ .., last] if all.len() <= SHOWN => format!("{} and {last}", head.join(", ")),
-        many => format!("{} and {} more", many[..SHOWN].join(", "), many.len() - SHOWN),
+        many => format!(
+            "{} and {} more",
+            many[..SHOWN].join(", "),
+            many.len() - SHOWN
+        ),
     }
 }

@@ -39,7 +39,11 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn error(&self, message: String, hint: Option<String>) -> TypeError {
-        TypeError { message, hint, offset: self.at }
+        TypeError {
+            message,
+            hint,
+            offset: self.at,
+        }
     }
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
@@ -56,18 +60,34 @@ impl<'a> Reader<'a> {
         found
     }
     fn expect(&mut self, mark: char, after: &str) -> Result<(), TypeError> {
-        if self.take(mark) { Ok(()) } else { Err(self.error(format!("`{mark}` is missing after {after} in the type `{}`", self.text), None)) }
+        if self.take(mark) {
+            Ok(())
+        } else {
+            Err(self.error(
+                format!(
+                    "`{mark}` is missing after {after} in the type `{}`",
+                    self.text
+                ),
+                None,
+            ))
+        }
     }
 
     fn kind(&mut self, depth: usize) -> Result<Type, TypeError> {
         if depth > limits::NESTING {
-            return Err(self.error(format!("a type nests deeper than {} levels", limits::NESTING), Some("name its parts under `types:`".to_owned())));
+            return Err(self.error(
+                format!("a type nests deeper than {} levels", limits::NESTING),
+                Some("name its parts under `types:`".to_owned()),
+            ));
         }
         self.spaces();
         let mut found = if self.take('[') {
             let item = self.kind(depth + 1)?;
             if self.take(',') {
-                return Err(self.error("a list type has exactly one element type".to_owned(), Some(format!("write [{item}]"))));
+                return Err(self.error(
+                    "a list type has exactly one element type".to_owned(),
+                    Some(format!("write [{item}]")),
+                ));
             }
             self.expect(']', "the element type")?;
             Type::List(Box::new(item))
@@ -103,7 +123,10 @@ impl<'a> Reader<'a> {
 
     fn named(&mut self, depth: usize) -> Result<Type, TypeError> {
         let start = self.at;
-        let length = self.rest().find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-'))).unwrap_or(self.rest().len());
+        let length = self
+            .rest()
+            .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-')))
+            .unwrap_or_else(|| self.rest().len());
         let name = &self.rest()[..length];
         self.at += length;
         if name == "map" && self.take('[') {
@@ -119,7 +142,8 @@ impl<'a> Reader<'a> {
         }
         self.at = start;
         if let Some(short) = name.strip_prefix("types.") {
-            let found = (self.alias)(short).ok_or_else(|| self.error(format!("`types:` has no `{short}`"), None))?;
+            let found = (self.alias)(short)
+                .ok_or_else(|| self.error(format!("`types:` has no `{short}`"), None))?;
             self.at = start + length;
             return Ok(found);
         }
@@ -132,7 +156,10 @@ impl<'a> Reader<'a> {
                 None => format!("a type is missing at the end of `{}`", self.text),
                 Some(found) => format!("a type cannot start with `{found}`"),
             };
-            return self.error(message, Some(format!("types are {}", super::list(Type::BUILTIN_NAMES))));
+            return self.error(
+                message,
+                Some(format!("types are {}", super::list(Type::BUILTIN_NAMES))),
+            );
         }
         let hint = if (self.alias)(name).is_some() {
             format!("write types.{name}")
@@ -141,7 +168,10 @@ impl<'a> Reader<'a> {
         } else if let Some(near) = crate::expr::nearest(name, Type::BUILTIN_NAMES.iter().copied()) {
             format!("did you mean `{near}`?")
         } else {
-            format!("types are {}; your own are written types.<Name>", super::list(Type::BUILTIN_NAMES))
+            format!(
+                "types are {}; your own are written types.<Name>",
+                super::list(Type::BUILTIN_NAMES)
+            )
         };
         self.error(format!("`{name}` is not a type"), Some(hint))
     }
@@ -176,10 +206,16 @@ impl<'a> Reader<'a> {
             self.at += values.byte_offset();
             return Ok(word);
         }
-        let length = self.rest().find(|c| ends.contains(&c)).unwrap_or(self.rest().len());
+        let length = self
+            .rest()
+            .find(|c| ends.contains(&c))
+            .unwrap_or_else(|| self.rest().len());
         let word = self.rest()[..length].trim_end();
         if word.is_empty() {
-            return Err(self.error(format!("a word is missing in the type `{}`", self.text), None));
+            return Err(self.error(
+                format!("a word is missing in the type `{}`", self.text),
+                None,
+            ));
         }
         self.at += word.len();
         Ok(word.to_owned())
@@ -188,6 +224,13 @@ impl<'a> Reader<'a> {
 
 /// Writes a field name or an enum's word, quoted when it would not read back as itself.
 pub(super) fn write_word(f: &mut fmt::Formatter<'_>, word: &str) -> fmt::Result {
-    let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
-    if plain { f.write_str(word) } else { write!(f, "{}", serde_json::Value::from(word)) }
+    let plain = !word.is_empty()
+        && word
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    if plain {
+        f.write_str(word)
+    } else {
+        write!(f, "{}", serde_json::Value::from(word))
+    }
 }

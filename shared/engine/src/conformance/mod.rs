@@ -9,6 +9,7 @@ pub mod differential;
 pub mod model;
 pub mod model_objects;
 pub mod objects;
+mod objects_races;
 mod sample;
 pub mod store;
 mod store_commits;

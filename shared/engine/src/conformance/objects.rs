@@ -1,18 +1,16 @@
 //! The cases for objects.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeSet;
 
 use ork_core::ids::{TaskName, VersionHash};
 use ork_core::names::{AttemptFile, ObjectName};
 
+pub use super::objects_races::*;
 use super::sample::{run_id, workflow_name};
-use super::world::{Job, ObjectsWorld, RaiseAtEnd};
+use super::world::{Job, ObjectsWorld};
 use crate::ports::{Generation, Object, ObjectError, Objects};
 
 const PLENTY: u64 = 64 << 20;
-const HANDLES: usize = 6;
 
 /// A case, ready to be given its world.
 pub type Case<W> = for<'a> fn(&'a W) -> Job<'a>;
@@ -62,27 +60,48 @@ macro_rules! objects_conformance {
     };
 }
 
-fn attempt(run: &str, task: &str, index: Option<u32>, attempt: u32, file: AttemptFile) -> ObjectName {
-    ObjectName::Attempt { run: run_id(run), task: TaskName::new(task).expect("a valid task name"), index, attempt, file }
+pub(super) fn attempt(
+    run: &str,
+    task: &str,
+    index: Option<u32>,
+    attempt: u32,
+    file: AttemptFile,
+) -> ObjectName {
+    ObjectName::Attempt {
+        run: run_id(run),
+        task: TaskName::new(task).expect("a valid task name"),
+        index,
+        attempt,
+        file,
+    }
 }
 
-fn claim(run: &str) -> ObjectName {
+pub(super) fn claim(run: &str) -> ObjectName {
     attempt(run, "t", None, 1, AttemptFile::Claim)
 }
 
-async fn got(objects: &impl Objects, name: &ObjectName) -> Option<Object> {
-    objects.get(name, PLENTY).await.unwrap_or_else(|error| panic!("reading `{name}` must succeed: {error}"))
+pub(super) async fn got(objects: &impl Objects, name: &ObjectName) -> Option<Object> {
+    objects
+        .get(name, PLENTY)
+        .await
+        .unwrap_or_else(|error| panic!("reading `{name}` must succeed: {error}"))
 }
 
-async fn put(objects: &impl Objects, name: &ObjectName, bytes: &[u8]) -> Generation {
-    objects.put(name, bytes, None).await.unwrap_or_else(|error| panic!("writing `{name}` must succeed: {error}"))
+pub(super) async fn put(objects: &impl Objects, name: &ObjectName, bytes: &[u8]) -> Generation {
+    objects
+        .put(name, bytes, None)
+        .await
+        .unwrap_or_else(|error| panic!("writing `{name}` must succeed: {error}"))
 }
 
-async fn created(objects: &impl Objects, name: &ObjectName, bytes: &[u8]) -> Generation {
-    objects.create(name, bytes).await.unwrap_or_else(|error| panic!("creating `{name}` must succeed: {error}"))
+pub(super) async fn created(objects: &impl Objects, name: &ObjectName, bytes: &[u8]) -> Generation {
+    objects
+        .create(name, bytes)
+        .await
+        .unwrap_or_else(|error| panic!("creating `{name}` must succeed: {error}"))
 }
 
-fn is_precondition(answer: &Result<Generation, ObjectError>, name: &ObjectName) -> bool {
+pub(super) fn is_precondition(answer: &Result<Generation, ObjectError>, name: &ObjectName) -> bool {
     matches!(answer, Err(ObjectError::Precondition(said)) if *said == name.to_string())
 }
 
@@ -90,10 +109,28 @@ fn is_precondition(answer: &Result<Generation, ObjectError>, name: &ObjectName) 
 pub async fn an_absent_object_reads_as_none<W: ObjectsWorld>(world: &W) {
     let objects = world.open().await;
     assert_eq!(got(&objects, &claim("r")).await, None);
-    assert_eq!(objects.get(&claim("r"), 0).await.expect("an absent object is never too large"), None);
-    objects.delete(&claim("r")).await.expect("removing nothing is fine");
-    created(&objects, &attempt("r", "t", None, 1, AttemptFile::Spec), b"x").await;
-    assert_eq!(got(&objects, &claim("r")).await, None, "its neighbour does not make it exist");
+    assert_eq!(
+        objects
+            .get(&claim("r"), 0)
+            .await
+            .expect("an absent object is never too large"),
+        None
+    );
+    objects
+        .delete(&claim("r"))
+        .await
+        .expect("removing nothing is fine");
+    created(
+        &objects,
+        &attempt("r", "t", None, 1, AttemptFile::Spec),
+        b"x",
+    )
+    .await;
+    assert_eq!(
+        got(&objects, &claim("r")).await,
+        None,
+        "its neighbour does not make it exist"
+    );
 }
 
 /// Contents and generation, for every kind of name.
@@ -101,8 +138,19 @@ pub async fn a_created_object_reads_back_whole<W: ObjectsWorld>(world: &W) {
     let objects = world.open().await;
     for name in one_of_each() {
         let generation = created(&objects, &name, name.to_string().as_bytes()).await;
-        assert_eq!(got(&objects, &name).await, Some(Object { bytes: name.to_string().into_bytes(), generation }), "{name}");
-        assert_eq!(got(&objects, &name).await.map(|object| object.generation), Some(generation), "reading changes nothing");
+        assert_eq!(
+            got(&objects, &name).await,
+            Some(Object {
+                bytes: name.to_string().into_bytes(),
+                generation
+            }),
+            "{name}"
+        );
+        assert_eq!(
+            got(&objects, &name).await.map(|object| object.generation),
+            Some(generation),
+            "reading changes nothing"
+        );
     }
 }
 
@@ -123,9 +171,20 @@ pub async fn creating_what_exists_is_refused_and_changes_nothing<W: ObjectsWorld
 pub async fn a_put_replaces_whatever_is_there<W: ObjectsWorld>(world: &W) {
     let objects = world.open().await;
     let name = attempt("r", "t", Some(3), 1, AttemptFile::Status);
-    for bytes in [b"a longer first content".as_slice(), b"short", b"", b"again something longer"] {
+    for bytes in [
+        b"a longer first content".as_slice(),
+        b"short",
+        b"",
+        b"again something longer",
+    ] {
         let generation = put(&objects, &name, bytes).await;
-        assert_eq!(got(&objects, &name).await, Some(Object { bytes: bytes.to_vec(), generation }));
+        assert_eq!(
+            got(&objects, &name).await,
+            Some(Object {
+                bytes: bytes.to_vec(),
+                generation
+            })
+        );
     }
     let answer = objects.create(&name, b"x").await;
     assert!(is_precondition(&answer, &name), "{answer:?}");
@@ -136,13 +195,26 @@ pub async fn a_put_that_expects_needs_that_generation<W: ObjectsWorld>(world: &W
     let objects = world.open().await;
     let (name, other) = (claim("r"), claim("other"));
     let first = created(&objects, &name, b"one").await;
-    let second = objects.put(&name, b"two", Some(first)).await.expect("it is at that generation");
+    let second = objects
+        .put(&name, b"two", Some(first))
+        .await
+        .expect("it is at that generation");
     assert_ne!(first, second);
-    for (name, expected) in [(&name, first), (&name, Generation(u64::MAX)), (&other, second)] {
+    for (name, expected) in [
+        (&name, first),
+        (&name, Generation(u64::MAX)),
+        (&other, second),
+    ] {
         let answer = objects.put(name, b"three", Some(expected)).await;
         assert!(is_precondition(&answer, name), "{answer:?}");
     }
-    assert_eq!(got(&objects, &name).await, Some(Object { bytes: b"two".to_vec(), generation: second }));
+    assert_eq!(
+        got(&objects, &name).await,
+        Some(Object {
+            bytes: b"two".to_vec(),
+            generation: second
+        })
+    );
     assert_eq!(got(&objects, &other).await, None);
     objects.delete(&name).await.expect("removed");
     let answer = objects.put(&name, b"three", Some(second)).await;
@@ -159,7 +231,10 @@ pub async fn generations_are_never_used_again<W: ObjectsWorld>(world: &W) {
         for n in 0..30 {
             let generation = put(&objects, &name, b"same").await;
             assert!(seen.insert(generation), "{generation:?} was used before");
-            assert_eq!(got(&objects, &name).await.map(|object| object.generation), Some(generation));
+            assert_eq!(
+                got(&objects, &name).await.map(|object| object.generation),
+                Some(generation)
+            );
             if n % 5 == 4 {
                 objects.delete(&name).await.expect("removed");
                 let generation = created(&objects, &name, b"same").await;
@@ -177,21 +252,48 @@ pub async fn a_removed_object_can_be_created_again<W: ObjectsWorld>(world: &W) {
     objects.delete(&name).await.expect("removed");
     assert_eq!(got(&objects, &name).await, None);
     created(&objects, &name, b"two").await;
-    assert_eq!(got(&objects, &name).await.map(|object| object.bytes), Some(b"two".to_vec()));
+    assert_eq!(
+        got(&objects, &name).await.map(|object| object.bytes),
+        Some(b"two".to_vec())
+    );
     objects.delete(&name).await.expect("removed");
-    objects.delete(&name).await.expect("removing it twice is fine");
+    objects
+        .delete(&name)
+        .await
+        .expect("removing it twice is fine");
 }
 
 /// Empty, binary, not UTF-8, and some megabytes; by create and by put.
 pub async fn contents_of_every_kind_come_back<W: ObjectsWorld>(world: &W) {
     let objects = world.open().await;
-    let large: Vec<u8> = (0..3_000_001_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    for (n, bytes) in [Vec::new(), vec![0], vec![0xff, 0xfe, 0, b'\r', b'\n'], (0..=255).collect(), large].into_iter().enumerate() {
+    let large: Vec<u8> = (0..3_000_001_u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    for (n, bytes) in [
+        Vec::new(),
+        vec![0],
+        vec![0xff, 0xfe, 0, b'\r', b'\n'],
+        (0..=255).collect(),
+        large,
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let name = claim(&format!("r{n}"));
         created(&objects, &name, &bytes).await;
-        assert!(got(&objects, &name).await.is_some_and(|object| object.bytes == bytes), "created, content {n}");
+        assert!(
+            got(&objects, &name)
+                .await
+                .is_some_and(|object| object.bytes == bytes),
+            "created, content {n}"
+        );
         put(&objects, &name, &bytes).await;
-        assert!(got(&objects, &name).await.is_some_and(|object| object.bytes == bytes), "put, content {n}");
+        assert!(
+            got(&objects, &name)
+                .await
+                .is_some_and(|object| object.bytes == bytes),
+            "put, content {n}"
+        );
     }
 }
 
@@ -200,30 +302,64 @@ pub async fn a_read_is_bounded<W: ObjectsWorld>(world: &W) {
     let objects = world.open().await;
     let name = claim("r");
     created(&objects, &name, &[7; 1000]).await;
-    assert!(objects.get(&name, 1000).await.expect("exactly the limit").is_some());
+    assert!(
+        objects
+            .get(&name, 1000)
+            .await
+            .expect("exactly the limit")
+            .is_some()
+    );
     for limit in [999, 1, 0] {
         match objects.get(&name, limit).await {
-            Err(ObjectError::TooLarge { name: said, bytes: 1000, limit: allowed }) => assert_eq!((said, allowed), (name.to_string(), limit)),
+            Err(ObjectError::TooLarge {
+                name: said,
+                bytes: 1000,
+                limit: allowed,
+            }) => assert_eq!((said, allowed), (name.to_string(), limit)),
             other => panic!("1000 bytes are too large for a limit of {limit}, but got {other:?}"),
         }
     }
     put(&objects, &name, b"").await;
-    assert!(objects.get(&name, 0).await.expect("nothing fits into a limit of 0").is_some());
+    assert!(
+        objects
+            .get(&name, 0)
+            .await
+            .expect("nothing fits into a limit of 0")
+            .is_some()
+    );
 }
 
 fn one_of_each() -> Vec<ObjectName> {
-    let mut names = vec![ObjectName::Upload(workflow_name("etl")), ObjectName::UploadStatus(workflow_name("etl"))];
-    names.push(ObjectName::Bundle(workflow_name("etl"), VersionHash::of(b"bundle")));
+    let mut names = vec![
+        ObjectName::Upload(workflow_name("etl")),
+        ObjectName::UploadStatus(workflow_name("etl")),
+    ];
+    names.push(ObjectName::Bundle(
+        workflow_name("etl"),
+        VersionHash::of(b"bundle"),
+    ));
     for run in ["a", "a-1", "a1", "b"] {
-        for (task, index) in [("t", None), ("t", Some(0)), ("t", Some(10)), ("t", Some(2)), ("t-x", None)] {
+        for (task, index) in [
+            ("t", None),
+            ("t", Some(0)),
+            ("t", Some(10)),
+            ("t", Some(2)),
+            ("t-x", None),
+        ] {
             for file in [AttemptFile::Spec, AttemptFile::Claim, AttemptFile::Log] {
                 names.push(attempt(run, task, index, 1, file));
             }
         }
         names.push(attempt(run, "t", None, 10, AttemptFile::Result));
         names.push(attempt(run, "t", None, 2, AttemptFile::Result));
-        names.push(ObjectName::TaskOutput(run_id(run), TaskName::new("t").expect("a valid task name")));
-        names.push(ObjectName::TaskText(run_id(run), TaskName::new("t").expect("a valid task name")));
+        names.push(ObjectName::TaskOutput(
+            run_id(run),
+            TaskName::new("t").expect("a valid task name"),
+        ));
+        names.push(ObjectName::TaskText(
+            run_id(run),
+            TaskName::new("t").expect("a valid task name"),
+        ));
     }
     names
 }
@@ -241,8 +377,16 @@ async fn filled(objects: &impl Objects) -> Vec<String> {
     texts
 }
 
-async fn listed(objects: &impl Objects, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
-    let names = objects.list(prefix, after, limit).await.unwrap_or_else(|error| panic!("listing `{prefix}` must succeed: {error}"));
+async fn listed(
+    objects: &impl Objects,
+    prefix: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Vec<String> {
+    let names = objects
+        .list(prefix, after, limit)
+        .await
+        .unwrap_or_else(|error| panic!("listing `{prefix}` must succeed: {error}"));
     names.iter().map(ToString::to_string).collect()
 }
 
@@ -250,11 +394,17 @@ async fn listed(objects: &impl Objects, prefix: &str, after: Option<&str>, limit
 pub async fn names_are_listed_in_order<W: ObjectsWorld>(world: &W) {
     let objects = world.open().await;
     assert_eq!(listed(&objects, "", None, 10).await, Vec::<String>::new());
-    assert_eq!(listed(&objects, "runs/none/", None, 10).await, Vec::<String>::new());
+    assert_eq!(
+        listed(&objects, "runs/none/", None, 10).await,
+        Vec::<String>::new()
+    );
     let names = filled(&objects).await;
     assert_eq!(listed(&objects, "", None, 10_000).await, names);
     objects.delete(&claim("a")).await.expect("removed");
-    let remaining: Vec<_> = names.into_iter().filter(|name| *name != claim("a").to_string()).collect();
+    let remaining: Vec<_> = names
+        .into_iter()
+        .filter(|name| *name != claim("a").to_string())
+        .collect();
     assert_eq!(listed(&objects, "", None, 10_000).await, remaining);
 }
 
@@ -262,13 +412,42 @@ pub async fn names_are_listed_in_order<W: ObjectsWorld>(world: &W) {
 pub async fn a_listing_keeps_to_prefix_after_and_limit<W: ObjectsWorld>(world: &W) {
     let objects = world.open().await;
     let names = filled(&objects).await;
-    let somewhere = ["runs/a/t/1/claim", "runs/a/t", "runs/a", "runs/a-", "runs/a/t.1", "runs/zzz", "a", "workflows/etl/bundles/"];
-    for prefix in ["", "runs/", "runs/a/", "runs/a", "runs/a/t/", "runs/a/t", "runs/a/t.", "runs/a/t/1/c", "workflows/etl/", "work", "x", "runs/a/t/1/claim", "/"] {
+    let somewhere = [
+        "runs/a/t/1/claim",
+        "runs/a/t",
+        "runs/a",
+        "runs/a-",
+        "runs/a/t.1",
+        "runs/zzz",
+        "a",
+        "workflows/etl/bundles/",
+    ];
+    for prefix in [
+        "",
+        "runs/",
+        "runs/a/",
+        "runs/a",
+        "runs/a/t/",
+        "runs/a/t",
+        "runs/a/t.",
+        "runs/a/t/1/c",
+        "workflows/etl/",
+        "work",
+        "x",
+        "runs/a/t/1/claim",
+        "/",
+    ] {
         for after in std::iter::once(None).chain(somewhere.into_iter().map(Some)) {
             for limit in [0, 1, 4, 1000] {
-                let fits = |name: &&String| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after);
+                let fits = |name: &&String| {
+                    name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after)
+                };
                 let expected: Vec<_> = names.iter().filter(fits).take(limit).cloned().collect();
-                assert_eq!(listed(&objects, prefix, after, limit).await, expected, "prefix `{prefix}`, after {after:?}, limit {limit}");
+                assert_eq!(
+                    listed(&objects, prefix, after, limit).await,
+                    expected,
+                    "prefix `{prefix}`, after {after:?}, limit {limit}"
+                );
             }
         }
     }
@@ -279,7 +458,15 @@ pub async fn a_listing_keeps_to_prefix_after_and_limit<W: ObjectsWorld>(world: &
         after = Some(last.clone());
         walked.extend(page);
     }
-    assert_eq!(walked, names.iter().filter(|name| name.starts_with("runs/")).cloned().collect::<Vec<_>>(), "page by page");
+    assert_eq!(
+        walked,
+        names
+            .iter()
+            .filter(|name| name.starts_with("runs/"))
+            .cloned()
+            .collect::<Vec<_>>(),
+        "page by page"
+    );
 }
 
 /// Removing or changing one touches no other.
@@ -295,7 +482,11 @@ pub async fn similar_names_are_different_objects<W: ObjectsWorld>(world: &W) {
         objects.delete(victim).await.expect("removed");
         for (name, before) in names.iter().zip(before) {
             let expected = if name == victim { None } else { before };
-            assert_eq!(got(&objects, name).await, expected, "`{name}` after removing `{victim}`");
+            assert_eq!(
+                got(&objects, name).await,
+                expected,
+                "`{name}` after removing `{victim}`"
+            );
         }
     }
 }
@@ -305,99 +496,22 @@ pub async fn another_handle_sees_what_was_written<W: ObjectsWorld>(world: &W) {
     let name = claim("r");
     let (one, two) = (world.open().await, world.open().await);
     let first = created(&one, &name, b"one").await;
-    assert_eq!(got(&two, &name).await.map(|object| object.generation), Some(first));
-    let second = two.put(&name, b"two", Some(first)).await.expect("generations mean the same to every handle");
+    assert_eq!(
+        got(&two, &name).await.map(|object| object.generation),
+        Some(first)
+    );
+    let second = two
+        .put(&name, b"two", Some(first))
+        .await
+        .expect("generations mean the same to every handle");
     let answer = one.put(&name, b"three", Some(first)).await;
     assert!(is_precondition(&answer, &name), "{answer:?}");
     drop((one, two));
-    assert_eq!(got(&world.open().await, &name).await, Some(Object { bytes: b"two".to_vec(), generation: second }));
-}
-
-/// However many try at once, one creates, and what is there is what that one wrote, whole.
-pub async fn racing_objects_have_one_creator<W: ObjectsWorld>(world: &W) {
-    for round in 0..10 {
-        let name = claim(&format!("r{round}"));
-        let winners = Mutex::new(Vec::new());
-        let jobs = (0..HANDLES).map(|n| -> Job<'_> {
-            let (name, winners) = (&name, &winners);
-            Box::pin(async move {
-                let objects = world.open().await;
-                let answer = objects.create(name, &vec![n as u8; 5_000 + n]).await;
-                match answer {
-                    Ok(generation) => winners.lock().expect("no winner panics").push((n, generation)),
-                    Err(_) => assert!(is_precondition(&answer, name), "{answer:?}"),
-                }
-            })
-        });
-        world.together(jobs.collect()).await;
-        let winners = winners.into_inner().expect("no winner panics");
-        let [(n, generation)] = winners[..] else { panic!("one creator, not {winners:?}") };
-        assert_eq!(got(&world.open().await, &name).await, Some(Object { bytes: vec![n as u8; 5_000 + n], generation }));
-    }
-}
-
-/// Read, add one, put if unchanged, else again.
-pub async fn racing_conditional_puts_lose_nothing<W: ObjectsWorld>(world: &W) {
-    const TIMES: u32 = 20;
-    let name = claim("r");
-    created(&world.open().await, &name, b"0").await;
-    let jobs = (0..HANDLES).map(|_| -> Job<'_> {
-        let name = &name;
-        Box::pin(async move {
-            let objects = world.open().await;
-            let mut done = 0;
-            while done < TIMES {
-                let object = got(&objects, name).await.expect("created above");
-                let answer = objects.put(name, number(&object.bytes).saturating_add(1).to_string().as_bytes(), Some(object.generation)).await;
-                assert!(answer.is_ok() || is_precondition(&answer, name), "{answer:?}");
-                done += u32::from(answer.is_ok());
-            }
+    assert_eq!(
+        got(&world.open().await, &name).await,
+        Some(Object {
+            bytes: b"two".to_vec(),
+            generation: second
         })
-    });
-    world.together(jobs.collect()).await;
-    let object = got(&world.open().await, &name).await.expect("created above");
-    assert_eq!(number(&object.bytes), TIMES * HANDLES as u32);
-}
-
-fn number(bytes: &[u8]) -> u32 {
-    std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("a whole number, not {bytes:?}"))
-}
-
-/// While writers replace it with contents of different lengths, each read gives one of them, and a generation stands for one content.
-pub async fn readers_never_see_a_mixture<W: ObjectsWorld>(world: &W) {
-    let name = attempt("r", "t", None, 1, AttemptFile::Status);
-    put(&world.open().await, &name, &[0; 10]).await;
-    let done = AtomicBool::new(false);
-    let contents: Mutex<BTreeMap<Generation, Vec<u8>>> = Mutex::default();
-    let agree = |object: Object| {
-        let first = object.bytes.first().copied();
-        assert!(object.bytes.iter().all(|byte| Some(*byte) == first), "a mixture of contents");
-        let mut contents = contents.lock().expect("no reader panics");
-        let known = contents.entry(object.generation).or_insert_with(|| object.bytes.clone());
-        assert!(*known == object.bytes, "{:?} stands for two contents", object.generation);
-    };
-    let (name, done, agree) = (&name, &done, &agree);
-    let mut jobs: Vec<Job<'_>> = Vec::new();
-    jobs.push(Box::pin(async move {
-        let _end = RaiseAtEnd(done);
-        let objects = world.open().await;
-        for n in 1..=120_u8 {
-            let bytes = vec![n; usize::from(n) * 997 % 40_000 + 1];
-            let generation = put(&objects, name, &bytes).await;
-            agree(Object { bytes, generation });
-        }
-    }));
-    for _ in 0..2 {
-        jobs.push(Box::pin(async move {
-            let objects = world.open().await;
-            loop {
-                let last = done.load(Ordering::Acquire);
-                agree(got(&objects, name).await.expect("it is there all the time"));
-                if last {
-                    return;
-                }
-            }
-        }));
-    }
-    world.together(jobs).await;
+    );
 }

@@ -1,26 +1,40 @@
 //! Cases: what is due, and listings.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use ork_core::ids::VersionHash;
 use ork_core::run::RunStatus;
 use ork_core::time::Time;
 
-use super::sample::{committed, committed_one, create, delete, header, listed, put, read, run, run_id, waking, walked, workflow, workflow_name};
+use super::sample::{
+    committed, committed_one, create, delete, header, listed, put, read, run, run_id, waking,
+    walked, workflow, workflow_name,
+};
 use super::world::StoreWorld;
 use crate::ports::{Index, Key, ListQuery, Precondition, Store, StoreErrorKind};
 
-const ALL_RUNS: ListQuery = ListQuery::Runs { status: None, workflow: None };
+const ALL_RUNS: ListQuery = ListQuery::Runs {
+    status: None,
+    workflow: None,
+};
 
 /// Up to and including now, ties by id, never without an instant.
 pub async fn due_runs_come_earliest_first<W: StoreWorld>(world: &W) {
     let store = world.open().await;
-    for (id, at) in [("late", 30), ("early", -7), ("tie-b", 20), ("tie-a", 20), ("future", 31)] {
+    for (id, at) in [
+        ("late", 30),
+        ("early", -7),
+        ("tie-b", 20),
+        ("tie-a", 20),
+        ("future", 31),
+    ] {
         committed_one(&store, put(&run(id), Precondition::Absent, b"", waking(at))).await;
     }
     committed_one(&store, create(&run("never"), b"")).await;
     let due = store.due_runs(Time(30), 10).await.expect("due runs");
-    let expected = [("early", -7), ("tie-a", 20), ("tie-b", 20), ("late", 30)].map(|(id, at)| (run_id(id), Time(at)));
+    let expected = [("early", -7), ("tie-a", 20), ("tie-b", 20), ("late", 30)]
+        .map(|(id, at)| (run_id(id), Time(at)));
     assert_eq!(due, expected);
     assert_eq!(store.due_runs(Time(-8), 10).await.expect("due runs"), []);
 }
@@ -28,28 +42,78 @@ pub async fn due_runs_come_earliest_first<W: StoreWorld>(world: &W) {
 /// The same for workflows.
 pub async fn due_workflows_come_earliest_first<W: StoreWorld>(world: &W) {
     let store = world.open().await;
-    for (name, at) in [("late", 30), ("early", 1), ("tie-b", 20), ("tie-a", 20), ("future", 31)] {
-        committed_one(&store, put(&workflow(name), Precondition::Absent, b"", waking(at))).await;
+    for (name, at) in [
+        ("late", 30),
+        ("early", 1),
+        ("tie-b", 20),
+        ("tie-a", 20),
+        ("future", 31),
+    ] {
+        committed_one(
+            &store,
+            put(&workflow(name), Precondition::Absent, b"", waking(at)),
+        )
+        .await;
     }
     committed_one(&store, create(&workflow("manual"), b"")).await;
-    let due = store.due_workflows(Time(30), 10).await.expect("due workflows");
-    let expected = [("early", 1), ("tie-a", 20), ("tie-b", 20), ("late", 30)].map(|(name, at)| (workflow_name(name), Time(at)));
+    let due = store
+        .due_workflows(Time(30), 10)
+        .await
+        .expect("due workflows");
+    let expected = [("early", 1), ("tie-a", 20), ("tie-b", 20), ("late", 30)]
+        .map(|(name, at)| (workflow_name(name), Time(at)));
     assert_eq!(due, expected);
-    assert_eq!(store.due_workflows(Time(0), 10).await.expect("due workflows"), []);
+    assert_eq!(
+        store
+            .due_workflows(Time(0), 10)
+            .await
+            .expect("due workflows"),
+        []
+    );
 }
 
 /// The earliest ones.
 pub async fn only_as_many_as_asked_for_are_due<W: StoreWorld>(world: &W) {
     let store = world.open().await;
     for n in 0..7_i64 {
-        committed_one(&store, put(&run(&format!("r{n}")), Precondition::Absent, b"", waking(100 - n))).await;
-        committed_one(&store, put(&workflow(&format!("w{n}")), Precondition::Absent, b"", waking(100 - n))).await;
+        committed_one(
+            &store,
+            put(
+                &run(&format!("r{n}")),
+                Precondition::Absent,
+                b"",
+                waking(100 - n),
+            ),
+        )
+        .await;
+        committed_one(
+            &store,
+            put(
+                &workflow(&format!("w{n}")),
+                Precondition::Absent,
+                b"",
+                waking(100 - n),
+            ),
+        )
+        .await;
     }
     for limit in [1, 3, 7, 8] {
         let expected: Vec<i64> = (94..=100).take(limit).collect();
-        let runs: Vec<_> = store.due_runs(Time(1000), limit).await.expect("due runs").into_iter().map(|(_, at)| at.0).collect();
+        let runs: Vec<_> = store
+            .due_runs(Time(1000), limit)
+            .await
+            .expect("due runs")
+            .into_iter()
+            .map(|(_, at)| at.0)
+            .collect();
         assert_eq!(runs, expected, "limit {limit}");
-        let workflows: Vec<_> = store.due_workflows(Time(1000), limit).await.expect("due workflows").into_iter().map(|(_, at)| at.0).collect();
+        let workflows: Vec<_> = store
+            .due_workflows(Time(1000), limit)
+            .await
+            .expect("due workflows")
+            .into_iter()
+            .map(|(_, at)| at.0)
+            .collect();
         assert_eq!(workflows, expected, "limit {limit}");
     }
     assert_eq!(store.due_runs(Time(1000), 0).await.expect("due runs"), []);
@@ -60,11 +124,23 @@ pub async fn what_is_due_follows_the_last_write<W: StoreWorld>(world: &W) {
     let store = world.open().await;
     let key = run("r");
     let mut version = committed_one(&store, put(&key, Precondition::Absent, b"", waking(10))).await;
-    for (at, expected) in [(Some(60), None), (Some(5), Some(5)), (None, None), (Some(7), Some(7)), (Some(7), Some(7))] {
-        let index = Index { wake_at: at.map(Time), ..header(RunStatus::Running, "w", 1) };
+    for (at, expected) in [
+        (Some(60), None),
+        (Some(5), Some(5)),
+        (None, None),
+        (Some(7), Some(7)),
+        (Some(7), Some(7)),
+    ] {
+        let index = Index {
+            wake_at: at.map(Time),
+            ..header(RunStatus::Running, "w", 1)
+        };
         version = committed_one(&store, put(&key, Precondition::At(version), b"x", index)).await;
         let due = store.due_runs(Time(50), 10).await.expect("due runs");
-        let expected: Vec<_> = expected.map(|at| (run_id("r"), Time(at))).into_iter().collect();
+        let expected: Vec<_> = expected
+            .map(|at| (run_id("r"), Time(at)))
+            .into_iter()
+            .collect();
         assert_eq!(due, expected, "after wake_at became {at:?}");
     }
     committed_one(&store, delete(&key, version)).await;
@@ -83,20 +159,50 @@ pub async fn runs_and_workflows_are_due_apart<W: StoreWorld>(world: &W) {
     for key in others.iter().chain(&[run("a"), workflow("a")]) {
         committed_one(&store, put(key, Precondition::Absent, b"", waking(1))).await;
     }
-    assert_eq!(store.due_runs(Time(9), 10).await.expect("due runs"), [(run_id("a"), Time(1))]);
-    assert_eq!(store.due_workflows(Time(9), 10).await.expect("due workflows"), [(workflow_name("a"), Time(1))]);
+    assert_eq!(
+        store.due_runs(Time(9), 10).await.expect("due runs"),
+        [(run_id("a"), Time(1))]
+    );
+    assert_eq!(
+        store
+            .due_workflows(Time(9), 10)
+            .await
+            .expect("due workflows"),
+        [(workflow_name("a"), Time(1))]
+    );
 }
 
 /// Ties by id, descending; one without an instant comes last.
 pub async fn runs_are_listed_newest_first<W: StoreWorld>(world: &W) {
     let store = world.open().await;
     for (id, at) in [("b", 5), ("a", 5), ("old", -3), ("new", 9), ("a-1", 5)] {
-        committed_one(&store, put(&run(id), Precondition::Absent, b"", header(RunStatus::Success, "w", at))).await;
+        committed_one(
+            &store,
+            put(
+                &run(id),
+                Precondition::Absent,
+                b"",
+                header(RunStatus::Success, "w", at),
+            ),
+        )
+        .await;
     }
-    committed(&store, &[create(&run("dateless"), b""), create(&run("dateless-2"), b""), create(&Key::Page(run_id("b"), 1), b"")]).await;
+    committed(
+        &store,
+        &[
+            create(&run("dateless"), b""),
+            create(&run("dateless-2"), b""),
+            create(&Key::Page(run_id("b"), 1), b""),
+        ],
+    )
+    .await;
     let expected = ["new", "b", "a-1", "a", "old", "dateless-2", "dateless"].map(run);
     for limit in 1..=8 {
-        assert_eq!(walked(&store, &ALL_RUNS, limit).await, expected, "in pages of {limit}");
+        assert_eq!(
+            walked(&store, &ALL_RUNS, limit).await,
+            expected,
+            "in pages of {limit}"
+        );
     }
 }
 
@@ -107,21 +213,49 @@ pub async fn runs_are_listed_by_status_and_workflow<W: StoreWorld>(world: &W) {
     for n in 0..24_usize {
         let (status, name) = (RunStatus::ALL[n % 3], ["etl", "etl-2"][n / 3 % 2]);
         let key = run(&format!("r{n:02}"));
-        committed_one(&store, put(&key, Precondition::Absent, b"", header(status, name, n as i64 / 5))).await;
+        committed_one(
+            &store,
+            put(
+                &key,
+                Precondition::Absent,
+                b"",
+                header(status, name, n as i64 / 5),
+            ),
+        )
+        .await;
         made.push((n / 5, key, status, name));
     }
     committed_one(&store, create(&run("bare"), b"")).await;
-    made.sort_by(|a, b| (b.0, b.1.to_string()).cmp(&(a.0, a.1.to_string())));
-    for status in [None, Some(RunStatus::ALL[0]), Some(RunStatus::ALL[2]), Some(RunStatus::ALL[3])] {
+    made.sort_by_key(|entry| Reverse((entry.0, entry.1.to_string())));
+    for status in [
+        None,
+        Some(RunStatus::ALL[0]),
+        Some(RunStatus::ALL[2]),
+        Some(RunStatus::ALL[3]),
+    ] {
         for name in [None, Some("etl"), Some("etl-2"), Some("other")] {
             if status.is_none() && name.is_none() {
                 continue;
             }
-            let fits = |entry: &&(usize, Key, RunStatus, &str)| status.is_none_or(|wanted| entry.2 == wanted) && name.is_none_or(|wanted| entry.3 == wanted);
-            let expected: Vec<_> = made.iter().filter(fits).map(|entry| entry.1.clone()).collect();
-            let query = ListQuery::Runs { status, workflow: name.map(workflow_name) };
+            let fits = |entry: &&(usize, Key, RunStatus, &str)| {
+                status.is_none_or(|wanted| entry.2 == wanted)
+                    && name.is_none_or(|wanted| entry.3 == wanted)
+            };
+            let expected: Vec<_> = made
+                .iter()
+                .filter(fits)
+                .map(|entry| entry.1.clone())
+                .collect();
+            let query = ListQuery::Runs {
+                status,
+                workflow: name.map(workflow_name),
+            };
             for limit in [1, 3, 50] {
-                assert_eq!(walked(&store, &query, limit).await, expected, "{query:?} in pages of {limit}");
+                assert_eq!(
+                    walked(&store, &query, limit).await,
+                    expected,
+                    "{query:?} in pages of {limit}"
+                );
             }
         }
     }
@@ -130,15 +264,36 @@ pub async fn runs_are_listed_by_status_and_workflow<W: StoreWorld>(world: &W) {
 /// Bodies, versions and index as a read gives them.
 pub async fn a_listing_gives_whole_documents<W: StoreWorld>(world: &W) {
     let store = world.open().await;
-    let keys = [run("r"), workflow("w"), Key::WorkflowVersion(workflow_name("w"), VersionHash::of(b"w")), Key::Dead("d".to_owned())];
+    let keys = [
+        run("r"),
+        workflow("w"),
+        Key::WorkflowVersion(workflow_name("w"), VersionHash::of(b"w")),
+        Key::Dead("d".to_owned()),
+    ];
     for key in &keys {
-        let index = Index { wake_at: Some(Time(4)), ..header(RunStatus::Failed, "w", 3) };
-        committed_one(&store, put(key, Precondition::Absent, key.to_string().as_bytes(), index)).await;
+        let index = Index {
+            wake_at: Some(Time(4)),
+            ..header(RunStatus::Failed, "w", 3)
+        };
+        committed_one(
+            &store,
+            put(key, Precondition::Absent, key.to_string().as_bytes(), index),
+        )
+        .await;
     }
-    let queries = [ALL_RUNS, ListQuery::Workflows, ListQuery::Versions(workflow_name("w")), ListQuery::Dead];
+    let queries = [
+        ALL_RUNS,
+        ListQuery::Workflows,
+        ListQuery::Versions(workflow_name("w")),
+        ListQuery::Dead,
+    ];
     for (query, key) in queries.iter().zip(keys) {
         let document = read(&store, &key).await.expect("it was created");
-        assert_eq!(listed(&store, query, None, 5).await.items, [(key, document)], "{query:?}");
+        assert_eq!(
+            listed(&store, query, None, 5).await.items,
+            [(key, document)],
+            "{query:?}"
+        );
     }
 }
 
@@ -146,13 +301,38 @@ pub async fn a_listing_gives_whole_documents<W: StoreWorld>(world: &W) {
 pub async fn a_listing_follows_the_last_write<W: StoreWorld>(world: &W) {
     let store = world.open().await;
     let key = run("r");
-    let by = |status| ListQuery::Runs { status: Some(status), workflow: Some(workflow_name("w")) };
-    let mut version = committed_one(&store, put(&key, Precondition::Absent, b"", header(RunStatus::Pending, "w", 1))).await;
+    let by = |status| ListQuery::Runs {
+        status: Some(status),
+        workflow: Some(workflow_name("w")),
+    };
+    let mut version = committed_one(
+        &store,
+        put(
+            &key,
+            Precondition::Absent,
+            b"",
+            header(RunStatus::Pending, "w", 1),
+        ),
+    )
+    .await;
     let mut last = RunStatus::Pending;
-    for status in [RunStatus::Running, RunStatus::Failed, RunStatus::Recovering, RunStatus::Success] {
-        version = committed_one(&store, put(&key, Precondition::At(version), b"", header(status, "w", 1))).await;
+    for status in [
+        RunStatus::Running,
+        RunStatus::Failed,
+        RunStatus::Recovering,
+        RunStatus::Success,
+    ] {
+        version = committed_one(
+            &store,
+            put(&key, Precondition::At(version), b"", header(status, "w", 1)),
+        )
+        .await;
         assert_eq!(walked(&store, &by(last), 5).await, [], "no longer {last}");
-        assert_eq!(walked(&store, &by(status), 5).await, [key.clone()], "now {status}");
+        assert_eq!(
+            walked(&store, &by(status), 5).await,
+            std::slice::from_ref(&key),
+            "now {status}"
+        );
         last = status;
     }
     committed_one(&store, delete(&key, version)).await;
@@ -167,19 +347,41 @@ pub async fn pages_of_every_size_give_the_same_listing<W: StoreWorld>(world: &W)
         committed(
             &store,
             &[
-                put(&run(&format!("r{n}")), Precondition::Absent, b"", header(RunStatus::Success, "w", n / 2)),
+                put(
+                    &run(&format!("r{n}")),
+                    Precondition::Absent,
+                    b"",
+                    header(RunStatus::Success, "w", n / 2),
+                ),
                 create(&workflow(&format!("w{n}")), b""),
-                create(&Key::WorkflowVersion(workflow_name("w"), VersionHash::of(&n.to_be_bytes())), b""),
+                create(
+                    &Key::WorkflowVersion(workflow_name("w"), VersionHash::of(&n.to_be_bytes())),
+                    b"",
+                ),
                 create(&Key::Dead(format!("d{n}")), b""),
             ],
         )
         .await;
     }
-    for query in [ALL_RUNS, ListQuery::Workflows, ListQuery::Versions(workflow_name("w")), ListQuery::Dead] {
-        let whole: Vec<_> = listed(&store, &query, None, 100).await.items.into_iter().map(|(key, _)| key).collect();
+    for query in [
+        ALL_RUNS,
+        ListQuery::Workflows,
+        ListQuery::Versions(workflow_name("w")),
+        ListQuery::Dead,
+    ] {
+        let whole: Vec<_> = listed(&store, &query, None, 100)
+            .await
+            .items
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect();
         assert_eq!(whole.len(), 6, "{query:?}");
         for limit in 1..=7 {
-            assert_eq!(walked(&store, &query, limit).await, whole, "{query:?} in pages of {limit}");
+            assert_eq!(
+                walked(&store, &query, limit).await,
+                whole,
+                "{query:?} in pages of {limit}"
+            );
         }
     }
 }
@@ -191,13 +393,37 @@ pub async fn a_listing_neither_misses_nor_repeats_what_stays<W: StoreWorld>(worl
     let mut passing = Vec::new();
     for n in 0..20 {
         let key = run(&format!("s{n:02}"));
-        committed_one(&store, put(&key, Precondition::Absent, b"", header(RunStatus::Success, "w", n * 10))).await;
+        committed_one(
+            &store,
+            put(
+                &key,
+                Precondition::Absent,
+                b"",
+                header(RunStatus::Success, "w", n * 10),
+            ),
+        )
+        .await;
         stable.insert(key);
         let key = run(&format!("p{n:02}"));
-        let version = committed_one(&store, put(&key, Precondition::Absent, b"", header(RunStatus::Success, "w", n * 10))).await;
+        let version = committed_one(
+            &store,
+            put(
+                &key,
+                Precondition::Absent,
+                b"",
+                header(RunStatus::Success, "w", n * 10),
+            ),
+        )
+        .await;
         passing.push((key, version));
     }
-    for query in [ALL_RUNS, ListQuery::Runs { status: Some(RunStatus::Success), workflow: None }] {
+    for query in [
+        ALL_RUNS,
+        ListQuery::Runs {
+            status: Some(RunStatus::Success),
+            workflow: None,
+        },
+    ] {
         let (mut seen, mut cursor, mut round) = (Vec::new(), None::<String>, 0_i64);
         loop {
             let page = listed(&store, &query, cursor.as_deref(), 3).await;
@@ -205,20 +431,42 @@ pub async fn a_listing_neither_misses_nor_repeats_what_stays<W: StoreWorld>(worl
             let Some(next) = page.cursor else { break };
             cursor = Some(next);
             // Newer, older and right between the last item and the next one; and one that was there goes.
-            for at in [1_000 + round, -1_000 - round, 200 - round * 10, 195 - round * 10] {
+            for at in [
+                1_000 + round,
+                -1_000 - round,
+                200 - round * 10,
+                195 - round * 10,
+            ] {
                 let key = run(&format!("n{round}-{}-{}", at.unsigned_abs(), seen.len()));
-                let created = store.commit(&[put(&key, Precondition::Absent, b"", header(RunStatus::Success, "w", at))]).await;
-                assert!(created.is_ok() || read(&store, &key).await.is_some(), "{created:?}");
+                let created = store
+                    .commit(&[put(
+                        &key,
+                        Precondition::Absent,
+                        b"",
+                        header(RunStatus::Success, "w", at),
+                    )])
+                    .await;
+                assert!(
+                    created.is_ok() || read(&store, &key).await.is_some(),
+                    "{created:?}"
+                );
             }
             if let Some((key, version)) = passing.pop() {
                 committed_one(&store, delete(&key, version)).await;
             }
             round += 1;
-            assert!(round < 200, "a listing comes to an end although documents are added");
+            assert!(
+                round < 200,
+                "a listing comes to an end although documents are added"
+            );
         }
         let unique: BTreeSet<_> = seen.iter().cloned().collect();
         assert_eq!(unique.len(), seen.len(), "nothing twice: {seen:?}");
-        assert!(stable.is_subset(&unique), "missed {:?}", stable.difference(&unique).collect::<Vec<_>>());
+        assert!(
+            stable.is_subset(&unique),
+            "missed {:?}",
+            stable.difference(&unique).collect::<Vec<_>>()
+        );
     }
 }
 
@@ -227,15 +475,26 @@ pub async fn workflows_are_listed_by_name<W: StoreWorld>(world: &W) {
     let store = world.open().await;
     for name in ["b", "a-b", "a", "a_b", "B", "a1"] {
         committed_one(&store, create(&workflow(name), b"")).await;
-        committed_one(&store, create(&Key::WorkflowVersion(workflow_name(name), VersionHash::of(b"v")), b"")).await;
+        committed_one(
+            &store,
+            create(
+                &Key::WorkflowVersion(workflow_name(name), VersionHash::of(b"v")),
+                b"",
+            ),
+        )
+        .await;
     }
-    assert_eq!(walked(&store, &ListQuery::Workflows, 2).await, ["B", "a", "a-b", "a1", "a_b", "b"].map(workflow));
+    assert_eq!(
+        walked(&store, &ListQuery::Workflows, 2).await,
+        ["B", "a", "a-b", "a1", "a_b", "b"].map(workflow)
+    );
 }
 
 /// Of that one only, also when another's name begins alike.
 pub async fn versions_of_one_workflow_are_listed<W: StoreWorld>(world: &W) {
     let store = world.open().await;
-    let version = |name: &str, n: u8| Key::WorkflowVersion(workflow_name(name), VersionHash::of(&[n]));
+    let version =
+        |name: &str, n: u8| Key::WorkflowVersion(workflow_name(name), VersionHash::of(&[n]));
     for name in ["a", "a-b", "ab"] {
         committed_one(&store, create(&workflow(name), b"")).await;
         for n in 0..4 {
@@ -246,9 +505,16 @@ pub async fn versions_of_one_workflow_are_listed<W: StoreWorld>(world: &W) {
         let keys = walked(&store, &ListQuery::Versions(workflow_name(name)), 3).await;
         let unique: BTreeSet<_> = keys.iter().cloned().collect();
         assert_eq!(unique.len(), keys.len(), "nothing twice");
-        assert_eq!(unique, (0..4).map(|n| version(name, n)).collect(), "versions of `{name}`");
+        assert_eq!(
+            unique,
+            (0..4).map(|n| version(name, n)).collect(),
+            "versions of `{name}`"
+        );
     }
-    assert_eq!(walked(&store, &ListQuery::Versions(workflow_name("none")), 3).await, []);
+    assert_eq!(
+        walked(&store, &ListQuery::Versions(workflow_name("none")), 3).await,
+        []
+    );
 }
 
 /// In the order of bytes.
@@ -257,14 +523,29 @@ pub async fn dead_letters_are_listed_by_id<W: StoreWorld>(world: &W) {
     for id in ["m-2", "m-10", "m", "A"] {
         committed_one(&store, create(&Key::Dead(id.to_owned()), b"")).await;
     }
-    assert_eq!(walked(&store, &ListQuery::Dead, 3).await, ["A", "m", "m-10", "m-2"].map(|id| Key::Dead(id.to_owned())));
+    assert_eq!(
+        walked(&store, &ListQuery::Dead, 3).await,
+        ["A", "m", "m-10", "m-2"].map(|id| Key::Dead(id.to_owned()))
+    );
 }
 
 /// No items and no cursor.
 pub async fn an_empty_listing_ends_at_once<W: StoreWorld>(world: &W) {
     let store = world.open().await;
-    committed(&store, &[create(&Key::Page(run_id("r"), 1), b""), create(&Key::Pool("p".parse().expect("a valid pool name")), b"")]).await;
-    for query in [ALL_RUNS, ListQuery::Workflows, ListQuery::Versions(workflow_name("w")), ListQuery::Dead] {
+    committed(
+        &store,
+        &[
+            create(&Key::Page(run_id("r"), 1), b""),
+            create(&Key::Pool("p".parse().expect("a valid pool name")), b""),
+        ],
+    )
+    .await;
+    for query in [
+        ALL_RUNS,
+        ListQuery::Workflows,
+        ListQuery::Versions(workflow_name("w")),
+        ListQuery::Dead,
+    ] {
         let page = listed(&store, &query, None, 5).await;
         assert_eq!((page.items, page.cursor), (Vec::new(), None), "{query:?}");
     }
@@ -273,7 +554,16 @@ pub async fn an_empty_listing_ends_at_once<W: StoreWorld>(world: &W) {
 /// Cursors travel through other hands, so a made-up one is an error and not a surprise.
 pub async fn a_foreign_cursor_is_refused<W: StoreWorld>(world: &W) {
     let store = world.open().await;
-    for cursor in ["", "nonsense", "-", "1", "1:", "1:not an id", "99999999999999999999:r", "ä\u{0}"] {
+    for cursor in [
+        "",
+        "nonsense",
+        "-",
+        "1",
+        "1:",
+        "1:not an id",
+        "99999999999999999999:r",
+        "ä\u{0}",
+    ] {
         let answer = store.list(&ALL_RUNS, Some(cursor), 5).await;
         match answer {
             Ok(page) => panic!("the cursor `{cursor:?}` must be refused, but gave {page:?}"),

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ork_core::run::RunStatus;
 
-use super::sample::{committed, committed_one, create, header, put, read, read_all, replace, run, walked};
+use super::sample::{
+    committed, committed_one, create, header, put, read, read_all, replace, run, walked,
+};
 use super::world::{Job, RaiseAtEnd, StoreWorld};
 use crate::ports::{ListQuery, Precondition, Store, StoreErrorKind, Version, Write};
 
@@ -27,7 +29,11 @@ pub async fn racing_creations_have_one_winner<W: StoreWorld>(world: &W) {
             })
         });
         world.together(jobs.collect()).await;
-        assert_eq!((winners.into_inner(), losers.into_inner()), (1, HANDLES - 1), "winners and losers of round {round}");
+        assert_eq!(
+            (winners.into_inner(), losers.into_inner()),
+            (1, HANDLES - 1),
+            "winners and losers of round {round}"
+        );
     }
 }
 
@@ -36,25 +42,43 @@ pub async fn racing_increments_lose_nothing<W: StoreWorld>(world: &W) {
     const TIMES: u32 = 20;
     let keys = [run("left"), run("right")];
     let number = |body: &[u8]| u32::from_be_bytes(body.try_into().expect("four bytes"));
-    committed(&world.open().await, &keys.each_ref().map(|key| create(key, &0_u32.to_be_bytes()))).await;
+    committed(
+        &world.open().await,
+        &keys.each_ref().map(|key| create(key, &0_u32.to_be_bytes())),
+    )
+    .await;
     let jobs = (0..HANDLES).map(|_| -> Job<'_> {
         let keys = &keys;
         Box::pin(async move {
             let store = world.open().await;
             let mut done = 0;
             while done < TIMES {
-                let [left, right] = read_all(&store, keys).await.try_into().expect("two answers");
+                let [left, right] = read_all(&store, keys)
+                    .await
+                    .try_into()
+                    .expect("two answers");
                 let (left, right) = (left.expect("created above"), right.expect("created above"));
                 let writes = [
-                    replace(&keys[0], left.version, &(number(&left.body) + 1).to_be_bytes()),
-                    replace(&keys[1], right.version, &(number(&right.body) + 1).to_be_bytes()),
+                    replace(
+                        &keys[0],
+                        left.version,
+                        &(number(&left.body) + 1).to_be_bytes(),
+                    ),
+                    replace(
+                        &keys[1],
+                        right.version,
+                        &(number(&right.body) + 1).to_be_bytes(),
+                    ),
                 ];
                 done += u32::from(patient(&store, &writes).await.is_some());
             }
         })
     });
     world.together(jobs.collect()).await;
-    let numbers = read_all(&world.open().await, &keys).await.into_iter().map(|found| number(&found.expect("created above").body));
+    let numbers = read_all(&world.open().await, &keys)
+        .await
+        .into_iter()
+        .map(|found| number(&found.expect("created above").body));
     assert_eq!(numbers.collect::<Vec<_>>(), [TIMES * HANDLES as u32; 2]);
 }
 
@@ -64,7 +88,16 @@ pub async fn racing_listings_see_every_stable_run_once<W: StoreWorld>(world: &W)
     let mut stable = BTreeSet::new();
     for n in 0..30 {
         let key = run(&format!("s{n:02}"));
-        committed_one(&store, put(&key, Precondition::Absent, b"", header(RunStatus::Success, "w", n))).await;
+        committed_one(
+            &store,
+            put(
+                &key,
+                Precondition::Absent,
+                b"",
+                header(RunStatus::Success, "w", n),
+            ),
+        )
+        .await;
         stable.insert(key);
     }
     let done = AtomicBool::new(false);
@@ -74,10 +107,35 @@ pub async fn racing_listings_see_every_stable_run_once<W: StoreWorld>(world: &W)
         let store = world.open().await;
         for n in 0..60_i64 {
             let key = run(&format!("x{n}"));
-            let made = committed_one(&store, put(&key, Precondition::Absent, b"", header(RunStatus::Running, "w", n * 7 % 30))).await;
-            let moved = committed_one(&store, put(&key, Precondition::At(made), b"", header(RunStatus::Success, "w", n * 11 % 30))).await;
+            let made = committed_one(
+                &store,
+                put(
+                    &key,
+                    Precondition::Absent,
+                    b"",
+                    header(RunStatus::Running, "w", n * 7 % 30),
+                ),
+            )
+            .await;
+            let moved = committed_one(
+                &store,
+                put(
+                    &key,
+                    Precondition::At(made),
+                    b"",
+                    header(RunStatus::Success, "w", n * 11 % 30),
+                ),
+            )
+            .await;
             if n % 2 == 0 {
-                committed_one(&store, Write::Delete { key: key.clone(), version: moved }).await;
+                committed_one(
+                    &store,
+                    Write::Delete {
+                        key: key.clone(),
+                        version: moved,
+                    },
+                )
+                .await;
                 assert_eq!(read(&store, &key).await, None);
             }
         }
@@ -86,9 +144,21 @@ pub async fn racing_listings_see_every_stable_run_once<W: StoreWorld>(world: &W)
         let store = world.open().await;
         loop {
             let last = done.load(Ordering::Acquire);
-            let keys = walked(&store, &ListQuery::Runs { status: None, workflow: None }, 4).await;
+            let keys = walked(
+                &store,
+                &ListQuery::Runs {
+                    status: None,
+                    workflow: None,
+                },
+                4,
+            )
+            .await;
             for key in stable {
-                assert_eq!(keys.iter().filter(|seen| *seen == key).count(), 1, "{key} stays, so it is listed once");
+                assert_eq!(
+                    keys.iter().filter(|seen| *seen == key).count(),
+                    1,
+                    "{key} stays, so it is listed once"
+                );
             }
             if last {
                 return;
@@ -104,7 +174,11 @@ async fn patient(store: &impl Store, writes: &[Write]) -> Option<Vec<Version>> {
         match store.commit(writes).await {
             Ok(versions) => return Some(versions),
             Err(error) if error.kind == StoreErrorKind::Conflict => return None,
-            Err(error) => assert!(error.is_retryable(), "a race ends in a conflict or in patience, not in {:?}: {error}", error.kind),
+            Err(error) => assert!(
+                error.is_retryable(),
+                "a race ends in a conflict or in patience, not in {:?}: {error}",
+                error.kind
+            ),
         }
     }
     panic!("a thousand attempts at one commit");

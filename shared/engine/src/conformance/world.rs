@@ -49,7 +49,11 @@ impl Drop for RaiseAtEnd<'_> {
 pub async fn in_turn(mut jobs: Vec<Job<'_>>) {
     poll_fn(|context| {
         jobs.retain_mut(|job| job.as_mut().poll(context).is_pending());
-        if jobs.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        if jobs.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
 }

@@ -39,7 +39,8 @@ pub(crate) struct Attempt {
     pub(crate) out: Option<OwnedFd>,
     pub(crate) err: Option<OwnedFd>,
     pub(crate) capture: Capture,
-    pub(crate) scratch: Scratch,
+    /// Held for its end, which removes the files.
+    pub(crate) _scratch: Scratch,
     pub(crate) body: Body,
 }
 

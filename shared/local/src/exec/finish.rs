@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use ork_core::limits::OUTPUT_BYTES;
@@ -38,12 +37,12 @@ impl Reactor {
         attempt.drain(&mut self.buffer);
         let written = take_file(&output);
         let object = object(&self.shared, &attempt.job.spec, AttemptFile::Output);
-        self.end(attempt, None, |attempt, last| match end {
+        self.end(attempt, None, |attempt| match end {
             End::Code(0) => match std::mem::replace(&mut attempt.capture, Capture::Nothing) {
                 Capture::Line(line) => from_process(line.finish(), written, &object),
                 _ => failed(Category::Unknown, "the output was not looked for"),
             },
-            _ => ended(end, &attempt.job.spec, &shown, last),
+            _ => ended(end, &attempt.job.spec, &shown, attempt.log.last_line().as_deref()),
         });
     }
 
@@ -54,21 +53,16 @@ impl Reactor {
         Some(attempt)
     }
 
-    /// Settles an attempt whose pipes are read: judged by `judge`, which is given the last line of the log, unless we killed it.
-    pub(crate) fn end(&mut self, mut attempt: Attempt, maxrss: Option<u64>, judge: impl FnOnce(&mut Attempt, Option<&str>) -> Verdict) {
+    /// Settles an attempt whose pipes are read: judged by `judge` unless we killed it.
+    pub(crate) fn end(&mut self, mut attempt: Attempt, maxrss: Option<u64>, judge: impl FnOnce(&mut Attempt) -> Verdict) {
         let log_bytes = attempt.log.finish();
-        let mut tail = None;
         let grace = self.shared.config.grace;
         let mut verdict = match attempt.why {
             Some(why) => killed(why, &attempt.job.spec, grace, attempt.forced),
-            None => {
-                // The tail is read back from the file, so only where it is wanted: a success does not ask.
-                let last = attempt.log.last_line();
-                judge(&mut attempt, last.as_deref())
-            }
+            None => judge(&mut attempt),
         };
         if let Verdict::Failed { log_tail, .. } = &mut verdict {
-            *log_tail = tail.take().unwrap_or_else(|| attempt.log.tail());
+            *log_tail = attempt.log.tail();
         }
         if let Some(error) = attempt.log.error() {
             self.news(ExecEvent::Setup { text: error.to_owned() });
@@ -140,7 +134,7 @@ pub(crate) fn from_frame(frame: &ResultFrame, text: Option<&output::Text>, objec
 }
 
 /// Settles the attempt of a forked child that has ended.
-pub(crate) fn judge_forked(attempt: &mut Attempt, end: End, last: Option<&str>, shared: &Arc<super::shared::Shared>) -> Verdict {
+pub(crate) fn judge_forked(attempt: &mut Attempt, end: End, shared: &super::shared::Shared) -> Verdict {
     let spec: &TaskSpec = &attempt.job.spec;
     let object = object(shared, spec, AttemptFile::Output);
     let text = match &attempt.capture {
@@ -163,6 +157,6 @@ pub(crate) fn judge_forked(attempt: &mut Attempt, end: End, last: Option<&str>, 
             verdict
         }
         None if end == End::Code(0) => failed(Category::Unknown, "the interpreter ended without an answer"),
-        None => ended(end, spec, "python", last),
+        None => ended(end, spec, "python", attempt.log.last_line().as_deref()),
     }
 }

@@ -99,6 +99,11 @@ impl Log {
         self.error.as_deref()
     }
 
+    /// The last line that is not blank; call after `finish`.
+    pub(crate) fn last_line(&self) -> Option<String> {
+        self.tail().into_iter().rfind(|line| !line.trim().is_empty())
+    }
+
     /// The last lines; call after `finish`.
     pub(crate) fn tail(&self) -> Vec<String> {
         let Some(file) = &self.file else { return Vec::new() };

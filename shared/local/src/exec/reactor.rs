@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use rustix::process::{Signal, kill_process_group};
 
 use super::ExecEvent;
 use super::attempt::{Attempt, Body};
+use super::python::PythonEnv;
 use super::python::template::Template;
 use super::shared::{Shared, Turn};
 use super::verdict::Why;
@@ -28,6 +30,8 @@ pub(crate) struct Reactor {
     pub(crate) slots: Vec<Option<Attempt>>,
     pub(crate) free: usize,
     pub(crate) templates: BTreeMap<u64, Template>,
+    /// A template worth starting beside the work at hand: interpreter, and folder when it preloads.
+    pub(crate) wanted: Option<(Arc<PythonEnv>, Option<PathBuf>)>,
     pub(crate) buffer: Vec<u8>,
     news: Vec<ExecEvent>,
     news_since: Option<Instant>,
@@ -55,6 +59,7 @@ impl Reactor {
             slots: (0..slots).map(|_| None).collect(),
             free: slots,
             templates: BTreeMap::new(),
+            wanted: None,
             buffer: vec![0; 64 * 1024],
             news: Vec::new(),
             news_since: None,
@@ -84,6 +89,7 @@ impl Reactor {
         }
         let shared = Arc::clone(&self.shared);
         let turn = shared.turn(self.seat, self.free, |waiting| self.wants(&waiting));
+        self.start_wanted();
         match turn {
             Turn::Start(job, env) => {
                 self.start(job, env);
@@ -136,18 +142,20 @@ impl Reactor {
 
     /// Sends a signal to an attempt's process group, which cannot be another's: its leader is not reaped yet.
     fn signal(&mut self, slot: usize, signal: Signal) {
-        let Some(attempt) = &mut self.slots[slot] else { return };
-        match &attempt.body {
+        let Some(attempt) = &self.slots[slot] else { return };
+        let (template, id) = match &attempt.body {
             Body::Process { .. } => {
                 if let Some(pid) = attempt.pid {
                     // A group that is gone, or of another user by now, is not ours to kill.
                     let _ = kill_process_group(pid, signal);
                 }
+                return;
             }
             // Only the template knows whether its child is reaped.
-            Body::Forked { template, id, .. } => self.template_kill(*template, *id, signal),
-            Body::Reused { template, worker } => self.template_kill(*template, *worker, signal),
-        }
+            Body::Forked { template, id, .. } => (*template, *id),
+            Body::Reused { template, worker } => (*template, *worker),
+        };
+        self.template_kill(template, id, signal);
     }
 
     /// Deadlines, grace periods, memory limits.

@@ -343,6 +343,11 @@ impl Shared {
         self.bells.iter().for_each(Bell::ring);
     }
 
+    /// Whether everything ends.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// A tool that builds an environment runs; false when it must not, because everything ends.
     pub(crate) fn building(&self, pid: Pid) -> bool {
         let mut state = self.lock();

@@ -114,7 +114,7 @@ impl Reactor {
             out: Some(out),
             err: Some(err),
             capture: Capture::Line(OutputLine::default()),
-            scratch,
+            _scratch: scratch,
             body: Body::Process { child, exit, output, shown: program.shown },
             job,
         })

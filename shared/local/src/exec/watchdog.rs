@@ -120,7 +120,7 @@ pub fn reaper_main() -> ExitCode {
     let mut byte = [0; 1];
     // Nothing is ever written: a read returns when the other end is gone.
     while let Ok(1..) | Err(rustix::io::Errno::INTR) = rustix::io::read(&pipe, &mut byte) {}
-    let table = rustix::stdio::stdout();
+    let table = std::io::stdout();
     let mut offset = TABLE;
     let mut entry = [0; ENTRY];
     while let Ok(ENTRY) = rustix::io::pread(table.as_fd(), &mut entry, offset) {

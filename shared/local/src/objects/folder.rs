@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 
 use super::error::explain;
 use super::generation;
-use super::temporary::{Temporary, Unnamed};
+use super::temporary::{Temporary, Unnamed, name_nameless, nameless};
 use super::walk::Walk;
 use crate::store::Sync;
 
@@ -31,10 +31,21 @@ impl Folder {
     /// Opens the folder at `root`, making it when there is none. `Sync::Full` makes each write wait for the disk.
     pub fn open(root: &Path, sync: Sync) -> Result<Self, ObjectError> {
         let aside = root.join(".tmp");
-        let temporary = Temporary::open(aside.clone()).map_err(|error| explain("make", &aside, &error))?;
+        let temporary =
+            Temporary::open(aside.clone()).map_err(|error| explain("make", &aside, &error))?;
         let path = root.join(".lock");
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(|error| explain("open", &path, &error))?;
-        Ok(Self { root: root.to_owned(), sync, temporary, replacing: Mutex::new(lock) })
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| explain("open", &path, &error))?;
+        Ok(Self {
+            root: root.to_owned(),
+            sync,
+            temporary,
+            replacing: Mutex::new(lock),
+        })
     }
 
     /// Where an object's file is or would be. Logs are written there directly.
@@ -45,7 +56,8 @@ impl Folder {
     /// Makes the folder an object's file is to be in, and says where the file is or would be.
     pub fn prepare(&self, name: &ObjectName) -> Result<PathBuf, ObjectError> {
         let path = self.path_of(name);
-        self.make_parent(&path).map_err(|error| explain("make the folder of", &path, &error))?;
+        self.make_parent(&path)
+            .map_err(|error| explain("make the folder of", &path, &error))?;
         Ok(path)
     }
 
@@ -54,25 +66,33 @@ impl Folder {
         fs::create_dir_all(parent)?;
         if self.sync == Sync::Full {
             // Any of them may be new.
-            for folder in parent.ancestors().take_while(|folder| folder.starts_with(&self.root)) {
+            for folder in parent
+                .ancestors()
+                .take_while(|folder| folder.starts_with(&self.root))
+            {
                 File::open(folder)?.sync_all()?;
             }
         }
         Ok(())
     }
 
-    /// A file with the contents, without a name yet.
+    /// Writes the contents of a file that nobody sees yet.
+    fn fill(&self, mut file: &File, bytes: &[u8]) -> io::Result<Generation> {
+        file.write_all(bytes)?;
+        let generation = generation::stamp(file)?;
+        if self.sync == Sync::Full {
+            file.sync_all()?;
+        }
+        Ok(generation)
+    }
+
+    /// A file with the contents, to be named later.
     fn write_aside(&self, bytes: &[u8]) -> Result<(Unnamed, Generation), ObjectError> {
-        let written = || {
-            let mut unnamed = self.temporary.create()?;
-            unnamed.file.write_all(bytes)?;
-            let generation = generation::stamp(&unnamed.file)?;
-            if self.sync == Sync::Full {
-                unnamed.file.sync_all()?;
-            }
-            Ok((unnamed, generation))
-        };
-        written().map_err(|error| explain("write in", self.temporary.path(), &error))
+        let written = self.temporary.create().and_then(|unnamed| {
+            self.fill(&unnamed.file, bytes)
+                .map(|generation| (unnamed, generation))
+        });
+        written.map_err(|error| explain("write in", self.temporary.path(), &error))
     }
 
     /// Does `naming`, making the folder first only if it turns out to be missing: most are there, and asking costs as much as trying.
@@ -96,15 +116,55 @@ impl Folder {
 
     fn create_now(&self, name: &ObjectName, bytes: &[u8]) -> Result<Generation, ObjectError> {
         let path = self.path_of(name);
-        let (mut unnamed, generation) = self.write_aside(bytes)?;
-        match self.name(&path, || unnamed.name_new(&path)) {
-            Ok(()) => Ok(generation),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(ObjectError::Precondition(name.to_string())),
-            Err(error) => Err(explain("create", &path, &error)),
-        }
+        let answer = match self.create_nameless(&path, bytes) {
+            // This file system or system has no nameless files, or none that can be named afterwards (no /proc).
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Unsupported
+                        | ErrorKind::IsADirectory
+                        | ErrorKind::InvalidInput
+                        | ErrorKind::NotFound
+                ) =>
+            {
+                self.create_aside(&path, bytes)
+            }
+            other => other,
+        };
+        answer.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => ObjectError::Precondition(name.to_string()),
+            _ => explain("create", &path, &error),
+        })
     }
 
-    fn put_now(&self, name: &ObjectName, bytes: &[u8], expected: Option<Generation>) -> Result<Generation, ObjectError> {
+    fn create_nameless(&self, path: &Path, bytes: &[u8]) -> io::Result<Generation> {
+        let folder = path.parent().unwrap_or(&self.root);
+        let file = match nameless(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.make_parent(path)?;
+                nameless(folder)?
+            }
+            other => other?,
+        };
+        let generation = self.fill(&file, bytes)?;
+        name_nameless(&file, path)?;
+        self.sync_parent(path)?;
+        Ok(generation)
+    }
+
+    fn create_aside(&self, path: &Path, bytes: &[u8]) -> io::Result<Generation> {
+        let mut unnamed = self.temporary.create()?;
+        let generation = self.fill(&unnamed.file, bytes)?;
+        self.name(path, || unnamed.name_new(path))?;
+        Ok(generation)
+    }
+
+    fn put_now(
+        &self,
+        name: &ObjectName,
+        bytes: &[u8],
+        expected: Option<Generation>,
+    ) -> Result<Generation, ObjectError> {
         let path = self.path_of(name);
         let (mut unnamed, generation) = self.write_aside(bytes)?;
         self.exclusively(|| {
@@ -118,22 +178,33 @@ impl Folder {
                     return Err(ObjectError::Precondition(name.to_string()));
                 }
             }
-            self.name(&path, || unnamed.name_over(&path)).map_err(|error| explain("replace", &path, &error))
+            self.name(&path, || unnamed.name_over(&path))
+                .map_err(|error| explain("replace", &path, &error))
         })?;
         Ok(generation)
     }
 
     fn delete_now(&self, name: &ObjectName) -> Result<(), ObjectError> {
         let path = self.path_of(name);
-        self.exclusively(|| match fs::remove_file(&path).and_then(|()| self.sync_parent(&path)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(explain("remove", &path, &error)),
-            _ => Ok(()),
-        })
+        self.exclusively(
+            || match fs::remove_file(&path).and_then(|()| self.sync_parent(&path)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    Err(explain("remove", &path, &error))
+                }
+                _ => Ok(()),
+            },
+        )
     }
 
     /// Runs `change` while no other handle of any process replaces or removes anything.
-    fn exclusively<T>(&self, change: impl FnOnce() -> Result<T, ObjectError>) -> Result<T, ObjectError> {
-        let lock = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+    fn exclusively<T>(
+        &self,
+        change: impl FnOnce() -> Result<T, ObjectError>,
+    ) -> Result<T, ObjectError> {
+        let lock = self
+            .replacing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let explained = |error: io::Error| explain("lock", &self.root.join(".lock"), &error);
         lock.lock().map_err(explained)?;
         let answer = change();
@@ -145,22 +216,40 @@ impl Folder {
         let path = self.path_of(name);
         // A link could lead anywhere, and opening a pipe would wait for its writer.
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-        let file = match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
+        let file = match OpenOptions::new()
+            .read(true)
+            .custom_flags(flags)
+            .open(&path)
+        {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(explain("read", &path, &error)),
         };
-        let metadata = file.metadata().map_err(|error| explain("read", &path, &error))?;
+        let metadata = file
+            .metadata()
+            .map_err(|error| explain("read", &path, &error))?;
         if !metadata.is_file() {
-            return Err(ObjectError::Refused(format!("cannot read `{}`: it is not a file; move it away", path.display())));
+            return Err(ObjectError::Refused(format!(
+                "cannot read `{}`: it is not a file; move it away",
+                path.display()
+            )));
         }
         if metadata.len() > limit {
-            return Err(ObjectError::TooLarge { name: name.to_string(), bytes: metadata.len(), limit });
+            return Err(ObjectError::TooLarge {
+                name: name.to_string(),
+                bytes: metadata.len(),
+                limit,
+            });
         }
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
         // Not beyond what was measured: a log may grow meanwhile.
-        file.take(metadata.len()).read_to_end(&mut bytes).map_err(|error| explain("read", &path, &error))?;
-        Ok(Some(Object { bytes, generation: generation::of(&metadata) }))
+        file.take(metadata.len())
+            .read_to_end(&mut bytes)
+            .map_err(|error| explain("read", &path, &error))?;
+        Ok(Some(Object {
+            bytes,
+            generation: generation::of(&metadata),
+        }))
     }
 }
 
@@ -169,7 +258,12 @@ impl Objects for Folder {
         self.create_now(name, bytes)
     }
 
-    async fn put(&self, name: &ObjectName, bytes: &[u8], expected: Option<Generation>) -> Result<Generation, ObjectError> {
+    async fn put(
+        &self,
+        name: &ObjectName,
+        bytes: &[u8],
+        expected: Option<Generation>,
+    ) -> Result<Generation, ObjectError> {
         self.put_now(name, bytes, expected)
     }
 
@@ -177,13 +271,134 @@ impl Objects for Folder {
         self.get_now(name, limit)
     }
 
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<ObjectName>, ObjectError> {
-        let mut walk = Walk { prefix, after, limit, found: Vec::new() };
-        walk.enter(&self.root, "", 1).map_err(|error| explain("list", &self.root, &error))?;
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ObjectName>, ObjectError> {
+        let mut walk = Walk {
+            prefix,
+            after,
+            limit,
+            found: Vec::new(),
+        };
+        walk.enter(&self.root, "", 1)
+            .map_err(|error| explain("list", &self.root, &error))?;
         Ok(walk.found)
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), ObjectError> {
         self.delete_now(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ork_engine::conformance::block_on;
+
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(root.path(), Sync::Normal).expect("opened");
+        (root, folder)
+    }
+
+    fn name(text: &str) -> ObjectName {
+        ObjectName::parse(text).expect("an object's name")
+    }
+
+    #[test]
+    fn without_nameless_files_creating_is_the_same() {
+        let (_root, folder) = folder();
+        let path = folder.path_of(&name("runs/r/t/1/claim"));
+        let generation = folder.create_aside(&path, b"first").expect("created");
+        assert_eq!(
+            folder
+                .create_aside(&path, b"second")
+                .expect_err("taken")
+                .kind(),
+            ErrorKind::AlreadyExists
+        );
+        assert_eq!(
+            folder
+                .create_nameless(&path, b"third")
+                .expect_err("taken")
+                .kind(),
+            ErrorKind::AlreadyExists
+        );
+        let object = folder
+            .get_now(&name("runs/r/t/1/claim"), 100)
+            .expect("read");
+        assert_eq!(
+            object,
+            Some(Object {
+                bytes: b"first".to_vec(),
+                generation
+            })
+        );
+        assert_eq!(
+            fs::read_dir(folder.temporary.path())
+                .expect("listed")
+                .count(),
+            0,
+            "nothing is left aside"
+        );
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_an_error_that_names_it() {
+        let (root, folder) = folder();
+        let claim = name("runs/r/t/1/claim");
+        fs::write(root.path().join("runs"), "a file where a folder belongs").expect("written");
+        for answer in [
+            block_on(folder.create(&claim, b"x")),
+            block_on(folder.put(&claim, b"x", None)),
+        ] {
+            let error = answer.expect_err("there is no way").to_string();
+            assert!(error.contains("runs"), "{error}");
+        }
+        fs::remove_file(root.path().join("runs")).expect("removed");
+        let path = folder.prepare(&claim).expect("made");
+        fs::create_dir(&path).expect("made");
+        assert!(
+            matches!(block_on(folder.get(&claim, 100)), Err(ObjectError::Refused(said)) if said.contains("not a file"))
+        );
+        fs::remove_dir(&path).expect("removed");
+        std::os::unix::fs::symlink("/etc/passwd", &path).expect("linked");
+        assert!(
+            block_on(folder.get(&claim, 100_000)).is_err(),
+            "a link is not followed"
+        );
+        assert_eq!(
+            block_on(folder.list("", None, 10)).expect("listed"),
+            [],
+            "nor listed"
+        );
+    }
+
+    #[test]
+    fn a_log_written_directly_is_an_object() {
+        let (_root, folder) = folder();
+        let log = name("runs/r/t.3/1/log.txt");
+        let path = folder.prepare(&log).expect("made");
+        fs::write(&path, "one\n").expect("written");
+        let first = block_on(folder.get(&log, 100))
+            .expect("read")
+            .expect("there");
+        fs::write(&path, "one\ntwo\n").expect("written");
+        let second = block_on(folder.get(&log, 100))
+            .expect("read")
+            .expect("there");
+        assert_eq!((first.bytes, second.bytes.len()), (b"one\n".to_vec(), 8));
+        assert_ne!(
+            first.generation, second.generation,
+            "a log that grew is another"
+        );
+        assert_eq!(
+            block_on(folder.list("runs/r/", None, 10)).expect("listed"),
+            [log]
+        );
     }
 }

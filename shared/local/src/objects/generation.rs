@@ -22,7 +22,9 @@ static LAST: AtomicI64 = AtomicI64::new(0);
 /// A nanosecond this process has not used before, near now.
 fn unused_nanosecond() -> i64 {
     let now = unix_nanos().max(0);
-    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.max(last + 1)));
+    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+        Some(now.max(last + 1))
+    });
     // The closure never says no, and both arms carry the value before the update.
     now.max(last.unwrap_or_else(|last| last) + 1)
 }
@@ -45,14 +47,21 @@ pub(super) fn stamp(file: &File) -> io::Result<Generation> {
 /// The generation of a file as it is.
 pub(super) fn of(metadata: &Metadata) -> Generation {
     let mut hash = 0x6f72_6b5f_6765_6e31;
-    for part in [metadata.ino(), modified(metadata).cast_unsigned(), metadata.size()] {
+    for part in [
+        metadata.ino(),
+        modified(metadata).cast_unsigned(),
+        metadata.size(),
+    ] {
         hash = mix(hash ^ part);
     }
     Generation(hash)
 }
 
 fn modified(metadata: &Metadata) -> i64 {
-    metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
+    metadata
+        .mtime()
+        .saturating_mul(1_000_000_000)
+        .saturating_add(metadata.mtime_nsec())
 }
 
 /// A permutation of 64 bits that spreads every bit over all (the finisher of splitmix64).
@@ -72,8 +81,13 @@ mod tests {
     #[test]
     fn no_nanosecond_is_used_twice_by_any_thread() {
         let taken: Vec<i64> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| (0..2000).map(|_| unused_nanosecond()).collect::<Vec<_>>())).collect();
-            threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+            let threads: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| (0..2000).map(|_| unused_nanosecond()).collect::<Vec<_>>()))
+                .collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().expect("no panic"))
+                .collect()
         });
         assert_eq!(taken.iter().collect::<BTreeSet<_>>().len(), taken.len());
     }

@@ -2,11 +2,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, openat, renameat_with};
 use rustix::io::Errno;
 
 use crate::clock::unix_nanos;
@@ -35,7 +36,11 @@ impl Temporary {
     /// Makes the folder when there is none, and clears it of what is left over.
     pub(super) fn open(folder: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&folder)?;
-        let temporary = Self { owner: format!("{}-{:x}", std::process::id(), unix_nanos()), folder, next: AtomicU64::new(0) };
+        let temporary = Self {
+            owner: format!("{}-{:x}", std::process::id(), unix_nanos()),
+            folder,
+            next: AtomicU64::new(0),
+        };
         temporary.clear()?;
         Ok(temporary)
     }
@@ -45,18 +50,34 @@ impl Temporary {
     }
 
     pub(super) fn create(&self) -> io::Result<Unnamed> {
-        let path = self.folder.join(format!("{}-{}", self.owner, self.next.fetch_add(1, Ordering::Relaxed)));
-        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        Ok(Unnamed { file, path, named: false })
+        let path = self.folder.join(format!(
+            "{}-{}",
+            self.owner,
+            self.next.fetch_add(1, Ordering::Relaxed)
+        ));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
+        Ok(Unnamed {
+            file,
+            path,
+            named: false,
+        })
     }
 
     fn clear(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
             // Gone meanwhile: somebody else clears, or its writer named it.
-            let Ok(metadata) = entry.metadata() else { continue };
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
             let age = age(&metadata);
-            let owner = entry.file_name().to_str().and_then(|name| name.split('-').next()?.parse().ok());
+            let owner = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.split('-').next()?.parse().ok());
             if age > DAY || (age > MINUTE && owner.is_none_or(|pid| !is_alive(pid))) {
                 match fs::remove_file(entry.path()) {
                     Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -68,6 +89,29 @@ impl Temporary {
     }
 }
 
+/// A file in `folder` without any name. A writer that is killed leaves nothing, and the file's inode is found near those of its
+/// neighbours, which makes this twice as fast as a file that moves in from another folder.
+pub(super) fn nameless(folder: &Path) -> io::Result<File> {
+    Ok(openat(
+        CWD,
+        folder,
+        OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC,
+        Mode::from_raw_mode(0o666),
+    )?
+    .into())
+}
+
+/// Gives a nameless file its name if nothing has it; `AlreadyExists` otherwise.
+pub(super) fn name_nameless(file: &File, name: &Path) -> io::Result<()> {
+    Ok(linkat(
+        CWD,
+        format!("/proc/self/fd/{}", file.as_raw_fd()),
+        CWD,
+        name,
+        AtFlags::SYMLINK_FOLLOW,
+    )?)
+}
+
 fn age(metadata: &fs::Metadata) -> Duration {
     use std::os::unix::fs::MetadataExt;
     let nanos = unix_nanos().saturating_sub(metadata.mtime().saturating_mul(1_000_000_000));
@@ -75,7 +119,9 @@ fn age(metadata: &fs::Metadata) -> Duration {
 }
 
 fn is_alive(pid: i32) -> bool {
-    let Some(pid) = rustix::process::Pid::from_raw(pid) else { return false };
+    let Some(pid) = rustix::process::Pid::from_raw(pid) else {
+        return false;
+    };
     // Not permitted means that somebody else's process has it.
     !matches!(rustix::process::test_kill_process(pid), Err(Errno::SRCH))
 }
@@ -121,7 +167,8 @@ mod tests {
         let path = folder.join(name);
         let file = File::create(&path).expect("created");
         let now = Duration::from_nanos(unix_nanos().unsigned_abs());
-        file.set_modified(UNIX_EPOCH + now - Duration::from_secs(seconds_old)).expect("stamped");
+        file.set_modified(UNIX_EPOCH + now - Duration::from_secs(seconds_old))
+            .expect("stamped");
         path
     }
 
@@ -132,7 +179,10 @@ mod tests {
         let gone = child.id();
         child.wait().expect("ended");
         let own = std::process::id();
-        let kept = [left_over(root.path(), &format!("{own}-a-1"), 3600), left_over(root.path(), &format!("{gone}-a-1"), 5)];
+        let kept = [
+            left_over(root.path(), &format!("{own}-a-1"), 3600),
+            left_over(root.path(), &format!("{gone}-a-1"), 5),
+        ];
         let cleared = [
             left_over(root.path(), &format!("{gone}-a-2"), 120),
             left_over(root.path(), &format!("{own}-a-2"), 25 * 3600),
@@ -152,7 +202,10 @@ mod tests {
         let mut first = temporary.create().expect("created");
         first.name_new(&target).expect("named");
         let mut second = temporary.create().expect("created");
-        assert_eq!(second.name_new(&target).expect_err("taken").kind(), ErrorKind::AlreadyExists);
+        assert_eq!(
+            second.name_new(&target).expect_err("taken").kind(),
+            ErrorKind::AlreadyExists
+        );
         drop((first, second));
         assert!(target.exists());
         assert_eq!(fs::read_dir(temporary.path()).expect("listed").count(), 0);

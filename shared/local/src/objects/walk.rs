@@ -29,13 +29,19 @@ impl Walk<'_> {
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry?;
-            let Ok(kind) = entry.file_type() else { continue };
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
             // Symbolic links and sockets are nobody's objects, nor are names that are not text.
             if let Ok(segment) = entry.file_name().into_string()
                 && (kind.is_dir() || kind.is_file())
             {
                 // With its `/`, a folder sorts as the names in it do: `a-1/x` before `a/x`.
-                let name = if kind.is_dir() { format!("{so_far}{segment}/") } else { format!("{so_far}{segment}") };
+                let name = if kind.is_dir() {
+                    format!("{so_far}{segment}/")
+                } else {
+                    format!("{so_far}{segment}")
+                };
                 if self.may_lead_somewhere(&name) {
                     names.push(name);
                 }
@@ -47,7 +53,9 @@ impl Walk<'_> {
                 break;
             }
             match name.strip_suffix('/') {
-                Some(path) if depth < DEPTH => self.enter(&folder.join(&path[so_far.len()..]), &name, depth + 1)?,
+                Some(path) if depth < DEPTH => {
+                    self.enter(&folder.join(&path[so_far.len()..]), &name, depth + 1)?
+                }
                 Some(_) => {}
                 None => self.found.extend(ObjectName::parse(&name)),
             }
@@ -59,6 +67,8 @@ impl Walk<'_> {
     fn may_lead_somewhere(&self, name: &str) -> bool {
         let is_folder = name.ends_with('/');
         let fits = name.starts_with(self.prefix) || (is_folder && self.prefix.starts_with(name));
-        fits && self.after.is_none_or(|after| name > after || (is_folder && after.starts_with(name)))
+        fits && self
+            .after
+            .is_none_or(|after| name > after || (is_folder && after.starts_with(name)))
     }
 }

@@ -19,13 +19,22 @@ pub(super) fn after(query: &ListQuery, key: &Key, document: &Document) -> String
 
 fn refused(cursor: &str) -> StoreError {
     let shown: String = cursor.chars().take(80).collect();
-    StoreError::new(StoreErrorKind::Refused, format!("`{shown}` is not a cursor of this listing; take the one that came with the page before"))
+    StoreError::new(
+        StoreErrorKind::Refused,
+        format!(
+            "`{shown}` is not a cursor of this listing; take the one that came with the page before"
+        ),
+    )
 }
 
 /// The (created_at, key) behind which a page of runs starts.
 pub(super) fn of_runs(cursor: &str) -> Result<(i64, String), StoreError> {
     let (at, run) = cursor.split_once(':').ok_or_else(|| refused(cursor))?;
-    let at = if at == "none" { DATELESS } else { at.parse().map_err(|_| refused(cursor))? };
+    let at = if at == "none" {
+        DATELESS
+    } else {
+        at.parse().map_err(|_| refused(cursor))?
+    };
     let run = RunId::new(run).map_err(|_| refused(cursor))?;
     Ok((at, Key::Run(run).to_string()))
 }
@@ -33,11 +42,17 @@ pub(super) fn of_runs(cursor: &str) -> Result<(i64, String), StoreError> {
 /// The key behind which a page of anything else starts.
 pub(super) fn of_keys(query: &ListQuery, cursor: &str) -> Result<String, StoreError> {
     let fits = match (query, parse_key(cursor)) {
-        (ListQuery::Workflows, Some(Key::Workflow(_))) | (ListQuery::Dead, Some(Key::Dead(_))) => true,
+        (ListQuery::Workflows, Some(Key::Workflow(_))) | (ListQuery::Dead, Some(Key::Dead(_))) => {
+            true
+        }
         (ListQuery::Versions(wanted), Some(Key::WorkflowVersion(name, _))) => *wanted == name,
         _ => false,
     };
-    if fits { Ok(cursor.to_owned()) } else { Err(refused(cursor)) }
+    if fits {
+        Ok(cursor.to_owned())
+    } else {
+        Err(refused(cursor))
+    }
 }
 
 /// Before everything of the newest instant.
@@ -53,14 +68,37 @@ mod tests {
     #[test]
     fn a_cursor_leads_back_to_its_item() {
         let key = Key::Run(RunId::new("etl--1").expect("valid"));
-        let query = ListQuery::Runs { status: None, workflow: None };
+        let query = ListQuery::Runs {
+            status: None,
+            workflow: None,
+        };
         for at in [None, Some(Time(-7)), Some(Time(1_780_000_000_000))] {
-            let index = Index { created_at: at, ..Index::default() };
-            let cursor = after(&query, &key, &Document { version: Version(1), body: Vec::new(), index: index.clone() });
-            assert_eq!(of_runs(&cursor).expect("it is one of ours"), (created_at(&index), key.to_string()));
+            let index = Index {
+                created_at: at,
+                ..Index::default()
+            };
+            let cursor = after(
+                &query,
+                &key,
+                &Document {
+                    version: Version(1),
+                    body: Vec::new(),
+                    index: index.clone(),
+                },
+            );
+            assert_eq!(
+                of_runs(&cursor).expect("it is one of ours"),
+                (created_at(&index), key.to_string())
+            );
         }
         let dead = Key::Dead("a:b".to_owned());
-        assert_eq!(of_keys(&ListQuery::Dead, &dead.to_string()).expect("it is one of ours"), "dead/a:b");
-        assert!(of_keys(&ListQuery::Workflows, &dead.to_string()).is_err(), "a cursor of another listing");
+        assert_eq!(
+            of_keys(&ListQuery::Dead, &dead.to_string()).expect("it is one of ours"),
+            "dead/a:b"
+        );
+        assert!(
+            of_keys(&ListQuery::Workflows, &dead.to_string()).is_err(),
+            "a cursor of another listing"
+        );
     }
 }

@@ -17,25 +17,44 @@ pub(super) fn move_it_away(path: &Path) -> String {
 pub(super) fn explain(path: &Path, doing: &str, error: &rusqlite::Error) -> StoreError {
     let file = path.display();
     let refused = |message: String| StoreError::new(StoreErrorKind::Refused, message);
-    let corrupt = |what: &str| StoreError::new(StoreErrorKind::Corrupt, format!("{doing}: `{file}` {what} ({error}); {}", move_it_away(path)));
+    let corrupt = |what: &str| {
+        StoreError::new(
+            StoreErrorKind::Corrupt,
+            format!("{doing}: `{file}` {what} ({error}); {}", move_it_away(path)),
+        )
+    };
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::new(
             StoreErrorKind::Unavailable,
-            format!("{doing}: another process has kept `{file}` locked for too long ({error}); is one stopped or in a debugger?"),
+            format!(
+                "{doing}: another process has kept `{file}` locked for too long ({error}); is one stopped or in a debugger?"
+            ),
         ),
-        Some(ErrorCode::DiskFull) => refused(format!("{doing}: no space left for `{file}` ({error}); make room on its disk and start again")),
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
-            refused(format!("{doing}: `{file}` cannot be written ({error}); make the file and its folder writable, or use another --state folder"))
-        }
-        Some(ErrorCode::CannotOpen) => {
-            refused(format!("{doing}: cannot open `{file}` ({error}); check that its folder exists and that you may read and write there"))
-        }
+        Some(ErrorCode::DiskFull) => refused(format!(
+            "{doing}: no space left for `{file}` ({error}); make room on its disk and start again"
+        )),
+        Some(
+            ErrorCode::ReadOnly
+            | ErrorCode::PermissionDenied
+            | ErrorCode::AuthorizationForStatementDenied,
+        ) => refused(format!(
+            "{doing}: `{file}` cannot be written ({error}); make the file and its folder writable, or use another --state folder"
+        )),
+        Some(ErrorCode::CannotOpen) => refused(format!(
+            "{doing}: cannot open `{file}` ({error}); check that its folder exists and that you may read and write there"
+        )),
         Some(ErrorCode::TooBig) => refused(format!("{doing}: too large for `{file}` ({error})")),
         Some(ErrorCode::NotADatabase) => corrupt("is not a database"),
         Some(ErrorCode::DatabaseCorrupt) => corrupt("is damaged"),
-        Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory | ErrorCode::FileLockingProtocolFailed | ErrorCode::NoLargeFileSupport) => {
-            StoreError::new(StoreErrorKind::Unavailable, format!("{doing}: cannot read or write `{file}` ({error}); check its disk"))
-        }
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::OutOfMemory
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::NoLargeFileSupport,
+        ) => StoreError::new(
+            StoreErrorKind::Unavailable,
+            format!("{doing}: cannot read or write `{file}` ({error}); check its disk"),
+        ),
         // What is in a column is not what Ork put there, or a table is not as Ork made it.
         _ => corrupt("does not hold what Ork writes"),
     }

@@ -8,11 +8,21 @@ use super::cursor;
 use super::row::{COLUMNS, document, key};
 
 /// One snapshot of the documents asked for.
-pub(super) fn read(connection: &Connection, keys: &[Key]) -> rusqlite::Result<Vec<Option<Document>>> {
+pub(super) fn read(
+    connection: &Connection,
+    keys: &[Key],
+) -> rusqlite::Result<Vec<Option<Document>>> {
     // A transaction saves taking and giving back the lock for each key.
-    let transaction = if keys.len() > 1 { Some(connection.unchecked_transaction()?) } else { None };
+    let transaction = if keys.len() > 1 {
+        Some(connection.unchecked_transaction()?)
+    } else {
+        None
+    };
     let mut select = connection.prepare_cached("SELECT key, version, wake_at, status, workflow, created_at, body FROM documents WHERE key = ?")?;
-    let documents = keys.iter().map(|key| select.query_row([key.to_string()], document).optional()).collect();
+    let documents = keys
+        .iter()
+        .map(|key| select.query_row([key.to_string()], document).optional())
+        .collect();
     drop(select);
     transaction.map_or(Ok(()), rusqlite::Transaction::finish)?;
     documents
@@ -26,14 +36,25 @@ pub(super) enum Due {
 }
 
 /// Up to and including `now`, earliest first.
-pub(super) fn due(connection: &Connection, of: Due, now: Time, limit: usize) -> rusqlite::Result<Vec<(Key, Time)>> {
+pub(super) fn due(
+    connection: &Connection,
+    of: Due,
+    now: Time,
+    limit: usize,
+) -> rusqlite::Result<Vec<(Key, Time)>> {
     // The kind is part of the text: only then SQLite may use the partial index.
     let sql = match of {
-        Due::Runs => "SELECT key, wake_at FROM documents WHERE kind = 2 AND wake_at IS NOT NULL AND wake_at <= ? ORDER BY wake_at, key LIMIT ?",
-        Due::Workflows => "SELECT key, wake_at FROM documents WHERE kind = 0 AND wake_at IS NOT NULL AND wake_at <= ? ORDER BY wake_at, key LIMIT ?",
+        Due::Runs => {
+            "SELECT key, wake_at FROM documents WHERE kind = 2 AND wake_at IS NOT NULL AND wake_at <= ? ORDER BY wake_at, key LIMIT ?"
+        }
+        Due::Workflows => {
+            "SELECT key, wake_at FROM documents WHERE kind = 0 AND wake_at IS NOT NULL AND wake_at <= ? ORDER BY wake_at, key LIMIT ?"
+        }
     };
     let mut select = connection.prepare_cached(sql)?;
-    let rows = select.query_map(params![now.0, count(limit)], |row| Ok((key(row, 0)?, Time(row.get(1)?))))?;
+    let rows = select.query_map(params![now.0, count(limit)], |row| {
+        Ok((key(row, 0)?, Time(row.get(1)?)))
+    })?;
     rows.collect()
 }
 
@@ -50,7 +71,12 @@ impl From<rusqlite::Error> for ListError {
 }
 
 /// One page of a listing.
-pub(super) fn list(connection: &Connection, query: &ListQuery, after: Option<&str>, limit: usize) -> Result<Listed, ListError> {
+pub(super) fn list(
+    connection: &Connection,
+    query: &ListQuery,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Listed, ListError> {
     let limit = limit.max(1);
     // One more than asked for tells whether anything follows.
     let wanted = count(limit.saturating_add(1));
@@ -72,7 +98,8 @@ pub(super) fn list(connection: &Connection, query: &ListQuery, after: Option<&st
                 "SELECT {COLUMNS} FROM documents WHERE kind = 2 {filter} AND (created_at, key) < (?1, ?2) ORDER BY created_at DESC, key DESC LIMIT ?3"
             );
             // Every parameter must occur; the unused ones stay out of the text.
-            let mut given: Vec<(&str, &dyn ToSql)> = vec![("?1", &at), ("?2", &last), ("?3", &wanted)];
+            let mut given: Vec<(&str, &dyn ToSql)> =
+                vec![("?1", &at), ("?2", &last), ("?3", &wanted)];
             if status.is_some() {
                 given.push(("?4", &status));
             }
@@ -83,31 +110,64 @@ pub(super) fn list(connection: &Connection, query: &ListQuery, after: Option<&st
         }
         ListQuery::Workflows => {
             let after = key_cursor(query, after)?;
-            let sql = format!("SELECT {COLUMNS} FROM documents WHERE kind = 0 AND key > ?1 ORDER BY key LIMIT ?2");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM documents WHERE kind = 0 AND key > ?1 ORDER BY key LIMIT ?2"
+            );
             rows(connection, &sql, &[("?1", &after), ("?2", &wanted)])?
         }
-        ListQuery::Versions(name) => between(connection, &format!("workflows/{name}/versions/"), &key_cursor(query, after)?, wanted)?,
+        ListQuery::Versions(name) => between(
+            connection,
+            &format!("workflows/{name}/versions/"),
+            &key_cursor(query, after)?,
+            wanted,
+        )?,
         ListQuery::Dead => between(connection, "dead/", &key_cursor(query, after)?, wanted)?,
     };
     let more = items.len() > limit;
     items.truncate(limit);
-    let cursor = items.last().filter(|_| more).map(|(key, document)| cursor::after(query, key, document));
+    let cursor = items
+        .last()
+        .filter(|_| more)
+        .map(|(key, document)| cursor::after(query, key, document));
     Ok(Listed { items, cursor })
 }
 
 fn key_cursor(query: &ListQuery, after: Option<&str>) -> Result<String, ListError> {
-    after.map_or_else(|| Ok(String::new()), |after| cursor::of_keys(query, after).map_err(ListError::Cursor))
+    after.map_or_else(
+        || Ok(String::new()),
+        |after| cursor::of_keys(query, after).map_err(ListError::Cursor),
+    )
 }
 
 /// Keys that begin with `prefix`, which ends in `/`, behind `after`.
-fn between(connection: &Connection, prefix: &str, after: &str, limit: i64) -> rusqlite::Result<Vec<(Key, Document)>> {
+fn between(
+    connection: &Connection,
+    prefix: &str,
+    after: &str,
+    limit: i64,
+) -> rusqlite::Result<Vec<(Key, Document)>> {
     // `0` is what follows `/`.
     let end = format!("{}0", prefix.trim_end_matches('/'));
-    let sql = format!("SELECT {COLUMNS} FROM documents WHERE key >= ?1 AND key > ?2 AND key < ?3 ORDER BY key LIMIT ?4");
-    rows(connection, &sql, &[("?1", &prefix), ("?2", &after), ("?3", &end), ("?4", &limit)])
+    let sql = format!(
+        "SELECT {COLUMNS} FROM documents WHERE key >= ?1 AND key > ?2 AND key < ?3 ORDER BY key LIMIT ?4"
+    );
+    rows(
+        connection,
+        &sql,
+        &[
+            ("?1", &prefix),
+            ("?2", &after),
+            ("?3", &end),
+            ("?4", &limit),
+        ],
+    )
 }
 
-fn rows(connection: &Connection, sql: &str, given: &[(&str, &dyn ToSql)]) -> rusqlite::Result<Vec<(Key, Document)>> {
+fn rows(
+    connection: &Connection,
+    sql: &str,
+    given: &[(&str, &dyn ToSql)],
+) -> rusqlite::Result<Vec<(Key, Document)>> {
     let mut select = connection.prepare_cached(sql)?;
     let rows = select.query_map(given, |row| Ok((key(row, 0)?, document(row)?)))?;
     rows.collect()

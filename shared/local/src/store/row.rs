@@ -33,7 +33,9 @@ pub(super) fn parse_key(text: &str) -> Option<Key> {
     let parts: Vec<&str> = text.split('/').collect();
     let key = match *parts.as_slice() {
         ["workflows", name] => Key::Workflow(WorkflowName::new(name).ok()?),
-        ["workflows", name, "versions", hash] => Key::WorkflowVersion(WorkflowName::new(name).ok()?, VersionHash::parse(hash)?),
+        ["workflows", name, "versions", hash] => {
+            Key::WorkflowVersion(WorkflowName::new(name).ok()?, VersionHash::parse(hash)?)
+        }
         ["runs", run] => Key::Run(RunId::new(run).ok()?),
         ["runs", run, "pages", page] => Key::Page(RunId::new(run).ok()?, page.parse().ok()?),
         ["pools", pool] => Key::Pool(PoolName::new(pool).ok()?),
@@ -60,7 +62,10 @@ pub(super) fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<Key> {
 pub(super) fn document(row: &Row<'_>) -> rusqlite::Result<Document> {
     let version: i64 = row.get(1)?;
     let status = match row.get_ref(3)?.as_str_or_null()? {
-        Some(word) => Some(word.parse::<RunStatus>().map_err(|error| foreign(3, error))?),
+        Some(word) => Some(
+            word.parse::<RunStatus>()
+                .map_err(|error| foreign(3, error))?,
+        ),
         None => None,
     };
     let workflow = match row.get_ref(4)?.as_str_or_null()? {
@@ -69,7 +74,10 @@ pub(super) fn document(row: &Row<'_>) -> rusqlite::Result<Document> {
     };
     let created_at: i64 = row.get(5)?;
     Ok(Document {
-        version: Version(u64::try_from(version).map_err(|_| foreign(1, format!("{version} is not a version")))?),
+        version: Version(
+            u64::try_from(version)
+                .map_err(|_| foreign(1, format!("{version} is not a version")))?,
+        ),
         body: row.get_ref(6)?.as_blob()?.to_vec(),
         index: Index {
             wake_at: row.get::<_, Option<i64>>(2)?.map(Time),
@@ -99,7 +107,17 @@ mod tests {
         for key in keys {
             assert_eq!(parse_key(&key.to_string()), Some(key));
         }
-        for text in ["", "runs", "runs/", "runs/a/pages/01", "runs/a/pages/+1", "runs/a/b", "workflows/9", "pools/a/b", "other/a"] {
+        for text in [
+            "",
+            "runs",
+            "runs/",
+            "runs/a/pages/01",
+            "runs/a/pages/+1",
+            "runs/a/b",
+            "workflows/9",
+            "pools/a/b",
+            "other/a",
+        ] {
             assert_eq!(parse_key(text), None, "{text}");
         }
     }

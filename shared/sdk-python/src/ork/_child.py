@@ -57,7 +57,7 @@ class Child:
 
     def _run(self, frame: "dict[str, Any]", source: "Optional[Source]") -> "_outcome.Outcome":
         """One task, from its frame to its outcome."""
-        get = (frame.get("context") or {}).get
+        get: "Any" = (frame.get("context") or {}).get
         context = Context(
             get("task_id") or "",
             get("run_id") or "",
@@ -283,14 +283,19 @@ def _run_script(frame: "dict[str, Any]") -> None:
     module = sys.modules["__main__"]
     module.__dict__.update(__file__=name, __builtins__=__builtins__)
     module.__dict__["__ork_script__"] = text
-    exec(compile(text, name, "exec", dont_inherit=True), module.__dict__)
+    try:
+        code = compile(text, name, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        _outcome.print_error(error)
+        raise _Broken(_outcome.message_of(error)) from None
+    exec(code, module.__dict__)
 
 
 def _show_script(error: BaseException) -> None:
     """A traceback of a script: its lines come from memory, for they are not Python's idea of that file."""
     module = sys.modules["__main__"]
     text = module.__dict__.get("__ork_script__")
-    if text is None or isinstance(error, SyntaxError):
+    if text is None or isinstance(error, (SyntaxError, CallError)):
         _outcome.print_error(error)
         return
     import linecache

@@ -53,7 +53,7 @@ try:
     from _json import make_encoder as _make_encoder
     from _json import make_scanner as _make_scanner
 
-    _scan: "Any" = _make_scanner(_Rules())
+    _scan: "Any" = _make_scanner(_Rules())  # type: ignore[arg-type]
 
     def _encoder(markers: "dict[int, Any]", default: "Callable[[Any], Any]") -> "Callable[[Any, int], Any]":
         encode: "Callable[[Any, int], Any]" = _make_encoder(
@@ -64,7 +64,7 @@ try:
 except ImportError:  # an interpreter without the C parts
     import json as _json_module
 
-    _scan = _json_module.JSONDecoder(parse_constant=_refuse_constant).scan_once
+    _scan = _json_module.JSONDecoder(parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]
 
     def _encoder(markers: "dict[int, Any]", default: "Callable[[Any], Any]") -> "Callable[[Any, int], Any]":
         encoder = _json_module.JSONEncoder(

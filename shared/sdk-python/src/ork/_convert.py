@@ -153,7 +153,7 @@ def _plain_class(value: Any, hint: Any, path: str) -> Any:
         return (tuple if hint is tuple else _SETS[hint])(_list(value, path))
     if hint in _MAPS:
         return value if isinstance(value, dict) else _fail(value, "an object", path)
-    if isinstance(value, hint):
+    if not is_typed_dict(hint) and isinstance(value, hint):
         return value
     origin = getattr(hint, "__origin__", hint)
     if is_model(origin):

@@ -38,11 +38,16 @@ class Site:
         import site
 
         pth_lines = self.pth_lines
+        seen: "set[str]" = set()
 
         def read_pth(folder: str, name: str, known: "set[str] | None") -> "set[str] | None":
             """Like site.addpackage, except that `import` lines are kept for the children."""
+            file_name = os.path.join(folder, name)
+            if file_name in seen:  # site itself reads those of a virtual environment twice
+                return known
+            seen.add(file_name)
             try:
-                with open(os.path.join(folder, name), encoding="utf-8-sig", errors="surrogateescape") as file:
+                with open(file_name, encoding="utf-8-sig", errors="surrogateescape") as file:
                     lines = file.read().splitlines()
             except OSError:
                 return known

@@ -39,7 +39,7 @@ def task(function: "Any" = None, *, name: "Optional[str]" = None, **metadata: "A
     def mark(target: "Any") -> "Any":
         if not callable(target):
             raise TypeError(f"@task marks functions, not {target!r}")
-        label = name or getattr(target, "__name__", type(target).__name__)
+        label: str = name or getattr(target, "__name__", None) or type(target).__name__
         target.__ork_task__ = Task(label, dict(metadata))
         return target
 

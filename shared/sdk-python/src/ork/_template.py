@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import _socket
 import select
 

@@ -1,0 +1,74 @@
+# Everything one does with the project. `make` alone lists the targets.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+PYTHON ?= $(if $(ORK_PYTHON),$(ORK_PYTHON),python3)
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+EXAMPLE ?= examples/quickstart/workflow.yaml
+
+# What is optional says loudly that it was skipped; with ORK_REQUIRE_ALL=1 that is a failure.
+skip = { printf '\nSKIPPED %s: %s\n\n' '$(1)' '$(2)' >&2; [ "$$ORK_REQUIRE_ALL" != 1 ]; }
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: check-tools ## build ork and run the quickstart pipeline (EXAMPLE=path/to/workflow.yaml runs another)
+	@$(CARGO) build --locked --profile quick -p ork-cli
+	@$(TARGET)/quick/ork execute --file $(EXAMPLE)
+	@report=$(dir $(EXAMPLE))build/report.txt; [ ! -f $$report ] || { echo; cat $$report; }
+	@echo
+	@echo "Next: $(TARGET)/quick/ork execute --file your-workflow.yaml, or make install to have ork on your PATH."
+
+test: check-tools test-rust test-python ## run every test: Rust, Python, examples
+
+test-rust: check-cargo ## the Rust tests, examples included
+	@$(CARGO) test --locked --workspace
+
+test-python: check-python ## the tests of the Python SDK
+	@if $(PYTHON) -c 'import pydantic' 2>/dev/null; then :; else \
+		$(call skip,the SDK tests with pydantic models,pip install pydantic); fi
+	@cd shared/sdk-python && $(abspath-python) -m unittest discover -s tests
+
+bench: check-tools ## measure, and print a table with the machine's floors beside it
+	@$(CARGO) run --locked --release -p ork-bench --
+
+lint: check-tools ## formatting, clippy, Python syntax, types and style
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@$(PYTHON) -m compileall -q -f shared/sdk-python/src shared/sdk-python/tests examples
+	@if $(PYTHON) -m ruff --version >/dev/null 2>&1; then $(PYTHON) -m ruff check shared/sdk-python examples; else \
+		$(call skip,the style of Python,pip install ruff); fi
+	@if $(PYTHON) -m mypy --version >/dev/null 2>&1; then cd shared/sdk-python && $(abspath-python) -m mypy; else \
+		$(call skip,the types of Python,pip install mypy); fi
+
+fmt: check-cargo ## format the Rust sources
+	@$(CARGO) fmt --all
+
+docs: check-cargo ## build the API documentation
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps --document-private-items
+
+install: check-cargo ## install the ork command with cargo
+	@$(CARGO) install --locked --path shared/cli
+
+clean: ## remove what was built and what the examples left behind
+	@$(CARGO) clean
+	@find examples shared/sdk-python \( -name .ork -o -name build -o -name __pycache__ \) -type d -prune -exec rm -rf {} +
+
+# A path to the interpreter that holds in other folders, too.
+abspath-python = $(if $(findstring /,$(PYTHON)),$(abspath $(PYTHON)),$(PYTHON))
+
+check-tools: check-cargo check-python
+
+check-cargo:
+	@command -v $(firstword $(CARGO)) >/dev/null || { echo "Ork needs cargo, Rust's build tool, which is not on PATH: install Rust from https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null || { \
+		echo "Ork builds SQLite from C and found no compiler: install one (Debian, Ubuntu: apt install build-essential; macOS: xcode-select --install)" >&2; exit 1; }
+
+check-python:
+	@command -v $(PYTHON) >/dev/null || { echo "Ork's Python tasks need Python 3.9 or newer, and $(PYTHON) is not on PATH: install it, or set ORK_PYTHON" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { \
+		echo "Ork's Python tasks need Python 3.9 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1): install a newer one, or set ORK_PYTHON" >&2; exit 1; }
+
+.PHONY: help run test test-rust test-python bench lint fmt docs install clean check-tools check-cargo check-python

@@ -1,0 +1,88 @@
+//! The command line: which commands there are.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{dev, execute, init, run, schedule_preview, schema_export, validate, workflow};
+use crate::config;
+use crate::output::Color;
+
+/// Run workflows: graphs of tasks, here and now or on a schedule
+#[derive(Debug, Parser)]
+#[command(name = "ork", version, after_help = config::help(), arg_required_else_help = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a workflow file here and now
+    Execute(execute::ExecuteArgs),
+    /// Run a workflow file, or look after runs
+    Run(run::RunArgs),
+    /// Run the workflows of a folder as they fall due, and reload them as they change
+    #[command(alias = "serve")]
+    Dev(dev::DevArgs),
+    /// Check workflow files without running anything
+    #[command(alias = "validate-workflow")]
+    Validate(validate::ValidateArgs),
+    /// Write a small workflow to start from
+    Init(init::InitArgs),
+    /// JSON Schemas for editors
+    #[command(subcommand)]
+    Schema(SchemaCommand),
+    /// When workflows are due
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
+    /// Look after deployed workflows
+    #[command(subcommand)]
+    Workflow(workflow::WorkflowCommand),
+    /// As `ork workflow list`
+    #[command(hide = true)]
+    ListWorkflows(workflow::list::ListArgs),
+    /// As `ork workflow delete`
+    #[command(hide = true)]
+    DeleteWorkflow(workflow::delete::DeleteArgs),
+    /// As `ork run start`
+    #[command(hide = true)]
+    Trigger(run::start::StartArgs),
+    /// As `ork run status`
+    #[command(hide = true, alias = "tasks")]
+    Status(run::status::StatusArgs),
+}
+
+/// `ork schema …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum SchemaCommand {
+    /// The schema of workflow files, or those of a Python file's task functions
+    Export(schema_export::ExportArgs),
+}
+
+/// `ork schedule …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// The next instants at which a workflow is due
+    Preview(schedule_preview::PreviewArgs),
+}
+
+impl Command {
+    /// Whether a program reads what it prints, errors included.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Execute(args) => args.show.json,
+            Self::Run(args) => args.wants_json(),
+            Self::Validate(args) => args.json,
+            Self::Schedule(ScheduleCommand::Preview(args)) => args.json,
+            Self::Workflow(command) => command.wants_json(),
+            Self::ListWorkflows(args) => args.json,
+            Self::Trigger(args) => args.show.json,
+            Self::Status(args) => args.json,
+            Self::Dev(_) | Self::Init(_) | Self::Schema(_) | Self::DeleteWorkflow(_) => false,
+        }
+    }
+}

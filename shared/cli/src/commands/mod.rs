@@ -1,0 +1,34 @@
+//! One file per command; each has its arguments and one function.
+
+pub(crate) mod dev;
+pub(crate) mod execute;
+pub(crate) mod init;
+pub(crate) mod internal;
+pub(crate) mod run;
+pub(crate) mod schedule_preview;
+pub(crate) mod schema_export;
+pub(crate) mod validate;
+pub(crate) mod workflow;
+
+use crate::cli::{Command, ScheduleCommand, SchemaCommand};
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// Runs one command.
+pub(crate) fn run(command: Command, config: &Config, out: &Output) -> Result<Exit, Failure> {
+    match command {
+        Command::Execute(args) => execute::execute(&args, config, out),
+        Command::Run(args) => run::run(args, config, out),
+        Command::Dev(args) => dev::dev(&args, config, out),
+        Command::Validate(args) => validate::validate(&args, out),
+        Command::Init(args) => init::init(&args, out),
+        Command::Schema(SchemaCommand::Export(args)) => schema_export::export(&args, config, out),
+        Command::Schedule(ScheduleCommand::Preview(args)) => schedule_preview::preview(&args, out),
+        Command::Workflow(command) => workflow::run(command, config, out),
+        Command::ListWorkflows(args) => workflow::list::list(&args, config, out),
+        Command::DeleteWorkflow(args) => workflow::delete::delete(&args, config, out),
+        Command::Trigger(args) => run::start::start(&args, config, out),
+        Command::Status(args) => run::status::status(&args, config, out),
+    }
+}

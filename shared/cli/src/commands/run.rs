@@ -1,0 +1,86 @@
+//! `ork run …`: runs a file, or looks after runs.
+
+use clap::{Args, Subcommand};
+
+use super::execute::{self, ExecuteArgs};
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+pub(crate) mod cancel;
+pub(crate) mod change;
+pub(crate) mod list;
+pub(crate) mod logs;
+pub(crate) mod pause;
+pub(crate) mod recover;
+pub(crate) mod resume;
+pub(crate) mod retry;
+pub(crate) mod start;
+pub(crate) mod status;
+
+/// `ork run`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct RunArgs {
+    #[command(subcommand)]
+    command: Option<RunCommand>,
+    #[command(flatten)]
+    execute: ExecuteArgs,
+}
+
+/// What can be done with runs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunCommand {
+    /// Start a run of a deployed workflow, or of a file
+    Start(start::StartArgs),
+    /// List runs, newest first
+    List(list::ListArgs),
+    /// Show how far a run is
+    Status(status::StatusArgs),
+    /// Print what the tasks of a run printed
+    Logs(logs::LogsArgs),
+    /// End a run; what runs is stopped
+    Cancel(cancel::CancelArgs),
+    /// Start nothing new of a run, or of one of its tasks
+    Pause(pause::PauseArgs),
+    /// Go on with a paused run, or with one whose engine was killed
+    Resume(resume::ResumeArgs),
+    /// Run again what failed or was cancelled, and everything after it
+    Retry(retry::RetryArgs),
+    /// Retry from a chosen place; how often a run may be recovered is limited
+    Recover(recover::RecoverArgs),
+}
+
+impl RunArgs {
+    /// Whether a program reads what it prints.
+    pub(crate) fn wants_json(&self) -> bool {
+        match &self.command {
+            None => self.execute.show.json,
+            Some(RunCommand::Start(args)) => args.show.json,
+            Some(RunCommand::List(args)) => args.json,
+            Some(RunCommand::Status(args)) => args.json,
+            Some(RunCommand::Logs(_)) => false,
+            Some(RunCommand::Cancel(args)) => args.run.json,
+            Some(RunCommand::Pause(args)) => args.run.json,
+            Some(RunCommand::Resume(args)) => args.go_on.show.json,
+            Some(RunCommand::Retry(args)) => args.go_on.show.json,
+            Some(RunCommand::Recover(args)) => args.go_on.show.json,
+        }
+    }
+}
+
+/// Runs one of them.
+pub(crate) fn run(args: RunArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
+    match args.command {
+        None => execute::execute(&args.execute, config, out),
+        Some(RunCommand::Start(args)) => start::start(&args, config, out),
+        Some(RunCommand::List(args)) => list::list(&args, config, out),
+        Some(RunCommand::Status(args)) => status::status(&args, config, out),
+        Some(RunCommand::Logs(args)) => logs::logs(&args, config, out),
+        Some(RunCommand::Cancel(args)) => cancel::cancel(&args, config, out),
+        Some(RunCommand::Pause(args)) => pause::pause(&args, config, out),
+        Some(RunCommand::Resume(args)) => resume::resume(&args, config, out),
+        Some(RunCommand::Retry(args)) => retry::retry(&args, config, out),
+        Some(RunCommand::Recover(args)) => recover::recover(&args, config, out),
+    }
+}

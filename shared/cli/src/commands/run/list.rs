@@ -1,0 +1,75 @@
+//! `ork run list`
+
+use clap::Args;
+use ork_core::ids::WorkflowName;
+use ork_core::run::{Header, RunStatus, RunTrigger};
+use serde_json::{Value, json};
+
+use crate::config::Config;
+use crate::document;
+use crate::engine::{self, EngineArgs};
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use crate::state_folder::StateArg;
+use crate::table::{Cell, Table};
+
+/// `ork run list`
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only runs in this status: pending, running, paused, success, failed, cancelled or recovering
+    #[arg(long, value_name = "STATUS")]
+    status: Option<RunStatus>,
+    /// Only runs of this workflow
+    #[arg(long, value_name = "NAME")]
+    workflow: Option<WorkflowName>,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    #[command(flatten)]
+    state: StateArg,
+    /// Print {"runs": […]} to standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Lists runs, newest first.
+pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
+    let runs = engine::block_on(async {
+        let embedded = engine::open_existing(args.state.nearest(config)?, &EngineArgs::default(), config)?;
+        let mut runs: Vec<Header> = Vec::new();
+        engine::all_runs(&embedded, args.status, args.workflow.as_ref(), |run| {
+            runs.push(run);
+            runs.len() < args.limit as usize
+        })
+        .await?;
+        Ok(runs)
+    })?;
+    if args.json {
+        let runs: Vec<Value> = runs.iter().map(document::about).collect();
+        out.json(&json!({ "runs": runs }))?;
+        return Ok(Exit::Success);
+    }
+    if runs.is_empty() {
+        out.say("no runs");
+        return Ok(Exit::Success);
+    }
+    let mut table = Table::new(["run", "workflow", "status", "started", "duration", "by"]);
+    for run in &runs {
+        let (status, started) = (run.status, run.started_at.unwrap_or(run.created_at));
+        table.row([
+            Cell::new(run.id.as_str()),
+            Cell::new(run.workflow.as_str()),
+            Cell::painted(status.as_str(), move |paint, text| paint.run(status, text)),
+            Cell::new(started.rfc3339().get(..19).unwrap_or_default().replace('T', " ") + "Z"),
+            Cell::right(run.finished_at.map(|end| end.since(started).to_string()).unwrap_or_default()),
+            Cell::new(match &run.trigger {
+                RunTrigger::Manual => "hand".to_owned(),
+                RunTrigger::Schedule => "schedule".to_owned(),
+                RunTrigger::Event(what) => what.clone(),
+                RunTrigger::Parent => run.parent.as_ref().map_or_else(|| "another run".to_owned(), |parent| format!("run {}", parent.run)),
+            }),
+        ]);
+    }
+    out.print(&table.render(out.data))?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,398 @@
+//! The loop that feeds the use cases: ends of attempts, hints, timers, schedules, and what other processes commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use ork_core::ids::RunId;
+use ork_core::run::{Attempt, Command, Event, RunStatus, State};
+use ork_core::time::{Millis, Time};
+use ork_engine::ports::{Clock, Store};
+use ork_engine::{ClaimRequest, EngineError, EngineErrorKind, Stepped};
+use tokio::time::sleep;
+
+use super::control::Control;
+use super::open::Embedded;
+use crate::exec::ExecEvent;
+use crate::observer::Observer;
+use crate::queue::Message;
+
+/// How often to see whether another process committed something.
+const LOOK_ELSEWHERE: Duration = Duration::from_millis(100);
+/// Attempts claimed beyond those that run, so that executors never wait for a commit.
+const AHEAD: usize = 32;
+/// While executors have work in hand, ends of attempts are gathered for this long …
+const GATHER: Duration = Duration::from_millis(1);
+/// … or until there are this many, and then committed together.
+const GATHERED: usize = 128;
+/// The longest sleep, whatever the timers say.
+const NAP: Millis = Millis::from_secs(60);
+
+/// When the loop returns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Until {
+    /// When these runs have ended.
+    RunsEnd(Vec<RunId>),
+    /// When it is stopped; schedules fire, and runs without a living owner are taken over.
+    Forever,
+}
+
+/// What the loop knows between two turns.
+#[derive(Default)]
+struct Desk {
+    /// Runs to be driven.
+    mine: BTreeSet<RunId>,
+    /// Events that wait for a commit.
+    pending: BTreeMap<RunId, Vec<Event>>,
+    /// How many those are.
+    gathered: usize,
+    /// Whether any of them may let something else start.
+    urgent: bool,
+    /// Runs with something to claim.
+    ready: BTreeSet<RunId>,
+    /// When time alone changes a run.
+    timers: BTreeMap<RunId, Time>,
+    /// Runs that have ended.
+    ended: BTreeSet<RunId>,
+    /// What an executor said while the loop slept.
+    heard: Option<ExecEvent>,
+}
+
+impl Embedded {
+    /// Drives runs until `until` is reached or `control` asks otherwise. On a store that no longer takes commits it stops all processes
+    /// and returns the error; nothing that was committed is lost, and the runs can be resumed.
+    pub async fn drive(&mut self, until: Until, observer: &mut dyn Observer, control: Control) -> Result<(), EngineError> {
+        let mut desk = Desk::default();
+        let driven = self.turn(&until, observer, &control, &mut desk).await;
+        if driven.is_err() || control.stopped() {
+            self.world().executor.exec.shutdown();
+        }
+        driven
+    }
+
+    async fn turn(&mut self, until: &Until, observer: &mut dyn Observer, control: &Control, desk: &mut Desk) -> Result<(), EngineError> {
+        self.take_up(until, desk, observer).await?;
+        let mut looked = self.world().clock.now();
+        loop {
+            if control.stopped() {
+                return Ok(());
+            }
+            if let Some(reason) = control.take_cancel() {
+                for run in desk.mine.clone() {
+                    self.act(&run, vec![Event::Command(Command::Cancel { reason: reason.clone() })], desk, observer).await?;
+                }
+            }
+            self.hear(desk, observer);
+            self.commit_pending(desk, observer).await?;
+            self.deliver(desk, observer).await?;
+            let now = self.world().clock.now();
+            self.fire_timers(now, desk, observer).await?;
+            if *until == Until::Forever {
+                self.fire_schedules(desk, observer).await?;
+            }
+            if now.since(looked).to_duration() >= LOOK_ELSEWHERE {
+                looked = now;
+                if self.world().store.changed_elsewhere()? {
+                    self.look_elsewhere(until, desk, observer).await?;
+                }
+            }
+            self.claim(desk, observer).await?;
+            if let Until::RunsEnd(runs) = until
+                && runs.iter().all(|run| desk.ended.contains(run))
+                && desk.pending.is_empty()
+                && self.world().executor.exec.backlog() == 0
+            {
+                return Ok(());
+            }
+            self.wait(until, control, desk).await?;
+        }
+    }
+
+    /// Takes the runs that are to be driven, and their sub-workflows' runs.
+    async fn take_up(&mut self, until: &Until, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        match until {
+            Until::RunsEnd(runs) => {
+                for run in runs {
+                    let header = match self.engine.peek(run, |_, state| state.header.clone()) {
+                        Some(header) => header,
+                        None => self.engine.run(run).await?.header,
+                    };
+                    self.take(header, desk, observer).await?;
+                }
+                // A run that was taken over may have left sub-workflows' runs behind.
+                if desk.mine.iter().any(|run| self.engine.peek(run, |_, state| state.counts().in_flight() > 0).unwrap_or(false)) {
+                    for header in self.ownerless().await? {
+                        if header.parent.as_ref().is_some_and(|parent| desk.mine.contains(&parent.run)) {
+                            self.take(header, desk, observer).await?;
+                        }
+                    }
+                }
+            }
+            Until::Forever => {
+                for header in self.ownerless().await? {
+                    self.take(header, desk, observer).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, header: ork_core::run::Header, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        let run = header.id.clone();
+        if header.status.is_terminal() {
+            desk.ended.insert(run);
+            return Ok(());
+        }
+        if self.other_owner(&header)?.is_none() {
+            self.adopt(&header).await?;
+            desk.mine.insert(run.clone());
+        }
+        self.act(&run, vec![Event::Tick], desk, observer).await?;
+        if let Some((graph, state)) = self.engine.peek(&run, |graph, state| (graph.clone(), state.clone())) {
+            observer.committed(&run, &graph, &state, &[]);
+        }
+        Ok(())
+    }
+
+    /// Takes what the executors have said so far.
+    fn hear(&mut self, desk: &mut Desk, observer: &mut dyn Observer) {
+        if let Some(event) = desk.heard.take() {
+            self.note(event, desk, observer);
+        }
+        while let Ok(event) = self.events.try_recv() {
+            self.note(event, desk, observer);
+        }
+    }
+
+    fn note(&self, event: ExecEvent, desk: &mut Desk, observer: &mut dyn Observer) {
+        let (id, event) = match event {
+            ExecEvent::Setup { text } => return observer.setup(&text),
+            ExecEvent::Started { id, .. } => {
+                let event = Event::Started(Attempt::from(&id));
+                (id, event)
+            }
+            ExecEvent::Ended { id, verdict, stopped, .. } => {
+                self.world().executor.ended(&id);
+                if let ork_core::task::Verdict::Failed { log_tail, .. } = &verdict {
+                    observer.attempt_ended(&id, log_tail);
+                }
+                desk.urgent = true;
+                if stopped {
+                    // Whoever stopped it has settled it; its end only frees a place.
+                    return;
+                }
+                let event = Event::Finished { attempt: Attempt::from(&id), verdict };
+                (id, event)
+            }
+        };
+        desk.gathered += 1;
+        desk.pending.entry(id.run).or_default().push(event);
+    }
+
+    /// Commits what was gathered, run by run, unless the executors are busy and more is about to come.
+    async fn commit_pending(&mut self, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        if desk.gathered == 0 {
+            return Ok(());
+        }
+        let in_hand = self.world().executor.exec.backlog() > self.parallel;
+        if in_hand && desk.urgent && desk.gathered < GATHERED {
+            sleep(GATHER).await;
+            self.hear(desk, observer);
+        } else if !desk.urgent && desk.gathered < GATHERED && self.world().executor.exec.backlog() > 0 {
+            // Starts alone can wait for the next end, or for the next turn of the clock.
+            tokio::select! {
+                Some(event) = self.events.recv() => self.note(event, desk, observer),
+                () = sleep(LOOK_ELSEWHERE) => {}
+            }
+            self.hear(desk, observer);
+        }
+        desk.gathered = 0;
+        desk.urgent = false;
+        for (run, events) in std::mem::take(&mut desk.pending) {
+            self.act(&run, events, desk, observer).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands out hints and wakes.
+    async fn deliver(&mut self, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        while let Some(delivery) = self.world().queue.next(self.world().clock.now()) {
+            let run = match delivery.message() {
+                Message::Hint(hint) => hint.run.clone(),
+                Message::Wake(run) => run.clone(),
+            };
+            delivery.done();
+            if desk.mine.contains(&run) {
+                if self.engine.peek(&run, |_, state| state.header.status == RunStatus::Pending).unwrap_or(true) {
+                    self.begin(&run, desk, observer).await?;
+                }
+                desk.ready.insert(run);
+            } else if !desk.ended.contains(&run) {
+                // A sub-workflow's run, or one that a schedule made.
+                let header = match self.engine.peek(&run, |_, state| state.header.clone()) {
+                    Some(header) => header,
+                    None => self.engine.run(&run).await?.header,
+                };
+                self.take(header, desk, observer).await?;
+                desk.ready.insert(run);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a pending run go when its place has come.
+    async fn begin(&mut self, run: &RunId, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        let view = self.engine.run(run).await?;
+        if view.header.status == RunStatus::Pending && !self.waits_for_a_place(&view.header).await? {
+            self.act(run, vec![Event::Start], desk, observer).await?;
+        }
+        Ok(())
+    }
+
+    async fn fire_timers(&mut self, now: Time, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        let due: Vec<RunId> = desk.timers.iter().filter(|(_, at)| **at <= now).map(|(run, _)| run.clone()).collect();
+        for run in due {
+            desk.timers.remove(&run);
+            self.act(&run, vec![Event::Tick], desk, observer).await?;
+        }
+        Ok(())
+    }
+
+    async fn fire_schedules(&mut self, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        for fired in self.engine.fire_due(50).await? {
+            match fired.run {
+                Ok(run) => {
+                    let header = self.engine.run(&run).await?.header;
+                    self.take(header, desk, observer).await?;
+                }
+                Err(why) => observer.setup(&format!("{}: the slot {} made no run: {why}", fired.workflow, fired.slot)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Another process has committed something: read our runs again, stop what is no longer wanted, take what nobody owns.
+    async fn look_elsewhere(&mut self, until: &Until, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        let watched: BTreeSet<RunId> = match until {
+            Until::RunsEnd(runs) => desk.mine.iter().chain(runs).filter(|run| !desk.ended.contains(*run)).cloned().collect(),
+            Until::Forever => desk.mine.clone(),
+        };
+        for run in watched {
+            self.engine.forget(&run);
+            if desk.mine.contains(&run) {
+                self.begin(&run, desk, observer).await?;
+                self.act(&run, vec![Event::Tick], desk, observer).await?;
+            } else {
+                let header = self.engine.run(&run).await?.header;
+                self.take(header, desk, observer).await?;
+            }
+            if let Some((graph, state)) = self.engine.peek(&run, |graph, state| (graph.clone(), state.clone())) {
+                observer.committed(&run, &graph, &state, &[]);
+                if state.header.status.is_terminal() {
+                    desk.ended.insert(run.clone());
+                    desk.mine.remove(&run);
+                }
+            }
+        }
+        for id in self.world().executor.submitted() {
+            let wanted = self.engine.peek(&id.run, |_, state| {
+                state.instance(id.task, id.index).is_some_and(|instance| {
+                    instance.attempt == id.attempt && matches!(instance.state, State::Dispatched { .. } | State::Running { .. })
+                })
+            });
+            if wanted == Some(false) {
+                self.world().executor.exec.stop(&id);
+            }
+        }
+        if *until == Until::Forever {
+            for header in self.ownerless().await? {
+                if !desk.mine.contains(&header.id) {
+                    self.take(header, desk, observer).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts what is ready while there are places.
+    async fn claim(&mut self, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        for run in std::mem::take(&mut desk.ready) {
+            if !desk.mine.contains(&run) {
+                continue;
+            }
+            if self.places() == 0 {
+                desk.ready.insert(run);
+                continue;
+            }
+            self.act(&run, Vec::new(), desk, observer).await?;
+        }
+        Ok(())
+    }
+
+    fn places(&self) -> u32 {
+        let most = self.parallel + AHEAD;
+        u32::try_from(most.saturating_sub(self.world().executor.exec.backlog())).unwrap_or(u32::MAX)
+    }
+
+    /// One step of one run, with everything that follows from it for the loop.
+    async fn act(&mut self, run: &RunId, events: Vec<Event>, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        let claim = desk.mine.contains(run).then(|| ClaimRequest { places: self.places(), supervised: true });
+        match self.engine.step(run, events, claim).await {
+            Ok(stepped) => self.learn(stepped, desk, observer),
+            // A command that came too late (the run has just ended) changes nothing.
+            Err(error) if error.kind == EngineErrorKind::Refused => {}
+            Err(error) => return Err(error),
+        }
+        let waiting = self.engine.peek(run, |_, state| state.has_ready() && !state.header.status.is_terminal() && state.header.status != RunStatus::Paused);
+        if waiting == Some(true) {
+            desk.ready.insert(run.clone());
+        }
+        Ok(())
+    }
+
+    fn learn(&self, stepped: Stepped, desk: &mut Desk, observer: &mut dyn Observer) {
+        for commit in stepped.commits {
+            match commit.next_timer {
+                Some(at) => {
+                    desk.timers.insert(commit.run.clone(), at);
+                }
+                None => {
+                    desk.timers.remove(&commit.run);
+                }
+            }
+            if commit.status.is_terminal() {
+                desk.ended.insert(commit.run.clone());
+                desk.mine.remove(&commit.run);
+                desk.timers.remove(&commit.run);
+            }
+            self.engine.peek(&commit.run, |graph, state| observer.committed(&commit.run, graph, state, &commit.notes));
+        }
+    }
+
+    /// Sleeps until something can have changed.
+    async fn wait(&mut self, until: &Until, control: &Control, desk: &mut Desk) -> Result<(), EngineError> {
+        if desk.gathered > 0 || (!desk.ready.is_empty() && self.places() > 0) {
+            return Ok(());
+        }
+        let now = self.world().clock.now();
+        let mut wake_at = now + NAP;
+        wake_at = desk.timers.values().copied().chain(self.world().queue.next_wake()).fold(wake_at, Time::min);
+        if *until == Until::Forever
+            && let Some((_, at)) = self.world().store.due_workflows(Time(i64::MAX), 1).await?.first()
+        {
+            wake_at = wake_at.min(*at);
+        }
+        let nap = wake_at.since(now).to_duration().min(LOOK_ELSEWHERE);
+        let world = self.engine.ports();
+        tokio::select! {
+            biased;
+            event = self.events.recv() => {
+                // The executor lives as long as this engine, so there always is one.
+                desk.heard = event;
+            }
+            () = world.queue.changed() => {}
+            () = control.changed() => {}
+            () = sleep(nap) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,15 @@
+//! The embedded engine: the whole of Ork in one process, over a state folder.
+//!
+//! It runs the same use cases as the cloud's functions ([`ork_engine::Engine`]); what is its own is the loop that feeds them
+//! ([`Embedded::drive`]) and who owns which run: a run belongs to the engine process whose children its attempts are.
+
+mod control;
+mod drive;
+mod open;
+mod own;
+mod world;
+
+pub use control::Control;
+pub use drive::Until;
+pub use open::{Embedded, EmbeddedConfig, OpenError};
+pub use ork_engine::{EngineError, EngineErrorKind, RunView, StartRun};

@@ -1,0 +1,187 @@
+//! The frames that tell a template or a child what to run.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ork_core::definition::{Executor, PythonSource};
+use ork_core::limits::ENV_BYTES;
+use ork_core::task::TaskSpec;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::super::environment::{Scratch, json_var, own, task_id};
+use super::super::{ExecConfig, RunDir};
+use super::frames::pack;
+
+/// What a task may know about its attempt.
+#[derive(Serialize)]
+pub(crate) struct Context<'a> {
+    task_id: String,
+    run_id: &'a str,
+    task_name: &'a str,
+    workflow_name: &'a str,
+    attempt: u32,
+    parallel_index: u32,
+    parallel_count: u32,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn of(spec: &'a TaskSpec) -> Self {
+        Self {
+            task_id: task_id(spec),
+            run_id: spec.id.run.as_str(),
+            task_name: spec.task_name.as_str(),
+            workflow_name: spec.workflow_name.as_str(),
+            attempt: spec.id.attempt,
+            parallel_index: spec.parallel_index,
+            parallel_count: spec.parallel_count,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Task<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    op: Option<&'static str>,
+    id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    module: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_name: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    preload: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cwd: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    path: Vec<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    env: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
+    context: Context<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_file: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_limit: Option<u64>,
+}
+
+/// The frame for one attempt: to a template (`run`), or to a child that serves many (`reused`). Writes the scratch files it names.
+pub(crate) fn task(id: u64, spec: &TaskSpec, dir: &RunDir, config: &ExecConfig, scratch: &mut Scratch, reused: bool) -> Result<Vec<u8>, String> {
+    let folder = &dir.workflow_dir;
+    let mut env: BTreeMap<Cow<'_, str>, Cow<'_, str>> = BTreeMap::new();
+    let mut put = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        env.insert(Cow::Owned(name.to_string_lossy().into_owned()), Cow::Owned(value.to_string_lossy().into_owned()));
+    };
+    own(spec, config, scratch)?.into_iter().for_each(&mut put);
+    if spec.upstream.get() != "{}" {
+        put(json_var("UPSTREAM", spec.upstream.get(), scratch)?);
+    }
+    let (mut input, mut input_file) = (Some(&*spec.input), None);
+    if spec.input.get().len() > ENV_BYTES {
+        let path = scratch.file("input.json", spec.input.get().as_bytes())?;
+        (input, input_file) = (None, Some(Cow::Owned(path.to_string_lossy().into_owned())));
+    }
+    let mut task = Task {
+        op: (!reused).then_some("run"),
+        id,
+        file: None,
+        module: None,
+        script: None,
+        script_name: None,
+        line: None,
+        function: None,
+        preload: false,
+        cwd: (!reused).then(|| folder.to_string_lossy()),
+        path: Vec::new(),
+        env,
+        context: Context::of(spec),
+        input,
+        input_file,
+        memory_limit: spec.memory_bytes.filter(|_| !reused),
+    };
+    match &spec.executor {
+        Executor::Python { source, function, preload, .. } => {
+            match source {
+                PythonSource::File(file) => task.file = Some(Cow::Owned(tidy(&folder.join(file)))),
+                PythonSource::Module(module) => {
+                    task.module = Some(module);
+                    task.path = if reused { Vec::new() } else { vec![folder.to_string_lossy()] };
+                }
+            }
+            task.function = Some(function);
+            task.preload = *preload && !reused;
+        }
+        Executor::Script { body, line } => {
+            let cwd = scratch.folder()?;
+            for (name, text) in &spec.files {
+                if name.is_empty() || name.contains('/') || name == ".." {
+                    return Err(format!("`{name}` cannot be the name of an input file"));
+                }
+                let path = cwd.join(name);
+                std::fs::write(&path, text.as_bytes()).map_err(|error| format!("the input file {} cannot be written: {error}", path.display()))?;
+            }
+            task.script = Some(body);
+            task.script_name = Some(dir.workflow_file.as_deref().map_or(Cow::Borrowed("<fun>"), Path::to_string_lossy));
+            task.line = Some(*line);
+            task.cwd = Some(Cow::Owned(cwd.to_string_lossy().into_owned()));
+            task.path = vec![folder.to_string_lossy()];
+        }
+        other => return Err(format!("executor `{}` is not Python", other.word())),
+    }
+    Ok(pack(&serde_json::to_vec(&task).expect("texts, numbers and JSON")))
+}
+
+/// What children that serve many attempts are told apart by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WorkerKey {
+    cwd: String,
+    /// Folder of the task's file; none for modules.
+    folder: Option<String>,
+    memory_limit: Option<u64>,
+}
+
+impl WorkerKey {
+    pub(crate) fn of(spec: &TaskSpec, dir: &RunDir) -> Self {
+        let folder = match &spec.executor {
+            Executor::Python { source: PythonSource::File(file), .. } => {
+                let path = tidy(&dir.workflow_dir.join(file));
+                path.rsplit_once('/').map(|(folder, _)| folder.to_owned())
+            }
+            _ => None,
+        };
+        Self { cwd: dir.workflow_dir.to_string_lossy().into_owned(), folder, memory_limit: spec.memory_bytes }
+    }
+}
+
+/// The frame that forks a child to serve many attempts.
+pub(crate) fn serve(id: u64, key: &WorkerKey) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Serve<'a> {
+        op: &'static str,
+        id: u64,
+        cwd: &'a str,
+        path: [&'a str; 1],
+        memory_limit: Option<u64>,
+    }
+    let serve = Serve { op: "serve", id, cwd: &key.cwd, path: [&key.cwd], memory_limit: key.memory_limit };
+    pack(&serde_json::to_vec(&serve).expect("texts and numbers"))
+}
+
+/// The frame that signals a child.
+pub(crate) fn kill(id: u64, signal: i32) -> Vec<u8> {
+    pack(format!("{{\"op\":\"kill\",\"id\":{id},\"signal\":{signal}}}").as_bytes())
+}
+
+/// `/a/./b` as `/a/b`, so that one folder has one spelling.
+fn tidy(path: &Path) -> String {
+    path.components().collect::<std::path::PathBuf>().to_string_lossy().into_owned()
+}

@@ -1,0 +1,560 @@
+"""The warm interpreter, spoken to as the engine does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import unittest
+
+import paths  # noqa: F401
+from warm_client import SRC, Warm, pack
+
+CONTEXT = {
+    "task_id": "r/t",
+    "run_id": "r",
+    "task_name": "t",
+    "workflow_name": "w",
+    "attempt": 2,
+    "parallel_index": 3,
+    "parallel_count": 4,
+}
+
+
+def alive(pid):
+    """Whether a process runs (a zombie does not)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def until(condition, what):
+    end = time.monotonic() + 10
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited in vain: {what}")
+        time.sleep(0.005)
+
+
+class WithTemplate(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.warm = Warm()
+        self.addCleanup(self.warm.close)
+
+    def write(self, name, text):
+        path = os.path.join(self.folder.name, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(textwrap.dedent(text))
+        return path
+
+    def run_text(self, text, name="tasks.py", **frame):
+        frame.setdefault("function", "f")
+        return self.warm.run(file=self.write(name, text), context=CONTEXT, **frame)
+
+    def output(self, text, **frame):
+        run = self.run_text(text, **frame)
+        self.assertIsNotNone(run.result, run.errors)
+        self.assertTrue(run.result["ok"], (run.result, run.errors))
+        self.assertEqual((run.exited["code"], run.exited["signal"]), (0, None))
+        return run.result["output"]
+
+    def failure(self, text, **frame):
+        run = self.run_text(text, **frame)
+        self.assertIs(run.result["ok"], False)
+        return run
+
+
+class Running(WithTemplate):
+    def test_says_it_is_ready(self):
+        self.assertEqual(self.warm.ready["protocol"], 1)
+        self.assertEqual(self.warm.ready["pid"], self.warm.process.pid)
+        self.assertEqual(self.warm.ready["version"], sys.version.split()[0].partition("+")[0])
+
+    def test_a_function_gets_its_inputs_and_its_result_comes_back(self):
+        run = self.run_text("def f(a, b=2): print('hi'); return {'sum': a + b}", input={"a": 1})
+        self.assertEqual(run.result, {"ok": True, "output": {"sum": 3}})
+        self.assertEqual((run.text, run.errors), ("hi\n", ""))
+        self.assertEqual(run.exited["pid"], run.pid)
+        self.assertGreater(run.exited["maxrss"], 1 << 20)
+
+    def test_input_from_a_file(self):
+        path = self.write("input.json", json.dumps({"a": "x" * 200_000}))
+        self.assertEqual(
+            self.output(
+                "import os\ndef f(a): return [len(a), os.environ['ORK_INPUT_JSON_FILE'], 'ORK_INPUT_JSON' in os.environ]",
+                input_file=path,
+            ),
+            [200_000, path, False],
+        )
+
+    def test_a_large_inline_input_and_a_large_result(self):
+        text = "x" * 10_000_000
+        self.assertEqual(self.output("def f(a): return a + 'y'", input={"a": text}), text + "y")
+
+    def test_context_and_environment(self):
+        found = self.output(
+            """
+            import os
+            from ork import Context, current_context
+            def f(ctx: Context):
+                env = {k: v for k, v in os.environ.items() if k.startswith("ORK_")}
+                assert current_context() is ctx
+                return [ctx.task_id, ctx.attempt, ctx.parallel_index, ctx.parallel_count, env, "HOME" in os.environ,
+                        os.popen("echo $MINE-$ORK_ATTEMPT").read()]
+            """,
+            env={"MINE": "5 €", "HOME": None, "ORK_RUN_ID": "other"},
+        )
+        self.assertEqual(found[:4], ["r/t", 2, 3, 4])
+        self.assertEqual(
+            found[4],
+            {
+                "ORK_TASK_ID": "r/t",
+                "ORK_RUN_ID": "other",
+                "ORK_TASK_NAME": "t",
+                "ORK_WORKFLOW_NAME": "w",
+                "ORK_ATTEMPT": "2",
+                "ORK_PARALLEL_INDEX": "3",
+                "ORK_PARALLEL_COUNT": "4",
+                "ORK_TASK_FILE": os.path.join(self.folder.name, "tasks.py"),
+                "ORK_TASK_FUNCTION": "f",
+                "ORK_INPUT_JSON": "{}",
+            },
+        )
+        self.assertEqual(found[5:], [False, "5 €-2\n"])
+
+    def test_the_module_is_like_an_imported_one(self):
+        self.write("helper.py", "VALUE = 7")
+        found = self.output(
+            """
+            from __future__ import annotations
+            import dataclasses, inspect, os, pickle, sys, typing
+            import helper
+            @dataclasses.dataclass
+            class Row:
+                n: int
+            def f(row: Row):
+                assert sys.modules[__name__].__dict__ is globals()
+                assert pickle.loads(pickle.dumps(row)) == row
+                assert typing.get_type_hints(f)["row"] is Row
+                assert "helper.VALUE" in inspect.getsource(f)
+                return [__name__, __file__, sys.path[0], sys.argv, os.getcwd(), helper.VALUE, row]
+            """,
+            input={"row": {"n": 1}},
+        )
+        folder = self.folder.name
+        file = os.path.join(folder, "tasks.py")
+        self.assertEqual(found, ["tasks", file, folder, [file], os.path.realpath(folder), 7, {"n": 1}])
+
+    def test_a_file_named_like_a_standard_module_hides_nothing(self):
+        source = "import sys\ndef f(): import json; return [__name__, json.dumps is not None]"
+        self.assertEqual(self.output(source, name="random.py"), ["task_random", True])
+
+    def test_a_neighbour_named_like_a_warmed_module_wins(self):
+        self.assertEqual(self.output("import textwrap\ndef f(): return textwrap.dedent(' a')"), "a")
+        self.write("b/textwrap.py", "dedent = 'mine'")
+        self.assertEqual(self.output("import textwrap\ndef f(): return textwrap.dedent", name="b/tasks.py"), "mine")
+
+    def test_a_file_in_a_package_may_import_relatively(self):
+        self.write("pack/__init__.py", "")
+        self.write("pack/other.py", "VALUE = 3")
+        found = self.output("from .other import VALUE\ndef f(): return [VALUE, __name__]", name="pack/tasks.py")
+        self.assertEqual(found, [3, "pack.tasks"])
+
+    def test_by_module_name(self):
+        self.write("lib/pkg/__init__.py", "")
+        self.write("lib/pkg/jobs.py", "def main(a): return a")
+        lib = os.path.join(self.folder.name, "lib")
+        run = self.warm.run(module="pkg.jobs", cwd=self.folder.name, path=[lib], input={"a": 5})
+        self.assertEqual(run.result, {"ok": True, "output": 5}, run.errors)
+        run = self.warm.run(module="pkg.nothing", cwd=self.folder.name, path=[lib])
+        self.assertEqual(run.result["category"], "permanent")
+        self.assertIn("pkg.nothing", run.result["message"])
+
+    def test_a_changed_file_is_compiled_anew(self):
+        self.assertEqual(self.output("def f(): return 1"), 1)
+        self.assertEqual(self.output("def f(): return 22"), 22)
+
+    def test_tasks_do_not_see_each_other(self):
+        source = "import sys\nSEEN = []\ndef f(): SEEN.append(1); sys.leak = getattr(sys, 'leak', 0) + 1; return [len(SEEN), sys.leak]"
+        self.assertEqual([self.output(source), self.output(source)], [[1, 1], [1, 1]])
+
+    def test_many_at_once(self):
+        path = self.write("tasks.py", "def f(i): print(i); return i")
+        runs = [self.warm.start(file=path, function="f", input={"i": i}) for i in range(40)]
+        for i, run in enumerate(runs):
+            self.warm.finish(run)
+            self.assertEqual((run.result, run.text), ({"ok": True, "output": i}, f"{i}\n"))
+
+    def test_a_pipe_of_one_task_is_not_held_open_by_another(self):
+        path = self.write("tasks.py", "import os\ndef f(): return sorted(int(n) for n in os.listdir('/proc/self/fd'))")
+        runs = [self.warm.start(file=path, function="f") for _ in range(5)]
+        for run in runs:
+            self.warm.finish(run)
+            # 4 is the listing itself.
+            self.assertEqual(run.result["output"], [0, 1, 2, 3, 4])
+
+    def test_the_child_leads_its_own_session_with_default_signals(self):
+        found = self.output("""
+            import os, signal, sys
+            def f():
+                return [os.getsid(0) == os.getpgid(0) == os.getpid(), signal.getsignal(signal.SIGTERM) == signal.SIG_DFL,
+                        signal.getsignal(signal.SIGINT) is signal.default_int_handler, signal.pthread_sigmask(signal.SIG_BLOCK, []),
+                        sys.stdin.read(), sys.stdout.line_buffering, sys.stderr.line_buffering]
+        """)
+        self.assertEqual(found, [True, True, True, [], "", False, True])
+
+    def test_installed_packages_and_the_lines_of_pth_files_are_found(self):
+        environment = os.path.join(self.folder.name, "env")
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+        python = os.path.join(environment, "bin", "python")
+        site = subprocess.run(
+            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], stdout=subprocess.PIPE, check=True
+        ).stdout.decode().strip()
+        self.write("extra/by_path.py", "VALUE = 2")
+        for name, text in [
+            ("installed.py", "import sys\nVALUE = getattr(sys, 'pth_ran', 0)"),
+            ("a.pth", os.path.join(self.folder.name, "extra") + "\nimport sys; sys.pth_ran = sys.__dict__.get('pth_ran', 0) + 1\n"),
+        ]:
+            with open(os.path.join(site, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        path = self.write("sub/tasks.py", """
+            import sys, json
+            early = hasattr(sys, "pth_ran")
+            import installed, by_path, on_python_path
+            def f(): return [early, installed.VALUE, by_path.VALUE, on_python_path.V, sys.prefix, hasattr(sys, "customized")]
+        """)
+        self.write("on_python_path.py", "V = 4")
+        expected = [False, 1, 2, 4, environment, False]
+        for customized in (False, True):
+            if customized:
+                with open(os.path.join(site, "sitecustomize.py"), "w", encoding="utf-8") as file:
+                    file.write("import sys; sys.customized = True")
+                # It lies among the installed packages itself, so the .pth lines run before it.
+                expected[0] = expected[5] = True
+            warm = Warm(python=python, env={**os.environ, "PYTHONPATH": self.folder.name})
+            self.addCleanup(warm.close)
+            self.assertEqual(warm.run(file=path, function="f").result, {"ok": True, "output": expected})
+
+    def test_preload_imports_once_and_gives_the_output_to_the_first(self):
+        source = "import os\nPID = os.getpid()\nprint('importing')\ndef f(): return [PID, os.getppid()]"
+        path = self.write("tasks.py", source)
+        first, second = (self.warm.run(file=path, function="f", preload=True) for _ in range(2))
+        self.assertEqual(first.result["output"], [self.warm.process.pid] * 2)
+        self.assertEqual(second.result["output"], [self.warm.process.pid] * 2)
+        self.assertEqual((first.text, second.text), ("importing\n", ""))
+
+    def test_preloaded_modules_are_not_seen_by_other_files(self):
+        self.write("a/helper.py", "NAME = 'a'")
+        self.write("b/helper.py", "NAME = 'b'")
+        source = "import helper\ndef f(): return helper.NAME"
+        self.assertEqual(self.output(source, name="a/tasks.py", preload=True), "a")
+        self.assertEqual(self.output(source, name="b/tasks.py"), "b")
+        self.assertEqual(self.output(source, name="b/tasks.py", preload=True), "b")
+        self.assertEqual(self.output(source, name="a/tasks.py", preload=True), "a")
+
+    def test_a_preload_that_fails_is_the_failure_of_its_task(self):
+        run = self.failure("raise ValueError('at import')\ndef f(): pass", preload=True)
+        self.assertEqual(run.result["message"], "ValueError: at import")
+        self.assertEqual(self.output("def f(): return 1", name="other.py"), 1)
+
+
+class Failing(WithTemplate):
+    def test_shows_a_traceback_of_the_task_alone(self):
+        run = self.failure("def g():\n    raise ValueError('no')\ndef f():\n    g()\n")
+        self.assertEqual(run.result, {"ok": False, "category": "unknown", "message": "ValueError: no"})
+        self.assertEqual(run.exited["code"], 1)
+        lines = run.errors.splitlines()
+        self.assertIn(f'File "{self.folder.name}/tasks.py", line 4, in f', lines[1])
+        self.assertEqual(lines[2].strip(), "g()")
+        self.assertEqual(lines[-1], "ValueError: no")
+        self.assertNotIn("/ork/_", run.errors)
+
+    def test_categories_and_exit_codes(self):
+        for statement, category, code in [
+            ("raise ork.PermanentError('x')", "permanent", 64),
+            ("raise ork.TransientError('x')", "transient", 75),
+            ("raise MemoryError", "oom", 137),
+            ("import sys; sys.exit(64)", "permanent", 64),
+            ("import sys; sys.exit(3)", "unknown", 3),
+            ("import sys; sys.exit('words')", "unknown", 1),
+        ]:
+            with self.subTest(statement=statement):
+                run = self.failure(f"import ork\ndef f(): {statement}")
+                self.assertEqual((run.result["category"], run.exited["code"]), (category, code))
+
+    def test_exit_with_zero_is_success(self):
+        self.assertIsNone(self.output("import sys\ndef f(): sys.exit(0)"))
+
+    def test_what_is_missing_or_broken_is_permanent(self):
+        for text, function, message in [
+            ("def transform(): pass", "transfrom", "has no function `transfrom`; did you mean `transform`?"),
+            ("f = 5", "f", "is a int, not a function"),
+            ("def f(:", "f", "SyntaxError"),
+            ("import nowhere_to_be_found", "f", "No module named 'nowhere_to_be_found'"),
+            ("def f(a): pass", "f", "no input for `a`"),
+            ("def f(): return float('nan')", "f", "nan is not JSON"),
+        ]:
+            with self.subTest(text=text):
+                run = self.failure(text, function=function)
+                self.assertEqual((run.result["category"], run.exited["code"]), ("permanent", 64))
+                self.assertIn(message, run.result["message"])
+                self.assertNotIn("/ork/_", run.errors)
+                self.assertTrue(run.errors)
+        run = self.warm.run(file=os.path.join(self.folder.name, "none.py"), function="f")
+        self.assertEqual(run.result["category"], "permanent")
+        self.assertIn("none.py: No such file", run.result["message"])
+
+    def test_memory_limit_gives_oom(self):
+        run = self.failure("def f(): return len(bytearray(1 << 30))", memory_limit=256 << 20)
+        self.assertEqual(run.result["category"], "oom")
+
+    def test_an_early_exit_leaves_no_result_and_its_code(self):
+        run = self.run_text("import os\ndef f(): os._exit(3)")
+        self.assertEqual((run.result, run.exited["code"]), (None, 3))
+
+    def test_a_crash_is_told_by_its_signal(self):
+        run = self.run_text("import os\ndef f(): os.kill(os.getpid(), 11)")
+        self.assertEqual((run.result, run.exited["code"], run.exited["signal"]), (None, None, 11))
+
+    def test_closing_all_descriptors_loses_the_result_and_says_so(self):
+        run = self.run_text("import os\ndef f(): os.closerange(3, 100); open('/dev/null'); return 1")
+        self.assertEqual((run.result, run.exited["code"]), (None, 70))
+        self.assertIn("closed the descriptor", run.errors)
+
+    def test_closed_standard_streams_do_not_lose_the_result(self):
+        self.assertEqual(self.output("import sys\ndef f(): sys.stdout.close(); sys.stderr.close(); return 1"), 1)
+
+
+class Misbehaving(WithTemplate):
+    def test_printing_a_hundred_megabytes(self):
+        run = self.run_text("def f():\n    for _ in range(1600): print('x' * 65535)\n    return 'done'")
+        self.assertEqual(len(run.stdout), 1600 * 65536)
+        self.assertEqual(run.result["output"], "done")
+
+    def test_printing_what_is_not_utf8(self):
+        run = self.run_text("import sys\ndef f(): print('\\udcff', flush=True); sys.stdout.buffer.write(b'\\xfe'); sys.stdout.flush()")
+        self.assertEqual(bytes(run.stdout), b"\xff\n\xfe")
+
+    def test_a_fork_that_returns_gives_no_second_result(self):
+        run = self.run_text("""
+            import os
+            def f():
+                pid = os.fork()
+                if pid:
+                    os.waitpid(pid, 0)
+                return "parent" if pid else "child"
+        """)
+        self.assertEqual(run.results, [{"ok": True, "output": "parent"}])
+
+    def test_what_it_leaves_running_is_killed(self):
+        run = self.run_text("""
+            import subprocess
+            def f(): return subprocess.Popen(["sleep", "1000"]).pid
+        """)
+        pid = run.result["output"]
+        until(lambda: not alive(pid), "the left-over process to be killed")
+
+    def test_threads_and_exit_handlers_finish_before_the_end(self):
+        run = self.run_text("""
+            import atexit, threading, time
+            def f():
+                atexit.register(print, "at exit")
+                threading.Thread(target=lambda: (time.sleep(0.05), print("thread"))).start()
+                print("returns")
+        """)
+        self.assertEqual(run.text, "returns\nthread\nat exit\n")
+        self.assertTrue(run.result["ok"])
+
+    def test_kill_reaches_the_whole_group(self):
+        path = self.write("tasks.py", """
+            import subprocess, sys, time
+            def f():
+                print(subprocess.Popen(["sleep", "1000"]).pid, flush=True)
+                time.sleep(1000)
+        """)
+        run = self.warm.start(file=path, function="f")
+        self.warm.wait(lambda: run.text.endswith("\n"))
+        self.warm.kill(run, signal.SIGTERM)
+        self.warm.finish(run)
+        self.assertEqual((run.exited["code"], run.exited["signal"]), (None, signal.SIGTERM))
+        until(lambda: not alive(int(run.text)), "the group to end")
+
+    def test_a_task_that_ignores_the_first_signal_ends_by_the_second(self):
+        path = self.write("tasks.py", """
+            import os, signal, time
+            def f():
+                # Not print: the signal may arrive within it, and it cannot be entered twice.
+                signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"ignored\\n"))
+                os.write(1, b"ready\\n")
+                while True: time.sleep(0.01)
+        """)
+        run = self.warm.start(file=path, function="f")
+        self.warm.wait(lambda: run.text == "ready\n")
+        self.warm.kill(run, signal.SIGTERM)
+        self.warm.wait(lambda: run.text == "ready\nignored\n")
+        self.warm.kill(run, signal.SIGKILL)
+        self.warm.finish(run)
+        self.assertEqual(run.exited["signal"], signal.SIGKILL)
+
+    def test_kill_right_after_the_start(self):
+        path = self.write("tasks.py", "import time\ndef f(): time.sleep(1000)")
+        for _ in range(20):
+            run = self.warm.start(file=path, function="f")
+            self.warm.kill(run, signal.SIGTERM)
+            self.warm.finish(run)
+            self.assertEqual(run.exited["signal"], signal.SIGTERM)
+
+    def test_kill_of_an_unknown_or_ended_id_is_ignored(self):
+        run = self.run_text("def f(): pass")
+        self.warm.kill(run, signal.SIGKILL)
+        self.warm.send({"op": "kill", "id": 999, "signal": 9})
+        self.assertEqual(self.output("def f(): return 1"), 1)
+
+
+class Scripts(WithTemplate):
+    def script(self, text, **frame):
+        return self.warm.run(
+            script=text, script_name="/flows/etl.workflow", line=12, cwd=self.folder.name, **frame
+        )
+
+    def test_run_as_main_in_their_folder_with_stdout_as_output(self):
+        self.write("raw", "from raw")
+        run = self.script("import os\nprint(__name__, open('raw').read())\ndef g(): return __file__\nprint(g())")
+        self.assertEqual(run.text, "__main__ from raw\n/flows/etl.workflow\n")
+        self.assertEqual(run.result, {"ok": True, "output": None})
+
+    def test_tracebacks_count_lines_of_the_workflow_and_show_them(self):
+        run = self.script("x = 1\nraise ValueError('here')\n")
+        self.assertEqual(run.result["message"], "ValueError: here")
+        self.assertIn('File "/flows/etl.workflow", line 13', run.errors)
+        self.assertIn("raise ValueError('here')", run.errors)
+        self.assertNotIn("/ork/_", run.errors)
+
+    def test_a_syntax_error_is_permanent_and_counts_lines_too(self):
+        run = self.script("x = 1\ndef (:\n")
+        self.assertEqual(run.result["category"], "permanent")
+        self.assertIn("line 13", run.errors)
+
+
+class Reuse(WithTemplate):
+    def serve(self, **frame):
+        return self.warm.start(op="serve", cwd=self.folder.name, **frame)
+
+    def test_keeps_module_state_and_the_process(self):
+        path = self.write("tasks.py", "import os\nSEEN = []\ndef f(a): SEEN.append(a); print(a); return [SEEN, os.getpid()]")
+        child = self.serve()
+        self.assertEqual(self.warm.ask(child, id=1, file=path, function="f", input={"a": 1})["output"][0], [1])
+        self.assertEqual(child.text, "1\n")
+        answer = self.warm.ask(child, id=2, file=path, function="f", input={"a": 2})
+        self.assertEqual(answer, {"id": 2, "ok": True, "output": [[1, 2], child.pid]})
+        self.assertEqual(child.text, "1\n2\n")
+        child.channel.close()
+        fd = next(fd for fd, kind in child.pipes.items() if kind == "result")
+        del child.pipes[fd], self.warm.owner[fd]
+        self.warm.poll.unregister(fd)
+        self.warm.finish(child)
+        self.assertEqual(child.exited["code"], 0)
+
+    def test_environment_of_one_task_is_gone_in_the_next(self):
+        path = self.write("tasks.py", "import os\ndef f(): return [os.environ.get(n) for n in ('A', 'B', 'ORK_ATTEMPT')]")
+        child = self.serve(env={"B": "head"})
+        ask = lambda **frame: self.warm.ask(child, id=1, file=path, function="f", **frame)["output"]  # noqa: E731
+        self.assertEqual(ask(env={"A": "1", "B": "2"}, context={"attempt": 3}), ["1", "2", "3"])
+        self.assertEqual(ask(), [None, "head", "1"])
+        self.assertEqual(ask(env={"B": None}), [None, None, "1"])
+        self.assertEqual(ask(env={"A": "4"}), ["4", "head", "1"])
+
+    def test_goes_on_after_a_failure_and_loads_a_changed_file_anew(self):
+        path = self.write("tasks.py", "def f(): raise ValueError('x')")
+        child = self.serve()
+        self.assertEqual(
+            self.warm.ask(child, id=1, file=path, function="f"),
+            {"id": 1, "ok": False, "category": "unknown", "message": "ValueError: x"},
+        )
+        self.assertIn("ValueError: x", child.errors)
+        self.write("tasks.py", "def f(): return 'changed now'")
+        self.assertEqual(self.warm.ask(child, id=2, file=path, function="f")["output"], "changed now")
+
+    def test_retires_after_exit_and_after_leaked_threads(self):
+        for body in ("import sys; sys.exit(5)", "import threading, time; threading.Thread(target=time.sleep, args=(9e6,), daemon=True).start()"):
+            path = self.write("tasks.py", f"def f(): {body}")
+            child = self.serve()
+            self.assertIs(self.warm.ask(child, id=1, file=path, function="f")["retire"], True)
+            self.warm.finish(child)
+
+    def test_a_task_that_kills_its_process_ends_the_child(self):
+        path = self.write("tasks.py", "import os\ndef f(): os._exit(9)")
+        child = self.serve()
+        self.assertIsNone(self.warm.ask(child, id=1, file=path, function="f"))
+        self.assertEqual(child.exited["code"], 9)
+
+    def test_can_be_killed(self):
+        path = self.write("tasks.py", "import time\ndef f(): print('on', flush=True); time.sleep(1000)")
+        child = self.serve()
+        child.channel.setblocking(True)
+        child.channel.sendall(pack({"id": 1, "file": path, "function": "f"}))
+        self.warm.wait(lambda: child.text == "on\n")
+        self.warm.kill(child, signal.SIGKILL)
+        self.warm.finish(child)
+        self.assertEqual(child.exited["signal"], signal.SIGKILL)
+
+    def test_refuses_files_of_another_folder(self):
+        child = self.serve()
+        self.warm.ask(child, id=1, file=self.write("tasks.py", "def f(): pass"), function="f")
+        answer = self.warm.ask(child, id=2, file=self.write("other/tasks.py", "def f(): pass"), function="f")
+        self.assertEqual((answer["ok"], answer["category"]), (False, "unknown"))
+        self.assertIn("serves", answer["message"])
+
+    def test_gives_a_forked_copy_no_voice(self):
+        path = self.write("tasks.py", "import os\ndef f():\n    pid = os.fork()\n    if pid: os.waitpid(pid, 0)\n    return bool(pid)")
+        child = self.serve()
+        for number in (1, 2):
+            self.assertEqual(self.warm.ask(child, id=number, file=path, function="f")["output"], True)
+        self.assertEqual([answer["id"] for answer in child.results], [1, 2])
+
+
+class TheEnd(WithTemplate):
+    def sleeping(self):
+        path = self.write("tasks.py", "import time\ndef f(): print('on', flush=True); time.sleep(1000)")
+        run = self.warm.start(file=path, function="f")
+        self.warm.wait(lambda: run.text == "on\n")
+        return run
+
+    def test_the_engine_going_away_kills_every_child(self):
+        run = self.sleeping()
+        self.assertEqual(self.warm.close(), 0)
+        until(lambda: not alive(run.pid), "the child to be killed")
+
+    def test_sigterm_does_the_same(self):
+        run = self.sleeping()
+        self.warm.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.warm.process.wait(10), 0)
+        until(lambda: not alive(run.pid), "the child to be killed")
+
+    def test_sigint_is_ignored(self):
+        self.warm.process.send_signal(signal.SIGINT)
+        self.assertEqual(self.output("def f(): return 1"), 1)
+
+    def test_nonsense_ends_it_with_a_word(self):
+        for frame in ({"op": "sing"}, {"op": "run", "id": 1}):
+            warm = Warm(stderr=subprocess.PIPE)
+            warm.send(frame)
+            self.assertEqual(warm.process.wait(10), 70)
+            self.assertIn(b"the warm interpreter stops", warm.process.stderr.read())
+            warm.process.stderr.close()
+            warm.close()
+
+    def test_the_source_tree_is_what_is_tested(self):
+        self.assertTrue(os.path.exists(os.path.join(SRC, "ork", "_template.py")))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -55,6 +55,11 @@ pub(crate) fn whole_environment() -> Vec<(OsString, OsString)> {
     env::vars_os().collect()
 }
 
+/// A secret by the name of the environment variable that holds it.
+pub(crate) fn secret(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
 /// The registry as the end of `ork --help`.
 pub(crate) fn help() -> String {
     let mut text = String::from("Environment:\n");

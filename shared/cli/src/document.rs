@@ -1,10 +1,7 @@
 //! Runs as JSON for programs: how one went, how far one is, one in a list.
 
-use std::path::{Path, PathBuf};
-
 use ork_core::Value;
 use ork_core::definition::TaskIndex;
-use ork_core::names::ObjectName;
 use ork_core::run::{Header, InstanceStatus, RunState, RunStatus, SkipReason, State, TaskOutcome, TaskPhase};
 use ork_core::task::Output;
 use ork_core::time::Time;
@@ -31,9 +28,10 @@ pub(crate) async fn result(embedded: &Embedded, view: &RunView) -> Result<Value,
             Value::Null
         } else if bytes <= room {
             room -= bytes;
-            embedded.output_of(view, at).await.map_err(failure)?
+            let text = embedded.output_of(view, at).await.map_err(failure)?;
+            serde_json::from_str(&text).map_err(|error| Failure::new(format!("the stored output of task {} is not JSON: {error}", definition.name)))?
         } else {
-            json!({ "$object": output_path(embedded, view, at), "bytes": bytes })
+            json!({ "$object": embedded.output_path(view, at), "bytes": bytes })
         };
         let took = match instances {
             [only] if !definition.fans_out() => only.took(),
@@ -136,17 +134,4 @@ fn output_bytes(state: &RunState, task: TaskIndex) -> u64 {
         _ => 0,
     });
     bytes.sum()
-}
-
-/// Where a large output is: the attempt's object, or the folder that holds those of a fan-out.
-fn output_path(embedded: &Embedded, view: &RunView, task: TaskIndex) -> PathBuf {
-    let attempt = view.state.instance(task, 0).map_or(1, |instance| instance.attempt);
-    let log = embedded.log_path(view, task, 0, attempt);
-    let own = log.with_file_name("output.json");
-    if !view.graph.task(task).fans_out() && own.is_file() {
-        return own;
-    }
-    let name = ObjectName::TaskOutput(view.state.header.id.clone(), view.graph.task(task).name.clone()).to_string();
-    // …/runs/<run>/<task>[.<index>]/<attempt>/log.txt, and names start at `runs`.
-    log.ancestors().nth(5).unwrap_or(Path::new("")).join(name)
 }

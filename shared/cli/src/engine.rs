@@ -1,22 +1,25 @@
 //! The embedded engine for commands: opening it, its errors, its listings. Few other files name its types.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use ork_core::definition::Executor;
-use ork_core::ids::{RunId, WorkflowName};
+use ork_core::ids::{PoolName, RunId, VersionHash, WorkflowName};
 use ork_core::parse::Project;
 use ork_core::run::{Header, RunStatus};
 use ork_engine::{EngineError, EngineErrorKind};
 use ork_local::exec::ExecConfig;
-use ork_local::{Embedded, EmbeddedConfig, RunView, Sync};
+use ork_local::store::Sync;
+use ork_local::{Embedded, EmbeddedConfig, RunView};
 
 use crate::config::{self, Config};
 use crate::failure::Failure;
-use crate::workflow_file::{reason, shown};
+use crate::output::Output;
+use crate::workflow_file::{self, WorkflowFile, reason, shown};
 
 /// Headers asked for at once.
-pub(crate) const PAGE: usize = 500;
+const PAGE: usize = 500;
 
 /// What finished tasks are safe against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -31,7 +34,7 @@ pub(crate) enum SyncArg {
 /// How an engine works.
 #[derive(Debug, Default, Clone, Args)]
 pub(crate) struct EngineArgs {
-    /// Attempts that run at once [default: one per core]
+    /// Attempts that run at once [default: twice the cores, at least 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) max_parallel: Option<u16>,
     /// What finished tasks are safe against
@@ -39,7 +42,10 @@ pub(crate) struct EngineArgs {
     pub(crate) sync: SyncArg,
 }
 
-/// A tokio runtime, for the commands that need one.
+/// Commands of custom executors, by name.
+pub(crate) type Custom = BTreeMap<String, Vec<String>>;
+
+/// Runs `work` on a tokio runtime of one thread, which only commands that need one pay for.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -51,40 +57,80 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
     done
 }
 
-/// Opens the engine on a state folder that a command writes runs into.
-pub(crate) fn open(state: PathBuf, args: &EngineArgs, config: &Config) -> Result<Embedded, Failure> {
-    open_with(state, args, config, true)
-}
-
-/// Opens the engine on a state folder that must be there.
-pub(crate) fn open_existing(state: PathBuf, args: &EngineArgs, config: &Config) -> Result<Embedded, Failure> {
-    if !state.is_dir() {
-        return Err(Failure::new(format!("there is no state folder `{}`", shown(&state))).hint("`ork execute FILE` makes one beside the file; --state DIR names another"));
-    }
-    open_with(state, args, config, false)
-}
-
-fn open_with(state: PathBuf, args: &EngineArgs, config: &Config, create: bool) -> Result<Embedded, Failure> {
-    let ork_exe = std::env::current_exe().map_err(|error| Failure::new(format!("the path of the ork command is not known: {}", reason(&error))))?;
-    let sync = match args.sync {
+/// An engine that executes runs, over a folder that is made when missing.
+pub(crate) fn to_execute(state: PathBuf, args: &EngineArgs, custom: Custom, config: &Config) -> Result<Embedded, Failure> {
+    let mut settings = EmbeddedConfig::new(state);
+    settings.parallel = args.max_parallel.map(usize::from);
+    settings.sync = match args.sync {
         SyncArg::Normal => Sync::Normal,
         SyncArg::Full => Sync::Full,
     };
-    let settings = EmbeddedConfig {
-        state,
-        sync,
-        parallel: args.max_parallel.map(usize::from),
-        python: config.python.clone(),
-        env: config::whole_environment(),
-        ork_exe,
-        create,
-    };
+    settings.python.clone_from(&config.python);
+    settings.env = config::whole_environment();
+    settings.ork_exe = Some(own_path()?);
+    settings.secret_lookup = config::secret;
+    settings.custom = custom;
+    open(settings)
+}
+
+/// An engine that executes runs of the workflows a folder knows already.
+pub(crate) async fn to_go_on(state: PathBuf, args: &EngineArgs, config: &Config, out: &Output) -> Result<Embedded, Failure> {
+    let known = to_look(state.clone())?.workflows().await.map_err(failure)?;
+    let mut custom = Custom::new();
+    for source in known.iter().filter_map(|document| document.source.as_deref()) {
+        custom.extend(custom_of(&workflow_file::project_of(Path::new(source), out)?));
+    }
+    to_execute(state, args, custom, config)
+}
+
+/// An engine that executes nothing, over a folder that must be there.
+pub(crate) fn to_look(state: PathBuf) -> Result<Embedded, Failure> {
+    if !state.is_dir() {
+        let hint = "`ork execute FILE` makes one beside the file; --state DIR names another";
+        return Err(Failure::new(format!("there is no state folder `{}`", shown(&state))).hint(hint));
+    }
+    open(EmbeddedConfig { execute: false, create: false, ..EmbeddedConfig::new(state) })
+}
+
+/// An engine that executes nothing, over a folder that is made when missing.
+pub(crate) fn to_record(state: PathBuf) -> Result<Embedded, Failure> {
+    open(EmbeddedConfig { execute: false, ..EmbeddedConfig::new(state) })
+}
+
+fn open(settings: EmbeddedConfig) -> Result<Embedded, Failure> {
     Embedded::open(settings).map_err(|error| Failure::new(error.to_string()))
+}
+
+fn own_path() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|error| Failure::new(format!("the path of the ork command is not known: {}", reason(&error))))
+}
+
+/// The commands of a project's custom executors.
+pub(crate) fn custom_of(project: &Project) -> Custom {
+    project.custom_executors.iter().map(|(name, custom)| (name.clone(), custom.command.clone())).collect()
+}
+
+/// Stores a file as the current version of its workflow; says which, and whether that changed anything.
+pub(crate) async fn deploy(embedded: &Embedded, file: &WorkflowFile) -> Result<(VersionHash, bool), Failure> {
+    let mut pools = BTreeMap::new();
+    for (name, size) in &file.project.pools {
+        pools.insert(PoolName::new(name).map_err(|error| Failure::new(error.to_string()))?, *size);
+    }
+    let deployed = embedded.deploy(&file.workflow, &file.path, &pools).await.map_err(failure)?;
+    Ok((deployed.version, deployed.changed))
+}
+
+/// Why `executor` cannot run on this machine, if it cannot.
+pub(crate) fn cannot_run(executor: &Executor, project: &Project, state: &Path) -> Option<String> {
+    let mut settings = ExecConfig::new(1, state.join("objects"), state.to_path_buf());
+    settings.exe = std::env::current_exe().ok();
+    settings.custom = custom_of(project);
+    ork_local::exec::check(executor, &settings).err()
 }
 
 /// An engine's error as a command's.
 pub(crate) fn failure(error: EngineError) -> Failure {
-    let failure = Failure::new(error.to_string());
+    let failure = Failure::new(error.message);
     match error.kind {
         EngineErrorKind::Unavailable => failure.hint("nothing is lost; try again"),
         EngineErrorKind::NotFound | EngineErrorKind::Refused | EngineErrorKind::Store | EngineErrorKind::Corrupt => failure,
@@ -111,12 +157,4 @@ pub(crate) async fn all_runs(
         }
         cursor = next;
     }
-}
-
-/// Why `executor` cannot run on this machine, if it cannot.
-pub(crate) fn cannot_run(executor: &Executor, project: &Project, state: &Path) -> Option<String> {
-    let mut settings = ExecConfig::new(1, state.join("objects"), state.to_path_buf());
-    settings.exe = std::env::current_exe().ok();
-    settings.custom = project.custom_executors.iter().map(|(name, custom)| (name.clone(), custom.command.clone())).collect();
-    ork_local::exec::check(executor, &settings).err()
 }

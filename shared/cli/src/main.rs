@@ -6,6 +6,7 @@
 mod cli;
 mod commands;
 mod config;
+mod definitions;
 mod document;
 mod drive;
 mod duration;

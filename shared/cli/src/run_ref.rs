@@ -4,7 +4,7 @@ use ork_core::ids::RunId;
 use ork_core::run::Header;
 use ork_local::Embedded;
 
-use crate::engine::{PAGE, all_runs, failure};
+use crate::engine::{all_runs, failure};
 use crate::failure::Failure;
 
 /// Finds the one run that `text` names.
@@ -34,8 +34,8 @@ pub(crate) async fn find(embedded: &Embedded, text: &str) -> Result<RunId, Failu
         [] => Err(Failure::new(format!("there is no run `{text}` in this state folder")).hint("`ork run list` shows the runs; --state DIR looks elsewhere")),
         many => {
             let some: Vec<&str> = many.iter().take(5).map(|run| run.id.as_str()).collect();
-            let count = if many.len() >= PAGE { format!("{PAGE} or more") } else { many.len().to_string() };
-            Err(Failure::new(format!("`{text}` is the beginning of {count} runs: {}{}", some.join(", "), if many.len() > 5 { ", …" } else { "" })))
+            let more = if many.len() > some.len() { ", …" } else { "" };
+            Err(Failure::new(format!("`{text}` is the beginning of {} runs: {}{more}", many.len(), some.join(", "))))
         }
     }
 }

@@ -96,12 +96,17 @@ impl Diagnostic {
 pub struct Diagnostics {
     file: String,
     found: Vec<Diagnostic>,
+    /// Comparisons of words that may still be made for hints.
+    comparisons: usize,
 }
+
+/// Comparisons of words for the hints of one file: a fraction of a second.
+const COMPARISONS: usize = 200_000;
 
 impl Diagnostics {
     /// None yet, in `file`.
     pub fn new(file: &str) -> Self {
-        Self { file: file.to_owned(), found: Vec::new() }
+        Self { file: file.to_owned(), found: Vec::new(), comparisons: COMPARISONS }
     }
     /// Adds an error; the answer takes a hint.
     pub fn error(&mut self, code: Code, at: Position, message: impl Into<String>) -> &mut Diagnostic {
@@ -113,6 +118,12 @@ impl Diagnostics {
         let added = self.error(code, at, message);
         added.severity = Severity::Warning;
         added
+    }
+    /// Whether a word may be compared with `more` others for a hint.
+    pub(crate) fn may_compare(&mut self, more: usize) -> bool {
+        let enough = self.comparisons >= more;
+        self.comparisons = self.comparisons.saturating_sub(more);
+        enough
     }
     /// How many errors there are so far, doubles included.
     pub fn errors(&self) -> usize {

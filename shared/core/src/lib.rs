@@ -20,3 +20,5 @@ pub mod types;
 
 /// Plain data as it travels between tasks.
 pub type Value = serde_json::Value;
+/// A JSON object.
+pub type Map = serde_json::Map<String, Value>;

@@ -140,7 +140,7 @@ fn the_examples_of_the_format_page_are_accepted() {
         // A block that shows a part of a file is completed to a whole one.
         let (file, whole) = match language.trim() {
             "yaml" if body.contains("\ntasks:") || body.starts_with("tasks:") => ("w.yaml", named(body)),
-            "yaml" => ("w.yaml", format!("{}tasks:\n  example: {{}}\n", named(body))),
+            "yaml" => ("w.yaml", format!("{}\ntasks:\n  example: {{}}\n", named(body))),
             "yaml task" => ("w.yaml", format!("name: page\nparams: {{day: date, days: [date], shards: int}}\ntasks:\n  extract: {{}}\n{}", indented(body))),
             "yaml project" => {
                 ork_core::parse::parse_project("ork.yaml", body.as_bytes()).expect("a project");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use ork_core::diagnostic::{Diagnostic, Severity};
+use ork_core::diagnostic::{Diagnostic, Severity, render, to_json};
 use ork_core::limits;
 use ork_core::parse::{Project, codes, parse_project, parse_workflow, parse_workflow_with};
 
@@ -238,4 +238,100 @@ fn a_byte_order_mark_changes_no_place() {
 fn each_value_of_defaults_is_reported_once() {
     let text = "name: w\ndefaults: {timeout: never}\ntasks: {a: {}, b: {}, c: {}}\n";
     assert_eq!(brief(&only(parse_workflow("w.yaml", text.as_bytes()))), "ORK026 2:21");
+}
+
+fn rendered(file: &str, text: &str) -> String {
+    render(&parse_workflow(file, text.as_bytes()).expect_err("it is broken"), text, false)
+}
+
+#[test]
+fn problems_are_shown_as_a_compiler_shows_them() {
+    let text = "name: w\ntasks:\n  extract: {}\n  load:\n    depends_on: [extrct]\n    timeout: soon\n";
+    insta::assert_snapshot!(rendered("workflow.yaml", text), @r#"
+    error[ORK040]: task `load` refers to the unknown task `extrct`
+     --> workflow.yaml:5:18
+      |
+    5 |     depends_on: [extrct]
+      |                  ^^^^^^
+      = hint: did you mean `extract`?
+
+    error[ORK026]: `timeout` of task `load`: `soon` is not a duration
+     --> workflow.yaml:6:14
+      |
+    6 |     timeout: soon
+      |              ^^^^
+      = hint: write whole seconds, or a number with a unit: 500ms, 90s, 5m, 1h30m, 2d
+    "#);
+}
+
+#[test]
+fn carets_stand_below_wide_characters_and_tabs() {
+    let text = "name: w\ndescription: 日本語 🎉 ok\ntasks:\n  a: {description: \"日本語\tn\u{303}\",\tcomand: é}\n";
+    insta::assert_snapshot!(rendered("w.yaml", text), @r#"
+    error[ORK020]: task `a` has no key `comand`
+     --> w.yaml:4:30
+      |
+    4 |   a: {description: "日本語    ñ",    comand: é}
+      |                                      ^^^^^^
+      = hint: did you mean `command`?
+    "#);
+}
+
+#[test]
+fn a_long_line_is_cut_around_the_caret() {
+    let text = format!("name: w\ntasks: {{a: {{env: {{A: {}}}, comand: x, input: {{b: {}}}}}}}\n", "x".repeat(200), "y".repeat(200));
+    insta::assert_snapshot!(rendered("w.yaml", &text), @r#"
+    error[ORK020]: task `a` has no key `comand`
+     --> w.yaml:2:225
+      |
+    2 | …xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx}, comand: x, input: {b: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy…
+      |                                          ^^^^^^
+      = hint: did you mean `command`?
+    "#);
+}
+
+#[test]
+fn what_a_file_says_cannot_steer_the_terminal() {
+    let text = "name: w\ntasks:\n  \"a\\e[31mb\": {}\n";
+    let shown = rendered("w.yaml", text);
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    assert!(shown.contains("a\\u{1b}[31mb"), "{shown}");
+}
+
+#[test]
+fn color_is_added_around_the_same_text() {
+    let text = "name: 1st\ntasks: {a: {}}\n";
+    let found = parse_workflow("w.yaml", text.as_bytes()).expect_err("it is broken");
+    let colored = render(&found, text, true);
+    assert!(colored.starts_with("\u{1b}[1;31merror[ORK025]\u{1b}[0m: "), "{colored:?}");
+    let mut plain = colored;
+    for style in ["1;31", "1;33", "36", "1", "0"] {
+        plain = plain.replace(&format!("\u{1b}[{style}m"), "");
+    }
+    assert_eq!(plain, render(&found, text, false));
+}
+
+#[test]
+fn the_json_form_has_the_six_keys() {
+    let text = "name: w\ntasks:\n  load: {depends_on: [x]}\n  a: {description: {}}\n";
+    let found = parse_workflow("w.yaml", text.as_bytes()).expect_err("it is broken");
+    let json = to_json(&found);
+    assert_eq!(
+        json["errors"][0],
+        serde_json::json!({
+            "file": "w.yaml", "line": 3, "column": 23, "code": "ORK040",
+            "message": "task `load` refers to the unknown task `x`", "hint": "known: `load`, `a`",
+        })
+    );
+    assert_eq!(json["errors"][1]["hint"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_large_file_is_read_in_a_moment() {
+    let mut text = String::from("name: w\ntasks:\n  t0: {command: echo}\n");
+    for task in 1..8_000 {
+        let _ = writeln!(text, "  t{task}: {{command: \"echo {{{{ tasks.t0.output.rows[0] }}}}\", depends_on: [t{}]}}", task - 1);
+    }
+    let parsed = parse_workflow("large.yaml", text.as_bytes()).expect("good");
+    assert_eq!(parsed.workflow.tasks.len(), 8_000);
 }

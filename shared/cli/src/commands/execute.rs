@@ -64,10 +64,10 @@ pub(crate) fn execute(args: &ExecuteArgs, config: &Config, out: &Output) -> Resu
     }
     refuse_what_cannot_run(&file, &wanted, &state)?;
     engine::block_on(async {
-        let mut embedded = engine::open(state, &args.engine, config)?;
-        let version = embedded.deploy(&file.workflow, &file.path, &file.project).await.map_err(failure)?;
-        let start = StartRun { workflow: file.workflow.name.clone(), version: Some(version), params: given, id: None, only };
-        let run = embedded.start(start).await.map_err(failure)?;
+        let mut embedded = engine::to_execute(state, &args.engine, engine::custom_of(&file.project), config)?;
+        let (version, _) = engine::deploy(&embedded, &file).await?;
+        let wish = StartRun { version: Some(version), params: given, only, ..StartRun::of(file.workflow.name.clone()) };
+        let run = embedded.start(wish).await.map_err(failure)?.id;
         if !args.show.quiet {
             out.say(&format!("{} run {}", out.talk.bold(file.workflow.name.as_str()), run));
         }

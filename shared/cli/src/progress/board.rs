@@ -96,6 +96,16 @@ impl Board {
             self.runs.insert(run.clone(), RunView::new(graph, state));
         }
         let view = self.runs.get_mut(run).expect("it was just inserted if it was not there");
+        if notes.is_empty() {
+            // Somebody else's commits: nobody says what they changed.
+            let tenths: Vec<u32> = view.tasks.iter().map(|task| task.tenths).collect();
+            let eta = (view.eta, view.eta_at);
+            *view = RunView::new(graph, state);
+            (view.eta, view.eta_at) = eta;
+            for (task, tenths) in view.tasks.iter_mut().zip(tenths) {
+                task.tenths = tenths;
+            }
+        }
         let mut last = None;
         for task in notes.iter().filter_map(|note| note.task) {
             // The notes of a fan-out's commit name one task many times in a row.

@@ -119,7 +119,7 @@ impl Checker<'_> {
         for (input, (at, _)) in task.task.inputs.iter().zip(&task.inputs) {
             if !fields.contains_key(&input.name) {
                 let message = format!("the `input_type` of task `{name}` has no `{}`", input.name);
-                let hint = super::suggest::hint(&input.name, fields.keys().map(String::as_str).filter(|field| !given.contains(field)));
+                let hint = super::suggest::hint(&input.name, fields.keys().map(String::as_str).filter(|field| !given.contains(field)), found);
                 found.error(codes::INPUT_KEYS, *at, message).hint(hint.unwrap_or_else(|| "add it to `input_type`, or remove it here".to_owned()));
             }
         }

@@ -68,7 +68,7 @@ fn binding(field: &Field<'_>, scope: &mut Scope<'_>, found: &mut Diagnostics) ->
         return None;
     };
     if !KINDS.contains(&key.text.as_str()) {
-        let hint = super::suggest::hint(&key.text, KINDS).unwrap_or_else(|| HINT.to_owned());
+        let hint = super::suggest::hint(&key.text, KINDS, found).unwrap_or_else(|| HINT.to_owned());
         found.error(codes::NOT_A_BINDING, key.at, format!("{} cannot come from `{}`", field.label, key.text)).hint(hint);
         return None;
     }

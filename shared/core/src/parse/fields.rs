@@ -95,7 +95,7 @@ impl<'n> Fields<'n> {
         let elsewhere = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == key.text && known.contains(ours));
         let hint = match elsewhere {
             Some((_, ours)) => Some(format!("Ork calls it `{ours}`")),
-            None => suggest::hint(&key.text, known.iter().copied()),
+            None => suggest::hint(&key.text, known.iter().copied(), found),
         };
         found.error(codes::UNKNOWN_KEY, key.at, format!("{} has no key `{}`", self.owner, key.text)).maybe_hint(hint);
     }
@@ -227,7 +227,8 @@ impl<'n> Field<'n> {
             return Some(*value);
         }
         let message = format!("{} cannot be `{text}`", self.label);
-        found.error(codes::UNKNOWN_WORD, self.node.at, message).maybe_hint(suggest::hint(text, words.iter().map(|(word, _)| *word)));
+        let hint = suggest::hint(text, words.iter().map(|(word, _)| *word), found);
+        found.error(codes::UNKNOWN_WORD, self.node.at, message).maybe_hint(hint);
         None
     }
 

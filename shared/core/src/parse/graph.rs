@@ -1,7 +1,7 @@
 //! Which task waits for which: unknown names, self, doubles, cycles, ancestors.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::definition::TaskIndex;
 use crate::diagnostic::{Diagnostics, Position};
@@ -9,14 +9,21 @@ use crate::diagnostic::{Diagnostics, Position};
 use super::codes;
 use super::suggest;
 
+/// The ancestors of the task that was asked about last: those marked with its stamp.
+#[derive(Debug, Default)]
+struct Ancestors {
+    of: Option<TaskIndex>,
+    stamp: u32,
+    marks: Vec<u32>,
+}
+
 /// The tasks by name and the edges between them.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     names: Vec<String>,
     indices: BTreeMap<String, TaskIndex>,
     edges: Vec<Vec<(TaskIndex, Position)>>,
-    /// The ancestors of the task that was asked about last.
-    ancestors: RefCell<Option<(TaskIndex, BTreeSet<TaskIndex>)>>,
+    ancestors: RefCell<Ancestors>,
 }
 
 impl Graph {
@@ -55,7 +62,8 @@ impl Graph {
     /// Says that there is no task `name`, which `label` refers to.
     pub(super) fn unknown(&self, name: &str, label: &str, at: Position, found: &mut Diagnostics) {
         let message = format!("{label} refers to the unknown task `{name}`");
-        found.error(codes::UNKNOWN_TASK, at, message).maybe_hint(suggest::hint(name, self.names()));
+        let hint = suggest::hint(name, self.names(), found);
+        found.error(codes::UNKNOWN_TASK, at, message).maybe_hint(hint);
     }
 
     /// `task` waits for `upstream`. A double is an error where the file has a list of dependencies, and fine
@@ -81,8 +89,10 @@ impl Graph {
         Some(index)
     }
 
-    /// Reports every cycle once, as a → b → a, at the dependency by which its first task in the file waits for it.
+    /// Reports cycles as a → b → a, at the dependency by which its first task in the file waits for it.
     pub(super) fn check_cycles(&self, found: &mut Diagnostics) {
+        /// Whoever has this many cycles mends some of them first.
+        const CYCLES: usize = 100;
         #[derive(Clone, Copy, PartialEq)]
         enum Mark {
             New,
@@ -90,6 +100,7 @@ impl Graph {
             Done,
         }
         let mut marks = vec![Mark::New; self.names.len()];
+        let mut reported = 0;
         for start in 0..self.names.len() {
             if marks[start] != Mark::New {
                 continue;
@@ -111,6 +122,10 @@ impl Graph {
                         path.push((upstream, 0));
                     }
                     Mark::Open => {
+                        if reported == CYCLES {
+                            return;
+                        }
+                        reported += 1;
                         let from = path.iter().position(|(task, _)| *task == upstream).unwrap_or(0);
                         let cycle: Vec<usize> = path[from..].iter().map(|(task, _)| *task).collect();
                         self.report(&cycle, found);
@@ -141,20 +156,21 @@ impl Graph {
         if self.edges[task as usize].iter().any(|(direct, _)| *direct == upstream) {
             return upstream != task;
         }
-        let mut known = self.ancestors.borrow_mut();
-        if let Some((of, ancestors)) = known.as_ref()
-            && *of == task
-        {
-            return ancestors.contains(&upstream);
+        let known = &mut *self.ancestors.borrow_mut();
+        if known.of != Some(task) {
+            known.of = Some(task);
+            known.stamp += 1;
+            known.marks.resize(self.names.len(), 0);
+            let mut open = vec![task];
+            while let Some(next) = open.pop() {
+                for (up, _) in &self.edges[next as usize] {
+                    if known.marks[*up as usize] != known.stamp {
+                        known.marks[*up as usize] = known.stamp;
+                        open.push(*up);
+                    }
+                }
+            }
         }
-        let mut ancestors = BTreeSet::new();
-        let mut open = vec![task];
-        while let Some(next) = open.pop() {
-            open.extend(self.edges[next as usize].iter().map(|(up, _)| *up).filter(|up| ancestors.insert(*up)));
-        }
-        ancestors.remove(&task);
-        let answer = ancestors.contains(&upstream);
-        *known = Some((task, ancestors));
-        answer
+        upstream != task && known.marks[upstream as usize] == known.stamp
     }
 }

@@ -118,7 +118,7 @@ impl Aliases {
                 let at = node.inside(error.offset, (error.offset + length).min(text.len()));
                 match rest[..length.min(rest.len())].strip_prefix("types.") {
                     Some(name) if !self.known.contains_key(name) => {
-                        let hint = suggest::hint(name, self.known.keys().map(String::as_str)).unwrap_or_else(|| "declare it under `types`".to_owned());
+                        let hint = suggest::hint(name, self.known.keys().map(String::as_str), found).unwrap_or_else(|| "declare it under `types`".to_owned());
                         found.error(codes::UNKNOWN_ALIAS, at, format!("{}: there is no type `{name}`", field.label)).hint(hint);
                     }
                     _ => {

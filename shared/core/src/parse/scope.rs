@@ -173,7 +173,7 @@ impl<'a> Scope<'a> {
             Root::Param(name) => {
                 let known = self.params.iter().any(|known| known == name);
                 if !known {
-                    let hint = suggest::hint(name, self.params.iter().map(String::as_str)).unwrap_or_else(|| format!("declare it: `params: {{{name}: {{type: str}}}}`"));
+                    let hint = suggest::hint(name, self.params.iter().map(String::as_str), found).unwrap_or_else(|| format!("declare it: `params: {{{name}: {{type: str}}}}`"));
                     found.error(codes::UNKNOWN_PARAM, at, format!("{label} refers to the unknown param `{name}`")).hint(hint);
                 }
                 known

@@ -117,7 +117,7 @@ fn pool(field: &Field<'_>, project: &Project, found: &mut Diagnostics) -> Option
             let message = format!("nobody says how many places the pool `{text}` has, so it has one");
             found.warning(codes::UNDECLARED_POOL, field.node.at, message).hint(format!("write `pools: {{{text}: 4}}` into ork.yaml beside the workflow"));
         } else {
-            let hint = suggest::hint(text, project.pools.keys().map(String::as_str)).unwrap_or_default();
+            let hint = suggest::hint(text, project.pools.keys().map(String::as_str), found).unwrap_or_default();
             found.error(codes::UNKNOWN_POOL, field.node.at, format!("{}: ork.yaml declares no pool `{text}`", field.label)).hint(format!("{hint}; or declare it under `pools` in ork.yaml"));
         }
     }
@@ -127,7 +127,7 @@ fn pool(field: &Field<'_>, project: &Project, found: &mut Diagnostics) -> Option
 fn worker(field: &Field<'_>, project: &Project, found: &mut Diagnostics) -> Option<String> {
     let text = field.text(found)?;
     if !project.worker_profiles.is_empty() && !project.worker_profiles.contains_key(text) {
-        let hint = suggest::hint(text, project.worker_profiles.keys().map(String::as_str)).unwrap_or_default();
+        let hint = suggest::hint(text, project.worker_profiles.keys().map(String::as_str), found).unwrap_or_default();
         found.error(codes::UNKNOWN_WORKER, field.node.at, format!("{}: ork.yaml declares no worker profile `{text}`", field.label)).hint(format!("{hint}; or declare it under `workers` in ork.yaml"));
     }
     Some(text.to_owned())

@@ -268,7 +268,7 @@ fn retries() -> Value {
         .filter(|category| **category != Category::Permanent)
         .map(|category| category.as_str())
         .collect();
-    let map = object(
+    let mut map = object(
         "Retries",
         "What happens after a failed attempt.",
         vec![
@@ -277,7 +277,7 @@ fn retries() -> Value {
                 described(
                     "Retries",
                     "Attempts after the first.",
-                    json!({ "type": "integer", "minimum": 0 }),
+                    json!({ "type": "integer", "minimum": 0, "maximum": 1000 }),
                 ),
             ),
             (
@@ -314,9 +314,10 @@ fn retries() -> Value {
             ),
         ],
     );
+    map.insert("required".to_owned(), json!(["max"]));
     json!({
         "title": "Retries",
         "description": "A number of retries, or how they are made.",
-        "anyOf": [{ "type": "integer", "minimum": 0 }, map],
+        "anyOf": [{ "type": "integer", "minimum": 0, "maximum": 1000 }, map],
     })
 }

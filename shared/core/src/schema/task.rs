@@ -61,7 +61,11 @@ fn what_runs() -> Vec<(&'static str, Value)> {
             vec![("workflow", part("name"))],
         );
         schema.insert("required".to_owned(), json!(["workflow"]));
-        Value::Object(schema)
+        described(
+            "Sub-workflow",
+            "Starts another workflow and waits for it.",
+            json!({ "anyOf": [schema, { "type": "string", "pattern": "^(workflow: *)?[A-Za-z][A-Za-z0-9_-]{0,62}$" }] }),
+        )
     };
     vec![
         ("description", text("Description", "For people.")),
@@ -236,7 +240,7 @@ fn graph() -> Vec<(&'static str, Value)> {
             described(
                 "Tolerate",
                 "How many instances may fail, as a number or a share, while the task still succeeds.",
-                json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]{1,2})?\\s*%$" }] }),
+                json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^(100(\\.0{1,2})?|[0-9]{1,2}(\\.[0-9]{1,2})?) ?%$" }] }),
             ),
         ),
         (
@@ -367,11 +371,7 @@ fn limits_and_places() -> Vec<(&'static str, Value)> {
         ),
         (
             "pool",
-            described(
-                "Pool",
-                "Places shared with other runs.",
-                json!({ "type": "string" }),
-            ),
+            described("Pool", "Places shared with other runs.", part("name")),
         ),
         (
             "priority",

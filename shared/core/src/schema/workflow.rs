@@ -76,6 +76,7 @@ fn params() -> Value {
         "title": "Params",
         "description": "Typed inputs of a run, given with `--param name=value`.",
         "type": "object",
+        "propertyNames": { "pattern": "^[A-Za-z0-9_-]{1,63}$" },
         "additionalProperties": part("param"),
     })
 }
@@ -85,6 +86,7 @@ fn types() -> Value {
         "title": "Types",
         "description": "Names for types, used as `types.Name`. They may use each other, not themselves.",
         "type": "object",
+        "propertyNames": part("name"),
         "additionalProperties": part("type"),
     })
 }

@@ -1,7 +1,7 @@
 //! The loop that feeds the use cases: ends of attempts, hints, timers, schedules, and what other processes commit.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ork_core::ids::RunId;
 use ork_core::run::{Attempt, Command, Event, RunStatus, State};
@@ -45,6 +45,8 @@ struct Desk {
     pending: BTreeMap<RunId, Vec<Event>>,
     /// How many those are.
     gathered: usize,
+    /// When the first of them came.
+    since: Option<Instant>,
     /// Whether any of them may let something else start.
     urgent: bool,
     /// Runs with something to claim.
@@ -185,32 +187,35 @@ impl Embedded {
             }
         };
         desk.gathered += 1;
+        desk.since.get_or_insert_with(Instant::now);
         desk.pending.entry(id.run).or_default().push(event);
     }
 
     /// Commits what was gathered, run by run, unless the executors are busy and more is about to come.
     async fn commit_pending(&mut self, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
-        if desk.gathered == 0 {
+        if self.patience(desk).is_some_and(|left| !left.is_zero()) {
             return Ok(());
         }
-        let in_hand = self.world().executor.exec.backlog() > self.parallel;
-        if in_hand && desk.urgent && desk.gathered < GATHERED {
-            sleep(GATHER).await;
-            self.hear(desk, observer);
-        } else if !desk.urgent && desk.gathered < GATHERED && self.world().executor.exec.backlog() > 0 {
-            // Starts alone can wait for the next end, or for the next turn of the clock.
-            tokio::select! {
-                Some(event) = self.events.recv() => self.note(event, desk, observer),
-                () = sleep(LOOK_ELSEWHERE) => {}
-            }
-            self.hear(desk, observer);
-        }
-        desk.gathered = 0;
-        desk.urgent = false;
-        for (run, events) in std::mem::take(&mut desk.pending) {
-            self.act(&run, events, desk, observer).await?;
+        for run in desk.pending.keys().cloned().collect::<Vec<_>>() {
+            self.act(&run, Vec::new(), desk, observer).await?;
         }
         Ok(())
+    }
+
+    /// How long what was gathered may wait for company; `None` when nothing was.
+    fn patience(&self, desk: &Desk) -> Option<Duration> {
+        let since = desk.since?;
+        let most = if desk.gathered >= GATHERED {
+            Duration::ZERO
+        } else if !desk.urgent {
+            // Starts alone let nothing else begin: they go with the next end.
+            LOOK_ELSEWHERE
+        } else if self.world().executor.exec.backlog() > self.parallel {
+            GATHER
+        } else {
+            Duration::ZERO
+        };
+        Some(most.saturating_sub(since.elapsed()))
     }
 
     /// Hands out hints and wakes.
@@ -334,7 +339,16 @@ impl Embedded {
     }
 
     /// One step of one run, with everything that follows from it for the loop.
-    async fn act(&mut self, run: &RunId, events: Vec<Event>, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+    async fn act(&mut self, run: &RunId, mut events: Vec<Event>, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        if let Some(gathered) = desk.pending.remove(run) {
+            desk.gathered -= gathered.len();
+            // What had happened comes before what is wanted.
+            events.splice(0..0, gathered);
+            if desk.pending.is_empty() {
+                desk.urgent = false;
+                desk.since = None;
+            }
+        }
         let claim = desk.mine.contains(run).then(|| ClaimRequest { places: self.places(), supervised: true });
         match self.engine.step(run, events, claim).await {
             Ok(stepped) => self.learn(stepped, desk, observer),
@@ -342,8 +356,8 @@ impl Embedded {
             Err(error) if error.kind == EngineErrorKind::Refused => {}
             Err(error) => return Err(error),
         }
-        let waiting = self.engine.peek(run, |_, state| state.has_ready() && !state.header.status.is_terminal() && state.header.status != RunStatus::Paused);
-        if waiting == Some(true) {
+        // With places left, what is still ready waits for its task's concurrency or a pool: the end of an attempt or a hint comes then.
+        if self.places() == 0 && self.engine.peek(run, |_, state| state.has_ready()) == Some(true) {
             desk.ready.insert(run.clone());
         }
         Ok(())
@@ -370,7 +384,8 @@ impl Embedded {
 
     /// Sleeps until something can have changed.
     async fn wait(&mut self, until: &Until, control: &Control, desk: &mut Desk) -> Result<(), EngineError> {
-        if desk.gathered > 0 || (!desk.ready.is_empty() && self.places() > 0) {
+        let patience = self.patience(desk);
+        if patience.is_some_and(|left| left.is_zero()) || (!desk.ready.is_empty() && self.places() > 0) {
             return Ok(());
         }
         let now = self.world().clock.now();
@@ -381,7 +396,7 @@ impl Embedded {
         {
             wake_at = wake_at.min(*at);
         }
-        let nap = wake_at.since(now).to_duration().min(LOOK_ELSEWHERE);
+        let nap = wake_at.since(now).to_duration().min(LOOK_ELSEWHERE).min(patience.unwrap_or(LOOK_ELSEWHERE));
         let world = self.engine.ports();
         tokio::select! {
             biased;

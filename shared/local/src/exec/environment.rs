@@ -71,14 +71,32 @@ fn private(path: &Path) -> std::io::Result<File> {
 /// A variable and its value.
 pub(crate) type Var = (OsString, OsString);
 
+fn secret(name: &str, wanted: &str, config: &ExecConfig) -> Result<String, String> {
+    (config.secret_lookup)(name).ok_or_else(|| {
+        // Of `projects/P/secrets/S/versions/V` it is S that a laptop knows.
+        let variable = name.split('/').nth(3).unwrap_or(name);
+        format!("the secret `{name}` (wanted as {wanted}) is not known here: set the environment variable {variable}")
+    })
+}
+
+/// Puts the secrets among the arguments where they belong. This is the only copy of the input that holds them.
+pub(crate) fn add_secrets(spec: &mut TaskSpec, config: &ExecConfig) -> Result<(), String> {
+    if spec.input_secrets.is_empty() {
+        return Ok(());
+    }
+    let mut input: serde_json::Map<String, serde_json::Value> = serde_json::from_str(spec.input.get()).map_err(|error| format!("the input is no JSON object: {error}"))?;
+    for (name, reference) in &spec.input_secrets {
+        input.insert(name.clone(), secret(&reference.name, name, config)?.into());
+    }
+    spec.input = serde_json::value::to_raw_value(&input).map_err(|error| format!("the input is no JSON object: {error}"))?.into();
+    Ok(())
+}
+
 /// The task's own variables and its secrets: what lies over the base environment of whatever executor.
 pub(crate) fn own(spec: &TaskSpec, config: &ExecConfig, scratch: &mut Scratch) -> Result<Vec<Var>, String> {
     let mut vars: Vec<Var> = spec.env.iter().map(|(name, value)| (name.into(), value.into())).collect();
     for (at, mount) in spec.secrets.iter().enumerate() {
-        let value = (config.secret_lookup)(&mount.secret.name).ok_or_else(|| {
-            let variable = mount.secret.name.split('/').nth(3).unwrap_or(&mount.secret.name);
-            format!("the secret `{}` (wanted as {}) is not known here: set the environment variable {variable}", mount.secret.name, mount.name)
-        })?;
+        let value = secret(&mount.secret.name, &mount.name, config)?;
         let value = match &mount.path {
             None => value.into(),
             // Where the path says is not ours to write on a laptop: the variable tells where the file is.

@@ -33,13 +33,14 @@ const PIPE_BYTES: usize = 4096;
 
 impl Reactor {
     /// Starts a job in a free place; a job that cannot start ends.
-    pub(crate) fn start(&mut self, job: Box<Job>, env: Option<Arc<PythonEnv>>) {
+    pub(crate) fn start(&mut self, mut job: Box<Job>, env: Option<Arc<PythonEnv>>) {
         let slot = self.slots.iter().position(Option::is_none).expect("a job is only taken for a free place");
         let id = job.spec.id.clone();
         let submitted = job.submitted;
-        let started = match env {
-            Some(env) => self.start_python(slot, job, &env),
-            None => self.start_process(slot, job),
+        let started = match (environment::add_secrets(&mut job.spec, &self.shared.config), env) {
+            (Err(message), _) => Err(failed(Category::Permanent, message)),
+            (Ok(()), Some(env)) => self.start_python(slot, job, &env),
+            (Ok(()), None) => self.start_process(slot, job),
         };
         match started {
             Ok(attempt) => {

@@ -68,7 +68,6 @@ impl Bench {
 
     pub(crate) fn spec(&mut self, executor: Executor) -> TaskSpec {
         self.next += 1;
-        let json = |text: &str| -> Arc<RawValue> { RawValue::from_string(text.to_owned()).expect("JSON").into() };
         TaskSpec {
             format: TASK_FORMAT,
             id: AttemptId { run: RunId::new("run1").expect("valid"), task: 0, index: self.next, attempt: 1, fence: 1 },
@@ -77,6 +76,7 @@ impl Bench {
             workflow_version: VersionHash::of(b"x"),
             executor,
             input: json("{}"),
+            input_secrets: Vec::new(),
             upstream: json("{}"),
             files: Vec::new(),
             env: Vec::new(),

@@ -154,6 +154,10 @@ fn secrets_are_variables_or_private_files_and_missing_ones_fail() {
     let path = end.output().trim_matches('"').to_owned();
     assert!(path.ends_with("key.pem") && !std::path::Path::new(&path).exists(), "{path}");
     assert_eq!(std::fs::read_to_string(bench.object(1, "log.txt")).expect("a log").lines().next(), Some("600"));
+    let mut spec = bench.shell("printf 'ORK_OUTPUT:%s' \"$ORK_INPUT_JSON\"");
+    spec.input = json("{\"a\":1}");
+    spec.input_secrets = vec![("token".to_owned(), SecretRef { name: "KEY".to_owned() })];
+    assert_eq!(bench.run(spec).output(), r#"{"a":1,"token":"s3cret"}"#);
     let mut spec = bench.shell("true");
     spec.secrets = vec![mount("TOKEN", "projects/p/secrets/NOPE/versions/latest", None)];
     let end = bench.run(spec);

@@ -19,6 +19,7 @@ class Site:
     """The environment of an interpreter that was started with -I -S."""
 
     def __init__(self) -> None:
+        self.rehearsing = False
         self.pth_lines: "list[str]" = []
         self.customize: "list[str]" = []
         own = sys.path[0]
@@ -77,6 +78,8 @@ class Site:
 
     def enter_child(self) -> None:
         """Let the effects of installed packages happen, as late as can be."""
+        if self.rehearsing:
+            return
         if self.pth_lines:
             self._deferred.active = True
         for name in self.customize:

@@ -245,6 +245,7 @@ def main(fd: int) -> "NoReturn":
     # Everything loaded up to here is Ork's or the standard library's.
     template.own_modules.update(sys.modules)
     template.own_modules.difference_update(("sys", "builtins", "__main__", "os"))
+    template.child.rehearse()
     try:
         template.serve()
         code = 0

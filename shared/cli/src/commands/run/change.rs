@@ -53,7 +53,7 @@ pub(crate) struct GoOnArgs {
 /// Does `command` to a run and says how the run stands.
 pub(crate) fn change(arg: &RunArg, done: &str, config: &Config, out: &Output, command: impl FnOnce(&RunView) -> Result<Command, Failure>) -> Result<Exit, Failure> {
     engine::block_on(async {
-        let embedded = engine::open_existing(arg.state.nearest(config)?, &EngineArgs::default(), config)?;
+        let embedded = engine::to_look(arg.state.nearest(config)?)?;
         let run = run_ref::find(&embedded, &arg.run).await?;
         let command = command(&engine::view(&embedded, &run).await?)?;
         let view = embedded.command(&run, command).await.map_err(failure)?;
@@ -65,7 +65,7 @@ pub(crate) fn change(arg: &RunArg, done: &str, config: &Config, out: &Output, co
 /// Does `command` to a run, if there is something to do, and executes it to its end.
 pub(crate) fn go_on(args: &GoOnArgs, done: &str, config: &Config, out: &Output, command: impl FnOnce(&RunView) -> Result<Option<Command>, Failure>) -> Result<Exit, Failure> {
     engine::block_on(async {
-        let mut embedded = engine::open_existing(args.state.nearest(config)?, &args.engine, config)?;
+        let mut embedded = engine::to_go_on(args.state.nearest(config)?, &args.engine, config, out).await?;
         let run = run_ref::find(&embedded, &args.run).await?;
         let command = command(&engine::view(&embedded, &run).await?)?;
         let changed = command.is_some();

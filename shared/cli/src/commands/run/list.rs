@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::document;
-use crate::engine::{self, EngineArgs};
+use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::state_folder::StateArg;
@@ -35,7 +35,7 @@ pub(crate) struct ListArgs {
 /// Lists runs, newest first.
 pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     let runs = engine::block_on(async {
-        let embedded = engine::open_existing(args.state.nearest(config)?, &EngineArgs::default(), config)?;
+        let embedded = engine::to_look(args.state.nearest(config)?)?;
         let mut runs: Vec<Header> = Vec::new();
         engine::all_runs(&embedded, args.status, args.workflow.as_ref(), |run| {
             runs.push(run);

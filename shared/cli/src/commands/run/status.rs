@@ -6,7 +6,7 @@ use ork_local::RunView;
 
 use crate::config::Config;
 use crate::document;
-use crate::engine::{self, EngineArgs};
+use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, harmless};
 use crate::progress;
@@ -30,7 +30,7 @@ pub(crate) struct StatusArgs {
 /// Shows how far a run is.
 pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     let view = engine::block_on(async {
-        let embedded = engine::open_existing(args.state.nearest(config)?, &EngineArgs::default(), config)?;
+        let embedded = engine::to_look(args.state.nearest(config)?)?;
         let run = run_ref::find(&embedded, &args.run).await?;
         engine::view(&embedded, &run).await
     })?;

@@ -1,0 +1,75 @@
+//! `ork workflow status`
+
+use clap::Args;
+use ork_core::run::Header;
+use ork_core::time::Time;
+use serde_json::json;
+
+use super::{known, list};
+use crate::config::Config;
+use crate::definitions::Definitions;
+use crate::document;
+use crate::engine;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use crate::progress;
+use crate::state_folder::StateArg;
+use crate::workflow_file::{count, shown};
+
+/// Runs that are shown.
+const RUNS: usize = 5;
+
+/// `ork workflow status`
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Name of a deployed workflow
+    #[arg(value_name = "WORKFLOW")]
+    workflow: String,
+    #[command(flatten)]
+    state: StateArg,
+    /// Print one JSON document to standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Shows one workflow.
+pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
+    let state = args.state.nearest(config)?;
+    let (document, workflow, runs) = engine::block_on(async {
+        let embedded = engine::to_look(state.clone())?;
+        let document = known(&embedded, &args.workflow).await?;
+        let workflow = Definitions::open(&state)?.version(&document.name, &document.current).await?;
+        let mut runs: Vec<Header> = Vec::new();
+        engine::all_runs(&embedded, None, Some(&document.name), |run| {
+            runs.push(run);
+            runs.len() < RUNS
+        })
+        .await?;
+        Ok((document, workflow, runs))
+    })?;
+    let now = progress::now();
+    if args.json {
+        let mut about = list::about(&document, &workflow, now);
+        about["latest_runs"] = json!(runs.iter().map(document::about).collect::<Vec<_>>());
+        out.json(&about)?;
+        return Ok(Exit::Success);
+    }
+    let mut text = format!("{} version {}, {}\n", out.data.bold(document.name.as_str()), document.current.short(), count(workflow.tasks.len(), "task"));
+    if let Some(description) = &workflow.description {
+        text.push_str(&format!("{description}\n"));
+    }
+    let mut line = |what: &str, value: String| {
+        if !value.is_empty() {
+            text.push_str(&format!("{what:<9} {value}\n"));
+        }
+    };
+    line("file", document.source.as_deref().map(|source| shown(source.as_ref())).unwrap_or_default());
+    line("deployed", document.deployed_at.rfc3339());
+    line("schedule", list::schedules(&document, &workflow));
+    line("next", list::next(&document, &workflow, now).map(Time::rfc3339).unwrap_or_default());
+    for run in &runs {
+        line("run", format!("{} {}", run.id, out.data.run(run.status, run.status.as_str())));
+    }
+    out.print(&text)?;
+    Ok(Exit::Success)
+}

@@ -12,7 +12,7 @@ EXAMPLE ?= examples/quickstart/workflow.yaml
 skip = { printf '\nSKIPPED %s: %s\n\n' '$(1)' '$(2)' >&2; [ "$$ORK_REQUIRE_ALL" != 1 ]; }
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: check-tools ## build ork and run the quickstart pipeline (EXAMPLE=path/to/workflow.yaml runs another)
 	@$(CARGO) build --locked --profile quick -p ork-cli
@@ -31,8 +31,9 @@ test-python: check-python ## the tests of the Python SDK
 		$(call skip,the SDK tests with pydantic models,pip install pydantic); fi
 	@cd shared/sdk-python && $(abspath-python) -m unittest discover -s tests
 
-bench: check-tools ## measure, and print a table with the machine's floors beside it
-	@$(CARGO) run --locked --release -p ork-bench --
+bench: check-tools ## measure, and print a table with the machine's floors beside it (ONLY=python, process, marker, engine, store)
+	@$(CARGO) build --locked --release -p ork-cli -p ork-bench
+	@$(CARGO) run --locked --quiet --release -p ork-bench -- $(ONLY)
 
 lint: check-tools ## formatting, clippy, Python syntax, types and style
 	@$(CARGO) fmt --all --check
@@ -54,7 +55,8 @@ install: check-cargo ## install the ork command with cargo
 
 clean: ## remove what was built and what the examples left behind
 	@$(CARGO) clean
-	@find examples shared/sdk-python \( -name .ork -o -name build -o -name __pycache__ \) -type d -prune -exec rm -rf {} +
+	@rm -rf examples/*/.ork examples/*/build
+	@find examples shared -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A path to the interpreter that holds in other folders, too.
 abspath-python = $(if $(findstring /,$(PYTHON)),$(abspath $(PYTHON)),$(PYTHON))

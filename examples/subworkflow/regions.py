@@ -19,12 +19,12 @@ def write(region, folder, figures):
     path = Path(folder) / f"{region}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"region": region, **figures}) + "\n", encoding="utf-8")
-    return str(path)
+    return {"region": region, **figures}
 
 
-def ranking(folder):
-    """Reads what the runs of `region_report` left behind."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(folder).glob("*.json"))]
+def ranking(reports):
+    """Each report holds the outputs of the last tasks of its run, by name: here only that of `write`."""
+    found = [report["write"] for report in reports]
     found.sort(key=lambda region: -region["trees"])
     for region in found:
         print(f"{region['region']:<10}{region['trees']:>6} trees in {region['groves']} groves")

@@ -32,6 +32,7 @@ impl Paint {
         if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
     /// No colours.
+    #[cfg(test)]
     pub(crate) const fn none() -> Self {
         Self(false)
     }

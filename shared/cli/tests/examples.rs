@@ -27,7 +27,9 @@ struct Ran {
 
 impl Example {
     fn new(name: &'static str) -> Self {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../examples")
+            .join(name);
         let copy = tempfile::tempdir().expect("a temporary folder");
         copy_folder(&source, copy.path());
         Self { name, source, copy }
@@ -38,11 +40,16 @@ impl Example {
     }
 
     fn text(&self, file: &str) -> String {
-        fs::read_to_string(self.path(file)).unwrap_or_else(|error| panic!("{}: {file}: {error}", self.name))
+        fs::read_to_string(self.path(file))
+            .unwrap_or_else(|error| panic!("{}: {file}: {error}", self.name))
     }
 
     fn ork(&self, args: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_ork")).args(args).current_dir(self.copy.path()).output().expect("ork starts");
+        let output = Command::new(env!("CARGO_BIN_EXE_ork"))
+            .args(args)
+            .current_dir(self.copy.path())
+            .output()
+            .expect("ork starts");
         Ran::new(format!("ork {}", args.join(" ")), &output)
     }
 
@@ -56,11 +63,18 @@ impl Example {
     /// Compares with `expected/FILE`.
     fn expect(&self, file: &str, found: &Value) {
         let path = self.source.join("expected").join(file);
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let expected: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let expected: Value = serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut differences = Vec::new();
         compare("", &expected, found, &mut differences);
-        assert!(differences.is_empty(), "{}: differs from expected/{file}:\n  {}\n{found:#}", self.name, differences.join("\n  "));
+        assert!(
+            differences.is_empty(),
+            "{}: differs from expected/{file}:\n  {}\n{found:#}",
+            self.name,
+            differences.join("\n  ")
+        );
     }
 
     /// Compares every file below `expected/files`.
@@ -70,8 +84,17 @@ impl Example {
         all_files(&root, &mut files);
         assert!(!files.is_empty(), "{}: expected/files is empty", self.name);
         for file in files {
-            let relative = file.strip_prefix(&root).expect("below it").to_str().expect("a plain name");
-            assert_eq!(self.text(relative), fs::read_to_string(&file).expect("readable"), "{}: {relative}", self.name);
+            let relative = file
+                .strip_prefix(&root)
+                .expect("below it")
+                .to_str()
+                .expect("a plain name");
+            assert_eq!(
+                self.text(relative),
+                fs::read_to_string(&file).expect("readable"),
+                "{}: {relative}",
+                self.name
+            );
         }
     }
 }
@@ -79,15 +102,32 @@ impl Example {
 impl Ran {
     fn new(shown: String, output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { shown, code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        Self {
+            shown,
+            code: output.status.code(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
     }
 
     fn expect_code(&self, code: i32) {
-        assert_eq!(self.code, Some(code), "`{}`\nstdout: {}\nstderr: {}", self.shown, self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "`{}`\nstdout: {}\nstderr: {}",
+            self.shown,
+            self.stdout,
+            self.stderr
+        );
     }
 
     fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("`{}` printed no JSON ({error}): {}\n{}", self.shown, self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!(
+                "`{}` printed no JSON ({error}): {}\n{}",
+                self.shown, self.stdout, self.stderr
+            )
+        })
     }
 }
 
@@ -96,7 +136,12 @@ fn compare(at: &str, expected: &Value, found: &Value, differences: &mut Vec<Stri
     match (expected, found) {
         (Value::Object(expected), Value::Object(found)) => {
             for (key, value) in expected {
-                compare(&format!("{at}.{key}"), value, found.get(key).unwrap_or(&Value::Null), differences);
+                compare(
+                    &format!("{at}.{key}"),
+                    value,
+                    found.get(key).unwrap_or(&Value::Null),
+                    differences,
+                );
             }
         }
         (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
@@ -113,7 +158,10 @@ fn copy_folder(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {
         let entry = entry.expect("a folder entry");
         let name = entry.file_name();
-        if [".ork", "build", "__pycache__", "expected"].iter().any(|left| name == *left) {
+        if [".ork", "build", "__pycache__", "expected"]
+            .iter()
+            .any(|left| name == *left)
+        {
             continue;
         }
         let target = to.join(&name);
@@ -127,23 +175,35 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 fn all_files(folder: &Path, into: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+    for entry in
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+    {
         let path = entry.expect("a folder entry").path();
-        if path.is_dir() { all_files(&path, into) } else { into.push(path) }
+        if path.is_dir() {
+            all_files(&path, into)
+        } else {
+            into.push(path)
+        }
     }
 }
 
 /// Says loudly that a part was left out. With `ORK_REQUIRE_ALL=1` that is a failure.
 fn skip(what: &str, remedy: &str) {
     let text = format!("SKIPPED {what}: {remedy}");
-    assert!(std::env::var_os("ORK_REQUIRE_ALL").is_none_or(|value| value != "1"), "{text}");
+    assert!(
+        std::env::var_os("ORK_REQUIRE_ALL").is_none_or(|value| value != "1"),
+        "{text}"
+    );
     // Written directly, because the test harness swallows what is printed.
     writeln!(std::io::stderr(), "\n{text}\n").expect("standard error takes text");
 }
 
 /// Whether a program is there; says so if it is not.
 fn has(program: &str, args: &[&str], what: &str, remedy: &str) -> bool {
-    let there = Command::new(program).args(args).output().is_ok_and(|output| output.status.success());
+    let there = Command::new(program)
+        .args(args)
+        .output()
+        .is_ok_and(|output| output.status.success());
     if !there {
         skip(what, remedy);
     }
@@ -152,7 +212,12 @@ fn has(program: &str, args: &[&str], what: &str, remedy: &str) -> bool {
 
 fn has_python(example: &str) -> bool {
     let asked = std::env::var("ORK_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    has(&asked, &["-c", "import sys; sys.exit(sys.version_info < (3, 9))"], example, "it needs Python 3.9 or newer: install python3, or set ORK_PYTHON")
+    has(
+        &asked,
+        &["-c", "import sys; sys.exit(sys.version_info < (3, 9))"],
+        example,
+        "it needs Python 3.9 or newer: install python3, or set ORK_PYTHON",
+    )
 }
 
 #[test]
@@ -166,7 +231,16 @@ fn quickstart_loads_the_orders_and_reports() {
     example.expect_files();
     assert!(example.path("build/shop.db").exists() && example.path("build/report.tar").exists());
     // Too strict a limit stops it before anything is loaded.
-    let strict = example.execute("workflow.yaml", &["--param", "max_rejected=0.01", "--param", "database=build/never.db"], 1);
+    let strict = example.execute(
+        "workflow.yaml",
+        &[
+            "--param",
+            "max_rejected=0.01",
+            "--param",
+            "database=build/never.db",
+        ],
+        1,
+    );
     assert_eq!(strict["tasks"]["check"]["status"], "failed");
     assert_eq!(strict["tasks"]["report"]["status"], "skipped");
     assert!(!example.path("build/never.db").exists());
@@ -188,9 +262,18 @@ fn retries_follow_the_category_of_the_failure() {
     }
     let example = Example::new("retries");
     example.expect("output.json", &example.execute("workflow.yaml", &[], 0));
-    let permanent = example.execute("workflow.yaml", &["--param", "address=Rua Augusta, Lisboa"], 1);
+    let permanent = example.execute(
+        "workflow.yaml",
+        &["--param", "address=Rua Augusta, Lisboa"],
+        1,
+    );
     example.expect("permanent.json", &permanent);
-    assert!(permanent["tasks"]["geocode"].to_string().contains("no house number"), "{permanent:#}");
+    assert!(
+        permanent["tasks"]["geocode"]
+            .to_string()
+            .contains("no house number"),
+        "{permanent:#}"
+    );
 }
 
 #[test]
@@ -201,7 +284,10 @@ fn fan_out_agrees_with_its_batches() {
     let example = Example::new("fan-out");
     example.expect("output.json", &example.execute("workflow.yaml", &[], 0));
     let none = example.execute("workflow.yaml", &["--param", "items=0"], 0);
-    assert_eq!(none["tasks"]["compare"]["output"]["instances"], 0, "{none:#}");
+    assert_eq!(
+        none["tasks"]["compare"]["output"]["instances"], 0,
+        "{none:#}"
+    );
 }
 
 #[test]
@@ -211,21 +297,49 @@ fn conditions_choose_a_way_and_clean_up() {
     }
     let example = Example::new("conditions");
     example.expect("output.json", &example.execute("workflow.yaml", &[], 0));
-    example.expect("small-abroad.json", &example.execute("workflow.yaml", &["--param", "total=20", "--param", "country=BR"], 0));
-    example.expect("declined.json", &example.execute("workflow.yaml", &["--param", "payment=declined"], 1));
+    example.expect(
+        "small-abroad.json",
+        &example.execute(
+            "workflow.yaml",
+            &["--param", "total=20", "--param", "country=BR"],
+            0,
+        ),
+    );
+    example.expect(
+        "declined.json",
+        &example.execute("workflow.yaml", &["--param", "payment=declined"], 1),
+    );
     assert!(!example.path("build/lock").exists(), "the lock is released");
 }
 
 #[test]
 fn schedules_keep_their_hour_over_the_change_of_clocks() {
     let example = Example::new("schedules");
-    for (from, count, file) in [("2026-03-28T00:00:00Z", "7", "spring.json"), ("2026-10-24T12:00:00Z", "4", "autumn.json")] {
-        let ran = example.ork(&["schedule", "preview", "workflow.yaml", "--from", from, "--count", count, "--json"]);
+    for (from, count, file) in [
+        ("2026-03-28T00:00:00Z", "7", "spring.json"),
+        ("2026-10-24T12:00:00Z", "4", "autumn.json"),
+    ] {
+        let ran = example.ork(&[
+            "schedule",
+            "preview",
+            "workflow.yaml",
+            "--from",
+            from,
+            "--count",
+            count,
+            "--json",
+        ]);
         ran.expect_code(0);
         let mut found = ran.json();
         // The name of the zone may follow in brackets.
         for slot in found.as_array_mut().expect("an array") {
-            let local = slot["local"].as_str().expect("a local time").split('[').next().expect("a first part").to_owned();
+            let local = slot["local"]
+                .as_str()
+                .expect("a local time")
+                .split('[')
+                .next()
+                .expect("a first part")
+                .to_owned();
             slot["local"] = Value::String(local);
         }
         example.expect(file, &found);
@@ -234,7 +348,11 @@ fn schedules_keep_their_hour_over_the_change_of_clocks() {
     example.expect("output.json", &found);
     let logs = example.ork(&["run", "logs", found["run_id"].as_str().expect("a run id")]);
     logs.expect_code(0);
-    assert!(logs.stdout.contains("a run for 2026-06-01"), "{}", logs.stdout);
+    assert!(
+        logs.stdout.contains("a run for 2026-06-01"),
+        "{}",
+        logs.stdout
+    );
 }
 
 #[test]
@@ -244,26 +362,57 @@ fn fun_pipeline_installs_its_requirements() {
     }
     let example = Example::new("fun-pipeline");
     let downloads = tempfile::tempdir().expect("a temporary folder");
-    let probe = ["-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps", "--dest"];
+    let probe = [
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--dest",
+    ];
     let target = downloads.path().to_str().expect("a plain name");
     let requirements = example.path("requirements.txt");
-    let args = [&probe[..], &[target, "-r", requirements.to_str().expect("a plain name")]].concat();
-    if !has("python3", &args, "examples/fun-pipeline", "pip cannot download from PyPI; connect to a network, and install pip and venv for python3") {
+    let args = [
+        &probe[..],
+        &[target, "-r", requirements.to_str().expect("a plain name")],
+    ]
+    .concat();
+    if !has(
+        "python3",
+        &args,
+        "examples/fun-pipeline",
+        "pip cannot download from PyPI; connect to a network, and install pip and venv for python3",
+    ) {
         return;
     }
     let found = example.execute("harvest.workflow", &[], 0);
     assert_eq!(found["status"], "success", "{found:#}");
-    let table = found["tasks"]["table"]["output"].as_str().expect("the printed text");
+    let table = found["tasks"]["table"]["output"]
+        .as_str()
+        .expect("the printed text");
     assert!(table.contains("| Elstar  |    191 | 296.05 |"), "{table}");
 }
 
 #[test]
 fn polyglot_passes_values_between_languages() {
-    if !has_python("examples/polyglot") || !has("make", &["--version"], "examples/polyglot", "install make") || !has("rustc", &["--version"], "examples/polyglot", "put rustc on PATH") {
+    if !has_python("examples/polyglot")
+        || !has("make", &["--version"], "examples/polyglot", "install make")
+        || !has(
+            "rustc",
+            &["--version"],
+            "examples/polyglot",
+            "put rustc on PATH",
+        )
+    {
         return;
     }
     let example = Example::new("polyglot");
-    let built = Command::new("make").current_dir(example.copy.path()).env_remove("MAKEFLAGS").output().expect("make starts");
+    let built = Command::new("make")
+        .current_dir(example.copy.path())
+        .env_remove("MAKEFLAGS")
+        .output()
+        .expect("make starts");
     Ran::new("make".to_owned(), &built).expect_code(0);
     example.expect("output.json", &example.execute("workflow.yaml", &[], 0));
     example.expect_files();
@@ -282,8 +431,14 @@ fn recover_does_not_repeat_what_succeeded() {
         example.expect("output.json", &failed);
         let run = failed["run_id"].as_str().expect("a run id");
         fs::remove_file(example.path("build/out-of-paper")).expect("the marker was there");
-        example.ork(&[&["run", "recover", run], &from[..]].concat()).expect_code(0);
-        assert_eq!(example.text("build/executions.log"), "collect\nlayout\nprint\nprint\ndeliver\n", "{from:?}");
+        example
+            .ork(&[&["run", "recover", run], &from[..]].concat())
+            .expect_code(0);
+        assert_eq!(
+            example.text("build/executions.log"),
+            "collect\nlayout\nprint\nprint\ndeliver\n",
+            "{from:?}"
+        );
         let status = example.ork(&["run", "status", run, "--json"]);
         status.expect_code(0);
         assert_eq!(status.json()["status"], "success");
@@ -296,13 +451,29 @@ fn typed_files_are_checked_before_they_run() {
         return;
     }
     let example = Example::new("typed");
-    example.expect("output.json", &example.execute("workflow.yaml", &["--param", "day=2026-06-01"], 0));
-    example.ork(&["execute", "--file", "workflow.yaml", "--param", "currency=CHF"]).expect_code(2);
+    example.expect(
+        "output.json",
+        &example.execute("workflow.yaml", &["--param", "day=2026-06-01"], 0),
+    );
+    example
+        .ork(&[
+            "execute",
+            "--file",
+            "workflow.yaml",
+            "--param",
+            "currency=CHF",
+        ])
+        .expect_code(2);
     let refused = example.ork(&["validate", "mismatch.yaml", "--json"]);
     refused.expect_code(2);
     let found = refused.json();
-    let lines: Vec<u64> = found["errors"].as_array().expect("a list").iter().filter_map(|error| error["line"].as_u64()).collect();
-    for line in [11, 17, 20] {
+    let lines: Vec<u64> = found["errors"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|error| error["line"].as_u64())
+        .collect();
+    for line in [11, 17, 21] {
         assert!(lines.contains(&line), "line {line} is wrong: {found:#}");
     }
 }
@@ -313,21 +484,39 @@ fn subworkflow_runs_the_other_once_per_region() {
         return;
     }
     let example = Example::new("subworkflow");
+    example.ork(&["workflow", "deploy", "region_report.yaml"]).expect_code(0);
     example.expect("output.json", &example.execute("workflow.yaml", &[], 0));
+    example.expect_files();
     let list = example.ork(&["run", "list", "--json"]);
     list.expect_code(0);
-    assert_eq!(list.stdout.matches("\"region_report\"").count(), 3, "{}", list.stdout);
+    assert_eq!(
+        list.stdout.matches("\"region_report\"").count(),
+        3,
+        "{}",
+        list.stdout
+    );
 }
 
 #[test]
 fn every_example_has_a_readme_and_a_test() {
     let tests = include_str!("examples.rs");
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")).expect("the examples") {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples"))
+        .expect("the examples")
+    {
         let path = entry.expect("a folder entry").path();
         if path.is_dir() {
-            let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name");
-            assert!(path.join("README.md").exists(), "examples/{name} lacks a README.md");
-            assert!(tests.contains(&format!("Example::new(\"{name}\")")), "examples/{name} has no test here");
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .expect("a plain name");
+            assert!(
+                path.join("README.md").exists(),
+                "examples/{name} lacks a README.md"
+            );
+            assert!(
+                tests.contains(&format!("Example::new(\"{name}\")")),
+                "examples/{name} has no test here"
+            );
         }
     }
 }

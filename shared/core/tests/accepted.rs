@@ -4,21 +4,34 @@ use std::path::Path;
 
 use ork_core::definition::{Count, Executor, Root, Style, Workflow};
 use ork_core::parse::{Parsed, parse_workflow};
-use ork_core::schema::{DEFAULTS_KEYS, PARAM_KEYS, RETRY_KEYS, SCHEDULE_KEYS, TASK_KEYS, WORKFLOW_KEYS};
+use ork_core::schema::{
+    DEFAULTS_KEYS, PARAM_KEYS, RETRY_KEYS, SCHEDULE_KEYS, TASK_KEYS, WORKFLOW_KEYS,
+};
 use ork_core::time::Millis;
 use proptest::prelude::*;
 
-const FILES: [&str; 5] = ["strict.yaml", "planned.yaml", "executors.yaml", "mixed.yaml", "pipeline.workflow"];
+const FILES: [&str; 5] = [
+    "strict.yaml",
+    "planned.yaml",
+    "executors.yaml",
+    "mixed.yaml",
+    "pipeline.workflow",
+];
 
 fn text(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/accepted").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/accepted")
+        .join(name);
     std::fs::read_to_string(path).expect("the file exists")
 }
 
 fn parsed(name: &str) -> Parsed {
     match parse_workflow(name, text(name).as_bytes()) {
         Ok(parsed) => parsed,
-        Err(found) => panic!("{}", ork_core::diagnostic::render(&found, &text(name), false)),
+        Err(found) => panic!(
+            "{}",
+            ork_core::diagnostic::render(&found, &text(name), false)
+        ),
     }
 }
 
@@ -40,15 +53,30 @@ fn each_file_becomes_its_definition() {
 fn each_definition_survives_its_encoding() {
     for name in FILES {
         let workflow = workflow(name);
-        assert_eq!(Workflow::decode(&workflow.encode()).expect("readable"), workflow, "{name}");
+        assert_eq!(
+            Workflow::decode(&workflow.encode()).expect("readable"),
+            workflow,
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn each_key_of_the_format_is_in_an_accepted_file() {
     let all: String = FILES.iter().map(|name| text(name)).collect();
-    for key in [WORKFLOW_KEYS, TASK_KEYS, DEFAULTS_KEYS, SCHEDULE_KEYS, PARAM_KEYS, RETRY_KEYS].concat() {
-        let written = [format!("\n{key}:"), format!(" {key}:"), format!("{{{key}:")].iter().any(|form| all.contains(form));
+    for key in [
+        WORKFLOW_KEYS,
+        TASK_KEYS,
+        DEFAULTS_KEYS,
+        SCHEDULE_KEYS,
+        PARAM_KEYS,
+        RETRY_KEYS,
+    ]
+    .concat()
+    {
+        let written = [format!("\n{key}:"), format!(" {key}:"), format!("{{{key}:")]
+            .iter()
+            .any(|form| all.contains(form));
         assert!(written, "no accepted file has `{key}`");
     }
 }
@@ -56,22 +84,51 @@ fn each_key_of_the_format_is_in_an_accepted_file() {
 #[test]
 fn the_typed_keys_decide_the_style_and_the_style_the_timeout() {
     let strict = workflow("strict.yaml");
-    assert_eq!((strict.style, strict.tasks[0].timeout), (Style::Strict, Millis::from_secs(300)));
+    assert_eq!(
+        (strict.style, strict.tasks[0].timeout),
+        (Style::Strict, Millis::from_secs(300))
+    );
     let executors = workflow("executors.yaml");
-    assert_eq!((executors.style, executors.tasks[1].timeout), (Style::Planned, Millis::from_secs(3600)));
+    assert_eq!(
+        (executors.style, executors.tasks[1].timeout),
+        (Style::Planned, Millis::from_secs(3600))
+    );
     assert_eq!(workflow("mixed.yaml").style, Style::Planned);
     let fun = workflow("pipeline.workflow");
-    assert_eq!((fun.style, fun.tasks[0].timeout, fun.tasks[0].retries.max), (Style::Fun, Millis::from_secs(3600), 4));
+    assert_eq!(
+        (fun.style, fun.tasks[0].timeout, fun.tasks[0].retries.max),
+        (Style::Fun, Millis::from_secs(3600), 4)
+    );
 }
 
 #[test]
 fn defaults_apply_where_a_task_says_nothing() {
     let planned = workflow("planned.yaml");
-    let task = |name: &str| planned.tasks.iter().find(|task| task.name.as_str() == name).expect("it is there");
-    assert_eq!((task("load").timeout, task("load_twice").timeout), (Millis::from_secs(600), Millis::from_secs(90)));
-    assert_eq!((task("load").retries.max, task("load_twice").retries.max), (2, 0));
-    assert_eq!((task("load").concurrency, task("list_files").concurrency), (Some(8), None), "only fan-outs have a concurrency");
-    let env: Vec<&str> = task("load").env.iter().map(|(name, _)| name.as_str()).collect();
+    let task = |name: &str| {
+        planned
+            .tasks
+            .iter()
+            .find(|task| task.name.as_str() == name)
+            .expect("it is there")
+    };
+    assert_eq!(
+        (task("load").timeout, task("load_twice").timeout),
+        (Millis::from_secs(600), Millis::from_secs(90))
+    );
+    assert_eq!(
+        (task("load").retries.max, task("load_twice").retries.max),
+        (2, 0)
+    );
+    assert_eq!(
+        (task("load").concurrency, task("list_files").concurrency),
+        (Some(8), None),
+        "only fan-outs have a concurrency"
+    );
+    let env: Vec<&str> = task("load")
+        .env
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
     assert_eq!(env, ["LEVEL", "REGION"]);
     assert_eq!(task("start").executor, Executor::Marker);
 }
@@ -81,7 +138,9 @@ fn a_task_name_alone_stands_for_its_output() {
     let planned = workflow("planned.yaml");
     let foreach = planned.tasks[2].foreach.as_ref().expect("it has one");
     assert_eq!(foreach.root, Root::Output(1));
-    assert!(matches!(&planned.tasks[4].parallel, Some(Count::Ref(reference)) if reference.root == Root::Output(1)));
+    assert!(
+        matches!(&planned.tasks[4].parallel, Some(Count::Ref(reference)) if reference.root == Root::Output(1))
+    );
 }
 
 #[test]
@@ -92,7 +151,10 @@ fn tasks_keep_the_order_and_places_of_the_file() {
     assert_eq!(parsed.task_positions.len(), parsed.workflow.tasks.len());
     for (task, at) in parsed.workflow.tasks.iter().zip(&parsed.task_positions) {
         let line = lines[at.line as usize - 1];
-        assert!(line[at.column as usize - 1..].starts_with(task.name.as_str()), "{line}");
+        assert!(
+            line[at.column as usize - 1..].starts_with(task.name.as_str()),
+            "{line}"
+        );
         assert_eq!(at.width as usize, task.name.as_str().len());
     }
 }
@@ -100,22 +162,41 @@ fn tasks_keep_the_order_and_places_of_the_file() {
 #[test]
 fn a_fun_body_is_a_script_with_its_line() {
     let workflow = workflow("pipeline.workflow");
-    let Executor::Script { body, line } = &workflow.tasks[0].executor else { panic!("a script") };
+    let Executor::Script { body, line } = &workflow.tasks[0].executor else {
+        panic!("a script")
+    };
     assert_eq!(*line, 4);
     assert_eq!(
         body,
         "import json\nsql = \"\"\"\nselect *\n  from orders\n\"\"\"\n# a comment that is indented\n\n# and one that is not\nprint(json.dumps({\n\"sql\": sql,\n}))\n"
     );
-    let Executor::Script { body, line } = &workflow.tasks[1].executor else { panic!("a script") };
-    assert_eq!((body.as_str(), *line), ("print(\"tabs are fine too\")\nif True:\n\tprint(\"deeper\")\n", 17));
+    let Executor::Script { body, line } = &workflow.tasks[1].executor else {
+        panic!("a script")
+    };
+    assert_eq!(
+        (body.as_str(), *line),
+        (
+            "print(\"tabs are fine too\")\nif True:\n\tprint(\"deeper\")\n",
+            17
+        )
+    );
     assert_eq!(workflow.tasks[2].depends_on, [0, 1]);
-    let names: Vec<&str> = workflow.tasks[2].inputs.iter().map(|input| input.name.as_str()).collect();
+    let names: Vec<&str> = workflow.tasks[2]
+        .inputs
+        .iter()
+        .map(|input| input.name.as_str())
+        .collect();
     assert_eq!(names, ["raw", "other", "same"]);
 }
 
 #[test]
 fn the_name_of_a_fun_file_becomes_a_workflow_name() {
-    for (file, wanted) in [("a/b/daily load.workflow", "daily_load"), ("2nd.workflow", "workflow_2nd"), ("ä.workflow", "workflow__"), (".workflow", "workflow_")] {
+    for (file, wanted) in [
+        ("a/b/daily load.workflow", "daily_load"),
+        ("2nd.workflow", "workflow_2nd"),
+        ("ä.workflow", "workflow__"),
+        (".workflow", "workflow_"),
+    ] {
         let parsed = parse_workflow(file, b"fun a():\n    pass\n").expect("good");
         assert_eq!(parsed.workflow.name.as_str(), wanted, "{file}");
     }
@@ -139,9 +220,20 @@ fn the_examples_of_the_format_page_are_accepted() {
         let (language, body) = block.split_once('\n').expect("a block has lines");
         // A block that shows a part of a file is completed to a whole one.
         let (file, whole) = match language.trim() {
-            "yaml" if body.contains("\ntasks:") || body.starts_with("tasks:") => ("w.yaml", named(body)),
-            "yaml" => ("w.yaml", format!("{}\ntasks:\n  example: {{}}\n", named(body))),
-            "yaml task" => ("w.yaml", format!("name: page\nparams: {{day: date, days: [date], shards: int}}\ntasks:\n  extract: {{}}\n{}", indented(body))),
+            "yaml" if body.contains("\ntasks:") || body.starts_with("tasks:") => {
+                ("w.yaml", named(body))
+            }
+            "yaml" => (
+                "w.yaml",
+                format!("{}\ntasks:\n  example: {{}}\n", named(body)),
+            ),
+            "yaml task" => (
+                "w.yaml",
+                format!(
+                    "name: page\nparams: {{day: date, days: [date], shards: int}}\ntasks:\n  extract: {{}}\n{}",
+                    indented(body)
+                ),
+            ),
             "yaml project" => {
                 ork_core::parse::parse_project("ork.yaml", body.as_bytes()).expect("a project");
                 seen += 1;
@@ -160,7 +252,11 @@ fn the_examples_of_the_format_page_are_accepted() {
 }
 
 fn named(body: &str) -> String {
-    if body.starts_with("name:") { body.to_owned() } else { format!("name: page\n{body}") }
+    if body.starts_with("name:") {
+        body.to_owned()
+    } else {
+        format!("name: page\n{body}")
+    }
 }
 
 fn indented(body: &str) -> String {
@@ -171,7 +267,9 @@ fn indented(body: &str) -> String {
 fn survives(name: &str, bytes: &[u8]) -> Result<(), TestCaseError> {
     let source = String::from_utf8_lossy(bytes);
     let source = source.strip_prefix('\u{feff}').unwrap_or(&source);
-    let lengths: Vec<usize> = ork_core::diagnostic::lines(source).map(|line| line.chars().count()).collect();
+    let lengths: Vec<usize> = ork_core::diagnostic::lines(source)
+        .map(|line| line.chars().count())
+        .collect();
     let found = match parse_workflow(name, bytes) {
         Ok(parsed) => parsed.warnings,
         Err(found) => {
@@ -181,8 +279,14 @@ fn survives(name: &str, bytes: &[u8]) -> Result<(), TestCaseError> {
     };
     for one in &found {
         let length = lengths.get(one.at.line as usize - 1).copied();
-        prop_assert!(length.is_some() || (one.at.line == 1 && lengths.is_empty()), "{one:?}");
-        prop_assert!(one.at.column >= 1 && one.at.column as usize <= length.unwrap_or(0) + 1, "{one:?}");
+        prop_assert!(
+            length.is_some() || (one.at.line == 1 && lengths.is_empty()),
+            "{one:?}"
+        );
+        prop_assert!(
+            one.at.column >= 1 && one.at.column as usize <= length.unwrap_or(0) + 1,
+            "{one:?}"
+        );
         prop_assert!(one.at.width >= 1, "{one:?}");
     }
     ork_core::diagnostic::render(&found, source, false);

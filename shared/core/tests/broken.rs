@@ -17,7 +17,11 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<(String, Vec<u8>)> = entries
         .map(|entry| {
             let path = entry.expect("readable").path();
-            let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .expect("a file")
+                .to_string_lossy()
+                .into_owned();
             (name, std::fs::read(&path).expect("readable"))
         })
         .collect();
@@ -38,7 +42,10 @@ fn problems(name: &str, bytes: &[u8]) -> Vec<Diagnostic> {
 
 fn expected(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
-    text.lines().map_while(|line| line.strip_prefix("# expect: ")).map(|line| line.trim().to_owned()).collect()
+    text.lines()
+        .map_while(|line| line.strip_prefix("# expect: "))
+        .map(|line| line.trim().to_owned())
+        .collect()
 }
 
 fn brief(one: &Diagnostic) -> String {
@@ -61,7 +68,11 @@ fn every_broken_file_gives_exactly_the_problems_it_names() {
         if wanted.is_empty() || wanted != got {
             let _ = writeln!(report, "{name}");
             for line in &wanted {
-                let _ = writeln!(report, "  {} {line}", if got.contains(line) { ' ' } else { '-' });
+                let _ = writeln!(
+                    report,
+                    "  {} {line}",
+                    if got.contains(line) { ' ' } else { '-' }
+                );
             }
             for (line, one) in got.iter().zip(&found) {
                 if !wanted.contains(line) {
@@ -70,7 +81,10 @@ fn every_broken_file_gives_exactly_the_problems_it_names() {
             }
         }
     }
-    assert!(report.is_empty(), "expected (-) and found (+) differ:\n{report}");
+    assert!(
+        report.is_empty(),
+        "expected (-) and found (+) differ:\n{report}"
+    );
 }
 
 #[test]
@@ -80,12 +94,21 @@ fn every_code_is_in_the_corpus_or_has_a_test_of_its_own() {
         codes::NOT_UTF8,
         codes::CONTROL_CHARACTER,
         codes::TOO_MANY_NODES,
+        codes::MANY_PROBLEMS,
         codes::TOO_MANY_TASKS,
         codes::UNKNOWN_POOL,
         codes::UNKNOWN_WORKER,
     ];
-    let seen: BTreeSet<String> = corpus().iter().flat_map(|(_, bytes)| expected(bytes)).map(|line| line[..6].to_owned()).collect();
-    let unseen: Vec<&str> = codes::ALL.iter().filter(|code| !seen.contains(code.id) && !by_test.contains(code)).map(|code| code.id).collect();
+    let seen: BTreeSet<String> = corpus()
+        .iter()
+        .flat_map(|(_, bytes)| expected(bytes))
+        .map(|line| line[..6].to_owned())
+        .collect();
+    let unseen: Vec<&str> = codes::ALL
+        .iter()
+        .filter(|code| !seen.contains(code.id) && !by_test.contains(code))
+        .map(|code| code.id)
+        .collect();
     assert!(unseen.is_empty(), "no broken file shows {unseen:?}");
 }
 
@@ -98,10 +121,24 @@ fn codes_are_unique_and_in_order() {
 fn every_code_has_its_section_in_the_docs() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors.md");
     let text = std::fs::read_to_string(path).expect("docs/errors.md exists");
-    let missing: Vec<&str> = codes::ALL.iter().filter(|code| !text.contains(&format!("\n## {} {}\n", code.id, code.title))).map(|code| code.id).collect();
-    assert!(missing.is_empty(), "docs/errors.md has no section for {missing:?}");
-    let sections = text.lines().filter(|line| line.starts_with("## ORK")).count();
-    assert_eq!(sections, codes::ALL.len(), "docs/errors.md has sections for codes that do not exist");
+    let missing: Vec<&str> = codes::ALL
+        .iter()
+        .filter(|code| !text.contains(&format!("\n## {} {}\n", code.id, code.title)))
+        .map(|code| code.id)
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "docs/errors.md has no section for {missing:?}"
+    );
+    let sections = text
+        .lines()
+        .filter(|line| line.starts_with("## ORK"))
+        .count();
+    assert_eq!(
+        sections,
+        codes::ALL.len(),
+        "docs/errors.md has sections for codes that do not exist"
+    );
 }
 
 #[test]
@@ -109,7 +146,11 @@ fn every_problem_of_the_corpus_says_what_and_where() {
     for (name, bytes) in corpus() {
         for one in problems(&name, &bytes) {
             assert_eq!(one.file, name);
-            assert!(one.message.len() > 15 && !one.message.ends_with('.'), "{name}: {}", one.message);
+            assert!(
+                one.message.len() > 15 && !one.message.ends_with('.'),
+                "{name}: {}",
+                one.message
+            );
             assert!(one.hint.as_deref() != Some(""), "{name}: {}", one.message);
         }
     }
@@ -136,12 +177,20 @@ fn a_yaml_bomb_is_refused_before_it_expands() {
 fn a_type_bomb_is_refused_before_it_expands() {
     let mut text = String::from("name: w\ntypes:\n  T0: {a: str, b: str}\n");
     for level in 1..40 {
-        let _ = writeln!(text, "  T{level}: {{a: types.T{0}, b: types.T{0}, c: types.T{0}}}", level - 1);
+        let _ = writeln!(
+            text,
+            "  T{level}: {{a: types.T{0}, b: types.T{0}, c: types.T{0}}}",
+            level - 1
+        );
     }
     text.push_str("tasks: {a: {}}\n");
     let found = parse_workflow("bomb.yaml", text.as_bytes()).expect_err("it is broken");
     assert_eq!(found[0].code, codes::BAD_TYPE.id);
-    assert!(found[0].message.contains("too large"), "{}", found[0].message);
+    assert!(
+        found[0].message.contains("too large"),
+        "{}",
+        found[0].message
+    );
 }
 
 #[test]
@@ -157,7 +206,10 @@ fn a_long_chain_of_aliases_does_not_exhaust_the_stack() {
 
 #[test]
 fn bytes_that_are_not_utf8_have_a_place() {
-    let one = only(parse_workflow("latin.yaml", b"name: w\ndescription: caf\xe9\ntasks: {a: {}}\n"));
+    let one = only(parse_workflow(
+        "latin.yaml",
+        b"name: w\ndescription: caf\xe9\ntasks: {a: {}}\n",
+    ));
     assert_eq!(brief(&one), "ORK002 2:17");
     let one = only(parse_workflow("wide.yaml", b"\xff\xfen\0a\0m\0e\0"));
     assert!(one.hint.expect("a hint").contains("UTF-16"));
@@ -165,14 +217,20 @@ fn bytes_that_are_not_utf8_have_a_place() {
 
 #[test]
 fn a_control_character_is_refused_with_its_place() {
-    let one = only(parse_workflow("nul.yaml", b"name: w\r\ntasks: {a: {}}\r\nd\xc3\xa9sc\0: 1\n"));
+    let one = only(parse_workflow(
+        "nul.yaml",
+        b"name: w\r\ntasks: {a: {}}\r\nd\xc3\xa9sc\0: 1\n",
+    ));
     assert_eq!(brief(&one), "ORK003 3:5");
 }
 
 #[test]
 fn a_file_over_the_limit_is_not_read() {
     let text = format!("name: w\n# {}\n", "x".repeat(limits::FILE_BYTES));
-    assert_eq!(brief(&only(parse_workflow("large.yaml", text.as_bytes()))), "ORK001 1:1");
+    assert_eq!(
+        brief(&only(parse_workflow("large.yaml", text.as_bytes()))),
+        "ORK001 1:1"
+    );
 }
 
 #[test]
@@ -188,7 +246,10 @@ fn too_many_tasks_are_counted() {
     for task in 0..=limits::TASKS {
         let _ = writeln!(text, "  t{task}: {{}}");
     }
-    assert_eq!(brief(&only(parse_workflow("many.yaml", text.as_bytes()))), format!("ORK030 {}:3", limits::TASKS + 3));
+    assert_eq!(
+        brief(&only(parse_workflow("many.yaml", text.as_bytes()))),
+        format!("ORK030 {}:3", limits::TASKS + 3)
+    );
 }
 
 #[test]
@@ -199,31 +260,64 @@ fn a_long_chain_of_tasks_is_read_and_its_cycle_found() {
     }
     let one = only(parse_workflow("ring.yaml", text.as_bytes()));
     assert_eq!(brief(&one), "ORK043 3:21");
-    assert!(one.message.starts_with("the tasks wait for each other: t0 → t9999 → t9998"), "{}", one.message);
+    assert!(
+        one.message
+            .starts_with("the tasks wait for each other: t0 → t9999 → t9998"),
+        "{}",
+        one.message
+    );
     let open = text.replacen("[t9999]", "[]", 1);
-    assert_eq!(parse_workflow("chain.yaml", open.as_bytes()).expect("a chain").workflow.tasks.len(), 10_000);
+    assert_eq!(
+        parse_workflow("chain.yaml", open.as_bytes())
+            .expect("a chain")
+            .workflow
+            .tasks
+            .len(),
+        10_000
+    );
 }
 
 #[test]
 fn with_a_project_pools_workers_and_executors_are_known() {
     let project = b"pools: {warehouse: 4}\nexecutors: {sparky: {command: [./spark]}}\nworkers: {big: {cpu: 8}}\n";
     let project = parse_project("ork.yaml", project).expect("a project");
-    let good = "name: w\ntasks:\n  a: {executor: sparky, command: x, pool: warehouse, worker: big}\n";
+    let good =
+        "name: w\ntasks:\n  a: {executor: sparky, command: x, pool: warehouse, worker: big}\n";
     let parsed = parse_workflow_with("w.yaml", good.as_bytes(), &project).expect("good");
     assert_eq!(parsed.workflow.tasks[0].executor.word(), "sparky");
     assert!(parsed.warnings.is_empty());
     let bad = "name: w\ntasks:\n  a: {executor: sparkl, pool: warehose, worker: bug}\n";
     let found = parse_workflow_with("w.yaml", bad.as_bytes(), &project).expect_err("broken");
-    assert_eq!(codes_of(&found), ["ORK090 3:17", "ORK102 3:31", "ORK104 3:49"]);
-    assert!(found[0].hint.as_deref().is_some_and(|hint| hint.contains("`sparky`") && hint.contains("ork.yaml")));
-    assert!(found[1].hint.as_deref().is_some_and(|hint| hint.contains("`warehouse`")));
+    assert_eq!(
+        codes_of(&found),
+        ["ORK090 3:17", "ORK102 3:31", "ORK104 3:49"]
+    );
+    assert!(
+        found[0]
+            .hint
+            .as_deref()
+            .is_some_and(|hint| hint.contains("`sparky`") && hint.contains("ork.yaml"))
+    );
+    assert!(
+        found[1]
+            .hint
+            .as_deref()
+            .is_some_and(|hint| hint.contains("`warehouse`"))
+    );
 }
 
 #[test]
 fn without_a_project_a_pool_has_one_place_and_a_warning() {
     let text = "name: w\ntasks:\n  a: {command: x, pool: warehouse}\n";
     let parsed = parse_workflow_with("w.yaml", text.as_bytes(), &Project::default()).expect("good");
-    assert_eq!(parsed.workflow.tasks[0].pool.as_ref().map(ToString::to_string).as_deref(), Some("warehouse"));
+    assert_eq!(
+        parsed.workflow.tasks[0]
+            .pool
+            .as_ref()
+            .map(ToString::to_string)
+            .as_deref(),
+        Some("warehouse")
+    );
     assert_eq!(codes_of(&parsed.warnings), ["ORK103 3:25"]);
     assert_eq!(parsed.warnings[0].severity, Severity::Warning);
 }
@@ -231,22 +325,33 @@ fn without_a_project_a_pool_has_one_place_and_a_warning() {
 #[test]
 fn a_byte_order_mark_changes_no_place() {
     let text = "\u{feff}name: 1st\ntasks: {a: {}}\n";
-    assert_eq!(brief(&only(parse_workflow("bom.yaml", text.as_bytes()))), "ORK025 1:7");
+    assert_eq!(
+        brief(&only(parse_workflow("bom.yaml", text.as_bytes()))),
+        "ORK025 1:7"
+    );
 }
 
 #[test]
 fn each_value_of_defaults_is_reported_once() {
     let text = "name: w\ndefaults: {timeout: never}\ntasks: {a: {}, b: {}, c: {}}\n";
-    assert_eq!(brief(&only(parse_workflow("w.yaml", text.as_bytes()))), "ORK026 2:21");
+    assert_eq!(
+        brief(&only(parse_workflow("w.yaml", text.as_bytes()))),
+        "ORK026 2:21"
+    );
 }
 
 fn rendered(file: &str, text: &str) -> String {
-    render(&parse_workflow(file, text.as_bytes()).expect_err("it is broken"), text, false)
+    render(
+        &parse_workflow(file, text.as_bytes()).expect_err("it is broken"),
+        text,
+        false,
+    )
 }
 
 #[test]
 fn problems_are_shown_as_a_compiler_shows_them() {
-    let text = "name: w\ntasks:\n  extract: {}\n  load:\n    depends_on: [extrct]\n    timeout: soon\n";
+    let text =
+        "name: w\ntasks:\n  extract: {}\n  load:\n    depends_on: [extrct]\n    timeout: soon\n";
     insta::assert_snapshot!(rendered("workflow.yaml", text), @r#"
     error[ORK040]: task `load` refers to the unknown task `extrct`
      --> workflow.yaml:5:18
@@ -279,7 +384,11 @@ fn carets_stand_below_wide_characters_and_tabs() {
 
 #[test]
 fn a_long_line_is_cut_around_the_caret() {
-    let text = format!("name: w\ntasks: {{a: {{env: {{A: {}}}, comand: x, input: {{b: {}}}}}}}\n", "x".repeat(200), "y".repeat(200));
+    let text = format!(
+        "name: w\ntasks: {{a: {{env: {{A: {}}}, comand: x, input: {{b: {}}}}}}}\n",
+        "x".repeat(200),
+        "y".repeat(200)
+    );
     insta::assert_snapshot!(rendered("w.yaml", &text), @r#"
     error[ORK020]: task `a` has no key `comand`
      --> w.yaml:2:225
@@ -303,7 +412,10 @@ fn color_is_added_around_the_same_text() {
     let text = "name: 1st\ntasks: {a: {}}\n";
     let found = parse_workflow("w.yaml", text.as_bytes()).expect_err("it is broken");
     let colored = render(&found, text, true);
-    assert!(colored.starts_with("\u{1b}[1;31merror[ORK025]\u{1b}[0m: "), "{colored:?}");
+    assert!(
+        colored.starts_with("\u{1b}[1;31merror[ORK025]\u{1b}[0m: "),
+        "{colored:?}"
+    );
     let mut plain = colored;
     for style in ["1;31", "1;33", "36", "1", "0"] {
         plain = plain.replace(&format!("\u{1b}[{style}m"), "");
@@ -327,10 +439,40 @@ fn the_json_form_has_the_six_keys() {
 }
 
 #[test]
+fn of_very_many_problems_the_first_thousand_are_reported() {
+    let mut text = String::from("name: w\ntasks: {a: {}}\n");
+    for key in 0..20_000 {
+        let _ = writeln!(text, "key{key}: 1");
+    }
+    let found = parse_workflow("w.yaml", text.as_bytes()).expect_err("it is broken");
+    assert_eq!(found.len(), 1001);
+    assert_eq!(
+        (brief(&found[0]).as_str(), brief(&found[1000]).as_str()),
+        ("ORK020 3:1", "ORK016 1003:1")
+    );
+    assert_eq!(
+        found[1000].message,
+        "there are 19000 more problems, which are not shown"
+    );
+}
+
+#[test]
+fn an_empty_project_file_says_nothing() {
+    assert_eq!(
+        parse_project("ork.yaml", b"# later\n").expect("fine"),
+        Project::default()
+    );
+}
+
+#[test]
 fn a_large_file_is_read_in_a_moment() {
     let mut text = String::from("name: w\ntasks:\n  t0: {command: echo}\n");
     for task in 1..8_000 {
-        let _ = writeln!(text, "  t{task}: {{command: \"echo {{{{ tasks.t0.output.rows[0] }}}}\", depends_on: [t{}]}}", task - 1);
+        let _ = writeln!(
+            text,
+            "  t{task}: {{command: \"echo {{{{ tasks.t0.output.rows[0] }}}}\", depends_on: [t{}]}}",
+            task - 1
+        );
     }
     let parsed = parse_workflow("large.yaml", text.as_bytes()).expect("good");
     assert_eq!(parsed.workflow.tasks.len(), 8_000);

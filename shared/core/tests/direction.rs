@@ -12,23 +12,58 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ork-engine", &["ork-core"]),
     ("ork-library-host", &["ork-core"]),
     ("ork-local", &["ork-core", "ork-engine"]),
-    ("ork-cli", &["ork-core", "ork-engine", "ork-local", "ork-library-host"]),
+    (
+        "ork-cli",
+        &["ork-core", "ork-engine", "ork-local", "ork-library-host"],
+    ),
     ("ork-bench", &["ork-core", "ork-engine", "ork-local"]),
 ];
 
 /// What brings in the world: an async runtime, a database, system calls, randomness, the network, a command line.
 /// `libc` is not among them: sha2 asks it what the processor can do.
 const WORLD: &[&str] = &[
-    "tokio", "async-std", "smol", "rusqlite", "libsqlite3-sys", "rustix", "nix", "mio", "clap", "indicatif", "anyhow", "rand", "getrandom", "fastrand",
-    "reqwest", "hyper", "axum", "libloading", "tempfile",
+    "tokio",
+    "async-std",
+    "smol",
+    "rusqlite",
+    "libsqlite3-sys",
+    "rustix",
+    "nix",
+    "mio",
+    "clap",
+    "indicatif",
+    "anyhow",
+    "rand",
+    "getrandom",
+    "fastrand",
+    "reqwest",
+    "hyper",
+    "axum",
+    "libloading",
+    "tempfile",
 ];
 
 /// What a crate must not reach, not even through others.
 const MAY_NOT_REACH: &[(&str, &[&str])] = &[
     ("ork-core", WORLD),
     ("ork-engine", WORLD),
-    ("ork-local", &["clap", "indicatif", "comfy-table", "anyhow", "libloading", "reqwest", "hyper", "axum"]),
-    ("ork-library-host", &["tokio", "rusqlite", "clap", "reqwest", "hyper", "axum"]),
+    (
+        "ork-local",
+        &[
+            "clap",
+            "indicatif",
+            "comfy-table",
+            "anyhow",
+            "libloading",
+            "reqwest",
+            "hyper",
+            "axum",
+        ],
+    ),
+    (
+        "ork-library-host",
+        &["tokio", "rusqlite", "clap", "reqwest", "hyper", "axum"],
+    ),
 ];
 
 /// The one crate that may use `unsafe`: it calls into somebody else's shared object.
@@ -41,12 +76,23 @@ fn dependencies_point_one_way() {
     let mut wrong = Vec::new();
     for package in &packages {
         let Some((_, allowed)) = MAY_USE.iter().find(|(known, _)| *known == name(package)) else {
-            wrong.push(format!("{} is not in MAY_USE: say there whom it may depend on", name(package)));
+            wrong.push(format!(
+                "{} is not in MAY_USE: say there whom it may depend on",
+                name(package)
+            ));
             continue;
         };
-        for dependency in package["dependencies"].as_array().expect("a list").iter().map(name) {
+        for dependency in package["dependencies"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(name)
+        {
             if ours.contains(dependency) && !allowed.contains(&dependency) {
-                wrong.push(format!("{} depends on {dependency}, which lies above or beside it", name(package)));
+                wrong.push(format!(
+                    "{} depends on {dependency}, which lies above or beside it",
+                    name(package)
+                ));
             }
         }
     }
@@ -57,32 +103,61 @@ fn dependencies_point_one_way() {
 fn decisions_are_made_without_runtime_database_or_system_calls() {
     let (packages, locked) = (packages(), locked());
     for (from, forbidden) in MAY_NOT_REACH {
-        let package = packages.iter().find(|package| name(package) == *from).unwrap_or_else(|| panic!("there is no crate {from}"));
+        let package = packages
+            .iter()
+            .find(|package| name(package) == *from)
+            .unwrap_or_else(|| panic!("there is no crate {from}"));
         // What only its tests use is nobody's business.
-        let normal = package["dependencies"].as_array().expect("a list").iter().filter(|dependency| dependency["kind"] != "dev");
-        let mut open: Vec<Vec<&str>> = normal.map(|dependency| vec![*from, name(dependency)]).collect();
+        let normal = package["dependencies"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(|dependency| dependency["kind"] != "dev");
+        let mut open: Vec<Vec<&str>> = normal
+            .map(|dependency| vec![*from, name(dependency)])
+            .collect();
         let mut seen = BTreeSet::new();
         while let Some(path) = open.pop() {
             let last = *path.last().expect("a path has an end");
-            assert!(!forbidden.contains(&last), "{from} reaches {last}: {}", path.join(" → "));
+            assert!(
+                !forbidden.contains(&last),
+                "{from} reaches {last}: {}",
+                path.join(" → ")
+            );
             if seen.insert(last) && !last.starts_with("ork-") {
                 let next = locked.get(last).into_iter().flatten();
                 open.extend(next.map(|next| path.iter().copied().chain([next.as_str()]).collect()));
             }
         }
-        assert!(seen.len() > 1, "the dependencies of {from} were not found in Cargo.lock");
+        assert!(
+            seen.len() > 1,
+            "the dependencies of {from} were not found in Cargo.lock"
+        );
     }
 }
 
 #[test]
 fn every_crate_but_one_forbids_unsafe() {
     for package in packages() {
-        let manifest = std::fs::read_to_string(package["manifest_path"].as_str().expect("a path")).expect("a manifest");
-        let inherits = manifest.split("[lints]").nth(1).is_some_and(|rest| rest.trim_start().starts_with("workspace = true"));
-        assert_eq!(inherits, name(&package) != UNSAFE, "{}: `[lints] workspace = true` forbids unsafe; only {UNSAFE} does without", name(&package));
+        let manifest = std::fs::read_to_string(package["manifest_path"].as_str().expect("a path"))
+            .expect("a manifest");
+        let inherits = manifest
+            .split("[lints]")
+            .nth(1)
+            .is_some_and(|rest| rest.trim_start().starts_with("workspace = true"));
+        assert_eq!(
+            inherits,
+            name(&package) != UNSAFE,
+            "{}: `[lints] workspace = true` forbids unsafe; only {UNSAFE} does without",
+            name(&package)
+        );
     }
-    let workspace = std::fs::read_to_string(root().join("Cargo.toml")).expect("the workspace's manifest");
-    assert!(workspace.contains("unsafe_code = \"forbid\""), "the workspace's lints must forbid unsafe code");
+    let workspace =
+        std::fs::read_to_string(root().join("Cargo.toml")).expect("the workspace's manifest");
+    assert!(
+        workspace.contains("unsafe_code = \"forbid\""),
+        "the workspace's lints must forbid unsafe code"
+    );
 }
 
 fn root() -> PathBuf {
@@ -96,8 +171,22 @@ fn name(item: &Value) -> &str {
 /// The crates of the workspace, as cargo describes them.
 fn packages() -> Vec<Value> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1", "--offline"]).current_dir(root()).output().expect("cargo");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(cargo)
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+        ])
+        .current_dir(root())
+        .output()
+        .expect("cargo");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     metadata["packages"].as_array().expect("a list").clone()
 }
@@ -107,10 +196,21 @@ fn locked() -> BTreeMap<String, BTreeSet<String>> {
     let text = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock");
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for entry in text.split("[[package]]").skip(1) {
-        let name = entry.split('"').nth(1).expect("a package starts with its name");
-        let listed = entry.split_once("dependencies = [").and_then(|(_, rest)| rest.split_once(']')).map_or("", |(list, _)| list);
+        let name = entry
+            .split('"')
+            .nth(1)
+            .expect("a package starts with its name");
+        let listed = entry
+            .split_once("dependencies = [")
+            .and_then(|(_, rest)| rest.split_once(']'))
+            .map_or("", |(list, _)| list);
         // An entry is "name" or "name version".
-        let names = listed.split('"').skip(1).step_by(2).filter_map(|item| item.split(' ').next()).map(str::to_owned);
+        let names = listed
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .filter_map(|item| item.split(' ').next())
+            .map(str::to_owned);
         found.entry(name.to_owned()).or_default().extend(names);
     }
     found

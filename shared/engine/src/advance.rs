@@ -57,6 +57,8 @@ pub(crate) struct Advanced {
 pub(crate) struct Todo {
     pub(crate) run: RunId,
     pub(crate) events: Vec<Event>,
+    /// When each event happened, as far as that is known; now for the rest.
+    pub(crate) times: Vec<Time>,
     pub(crate) claim: Option<ClaimRequest>,
 }
 
@@ -65,8 +67,13 @@ impl<P: Ports> Engine<P> {
     ///
     /// Safe to repeat. An error before the first commit means that nothing happened; after it, that the rest will be done by the next wake.
     pub async fn step(&self, run: &RunId, events: Vec<Event>, claim: Option<ClaimRequest>) -> Result<Stepped, EngineError> {
+        self.step_at(run, events, Vec::new(), claim).await
+    }
+
+    /// As [`Engine::step`], for events that were gathered before: `times` says when each happened, so that durations are right.
+    pub async fn step_at(&self, run: &RunId, events: Vec<Event>, times: Vec<Time>, claim: Option<ClaimRequest>) -> Result<Stepped, EngineError> {
         let mut stepped = Stepped::default();
-        let mut todo = VecDeque::from([Todo { run: run.clone(), events, claim }]);
+        let mut todo = VecDeque::from([Todo { run: run.clone(), events, times, claim }]);
         while let Some(next) = todo.pop_front() {
             if let Some(advanced) = self.advance(&next, &mut stepped).await? {
                 self.perform(&next.run, advanced, next.claim, &mut todo).await?;
@@ -91,13 +98,13 @@ impl<P: Ports> Engine<P> {
             let applied = marker.is_some_and(|marker| loaded.state.header.commits == marker);
             let mut out = Out::default();
             if !applied {
-                self.apply(&mut loaded, &todo.events, &mut out).await?;
+                self.apply(&mut loaded, &todo.events, &todo.times, &mut out).await?;
             }
             let now = self.ports.clock().now();
             let mut places = Places::read(&self.ports, &loaded, now).await?;
             if let Some(claim) = todo.claim {
                 let offer = ClaimOffer { places: claim.places, pools: places.offer(&loaded), supervised: claim.supervised };
-                self.apply(&mut loaded, &[Event::Claim(offer)], &mut out).await?;
+                self.apply(&mut loaded, &[Event::Claim(offer)], &[], &mut out).await?;
             }
             let commands = todo.events.iter().any(|event| matches!(event, Event::Command(_) | Event::Start | Event::OwnerLost { .. }));
             if loaded.version.is_some() && !commands && !loaded.state.is_changed() && out.effects.is_empty() {
@@ -137,11 +144,12 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Applies events and whatever evaluating they call for, in memory.
-    async fn apply(&self, loaded: &mut Loaded, events: &[Event], out: &mut Out) -> Result<(), EngineError> {
+    async fn apply(&self, loaded: &mut Loaded, events: &[Event], times: &[Time], out: &mut Out) -> Result<(), EngineError> {
         let now = self.ports.clock().now();
         let graph = loaded.graph.clone();
-        for event in events {
-            loaded.state.apply(&graph, event, now, out).map_err(|refusal| EngineError::refused(refusal.0))?;
+        for (position, event) in events.iter().enumerate() {
+            let at = times.get(position).map_or(now, |at| now.min(*at));
+            loaded.state.apply(&graph, event, at, out).map_err(|refusal| EngineError::refused(refusal.0))?;
         }
         loop {
             let mut unresolved = Vec::new();

@@ -42,7 +42,7 @@ impl<P: Ports> Engine<P> {
             self.start_attempts(run, &graph, starts, &mut events).await?;
         }
         if !events.is_empty() {
-            todo.push_back(Todo { run: run.clone(), events, claim });
+            todo.push_back(Todo { run: run.clone(), events, times: Vec::new(), claim });
         }
         Ok(())
     }
@@ -239,7 +239,7 @@ impl<P: Ports> Engine<P> {
         match started {
             Ok(started) if started.queued => Ok(()),
             Ok(started) => {
-                todo.push_back(Todo { run: started.id, events: vec![Event::Start], claim: None });
+                todo.push_back(Todo { run: started.id, events: vec![Event::Start], times: Vec::new(), claim: None });
                 Ok(())
             }
             Err(error) if matches!(error.kind, EngineErrorKind::NotFound | EngineErrorKind::Refused | EngineErrorKind::Corrupt) => {
@@ -255,7 +255,7 @@ impl<P: Ports> Engine<P> {
         let child = child_id(run, name.as_str(), attempt);
         if self.find_run(&child).await?.is_some_and(|view| !view.header.status.is_terminal()) {
             let reason = format!("its parent run {run} no longer waits for it");
-            todo.push_back(Todo { run: child, events: vec![Event::Command(Command::Cancel { reason })], claim: None });
+            todo.push_back(Todo { run: child, events: vec![Event::Command(Command::Cancel { reason })], times: Vec::new(), claim: None });
         }
         Ok(())
     }
@@ -267,7 +267,7 @@ impl<P: Ports> Engine<P> {
         // The fence of the parent's attempt is not known here; the attempt number decides.
         let attempt = Attempt { task: parent.task, index: parent.index, attempt: parent.attempt, fence: 0 };
         let event = self.child_ended(&view.header, &view.graph, &view.state, attempt).await?;
-        todo.push_back(Todo { run: parent.run, events: vec![event], claim: None });
+        todo.push_back(Todo { run: parent.run, events: vec![event], times: Vec::new(), claim: None });
         Ok(())
     }
 

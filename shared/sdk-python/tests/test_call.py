@@ -269,7 +269,11 @@ class Conversion(unittest.TestCase):
 
     def test_what_does_not_fit_is_refused_with_its_path(self):
         for hint, value, text in [
-            (datetime.date, "31.1.2026", "input `v`: expected a date such as 2026-01-31, found text '31.1.2026'"),
+            (
+                datetime.date,
+                "31.1.2026",
+                "input `v`: expected a date such as 2026-01-31, found text '31.1.2026'",
+            ),
             (datetime.date, "2026-01-31T00:00:00", "expected a date"),
             (datetime.date, 5, "expected a text for date, found int 5"),
             (datetime.datetime, "noon", "expected a date and time"),

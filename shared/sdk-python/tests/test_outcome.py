@@ -64,8 +64,10 @@ class Results(unittest.TestCase):
             (decimal.Decimal("1.10"), "1.10"),
             (Scalar(5), 5),
             ({5: "a", None: "b", True: "c"}, {"5": "a", "null": "b", "true": "c"}),
-            ({datetime.date(2026, 1, 31): 1, Level.LOW: Row(1, datetime.date(2026, 2, 1))},
-             {"2026-01-31": 1, "low": {"id": 1, "day": "2026-02-01"}}),
+            (
+                {datetime.date(2026, 1, 31): 1, Level.LOW: Row(1, datetime.date(2026, 2, 1))},
+                {"2026-01-31": 1, "low": {"id": 1, "day": "2026-02-01"}},
+            ),
         ]:
             with self.subTest(value=value):
                 self.assertEqual(json.loads(to_json(value)), expected)
@@ -217,7 +219,9 @@ class Testing(unittest.TestCase):
                 {"kind": "timing", "name": "took", "value": 0.25},
             ],
         )
-        self.assertIn('ORK_METRIC:{"kind":"count","name":"rows","value":3,"tags":{"table":"t"}}\n', result.stderr)
+        self.assertIn(
+            'ORK_METRIC:{"kind":"count","name":"rows","value":3,"tags":{"table":"t"}}\n', result.stderr
+        )
 
     def test_output_of_a_failed_task_raises(self):
         result = raising(ValueError("no"))

@@ -15,7 +15,9 @@ except ImportError:
     if os.environ.get("ORK_REQUIRE_ALL") == "1":
         raise
     pydantic = None
-    sys.stderr.write("SKIPPED: tests/test_pydantic.py needs pydantic (ORK_REQUIRE_ALL=1 makes this an error)\n")
+    sys.stderr.write(
+        "SKIPPED: tests/test_pydantic.py needs pydantic (ORK_REQUIRE_ALL=1 makes this an error)\n"
+    )
 
 
 @unittest.skipIf(pydantic is None, "pydantic is not installed")

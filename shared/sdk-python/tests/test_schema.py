@@ -65,7 +65,8 @@ class Schemas(unittest.TestCase):
         self.assertEqual((extract["name"], extract["line"], extract["doc"]), ("extract", 22, "Gets rows."))
         self.assertEqual(extract["ork_input_type"], "{day: date, at: datetime_tz, n: int?}")
         self.assertEqual(
-            extract["ork_output_type"], "{rows: [{id: int, tags: [str], color: enum[red, blue]?}], next: str?}"
+            extract["ork_output_type"],
+            "{rows: [{id: int, tags: [str], color: enum[red, blue]?}], next: str?}",
         )
         self.assertEqual(extract["input_schema"]["properties"]["day"], {"type": "string", "format": "date"})
         self.assertEqual(extract["input_schema"]["required"], ["day", "at"])
@@ -73,7 +74,9 @@ class Schemas(unittest.TestCase):
         self.assertEqual(extract["output_schema"]["$defs"]["Row"]["required"], ["id", "tags"])
         self.assertEqual(load["ork_input_type"], "{id: int, tags: [str], color: enum[red, blue]?}")
         self.assertEqual(load["output_schema"], {"type": "null"})
-        self.assertEqual(mixed["ork_input_type"], "{kind: enum[a, b], ratio: float, flags: map[bool], anything: any}")
+        self.assertEqual(
+            mixed["ork_input_type"], "{kind: enum[a, b], ratio: float, flags: map[bool], anything: any}"
+        )
         self.assertIs(mixed["input_schema"]["additionalProperties"], True)
         self.assertEqual(mixed["input_schema"]["properties"]["kind"], {"enum": ["a", "b"]})
 

@@ -114,7 +114,8 @@ class Running(WithTemplate):
         )
         self.assertEqual(found[:4], ["r/t", 2, 3, 4])
         self.assertEqual(
-            found[4],
+            # Without what the tests themselves were started with, such as ORK_REQUIRE_ALL.
+            {name: value for name, value in found[4].items() if os.environ.get(name) != value},
             {
                 "ORK_TASK_ID": "r/t",
                 "ORK_RUN_ID": "other",
@@ -160,12 +161,26 @@ class Running(WithTemplate):
     def test_a_neighbour_named_like_a_warmed_module_wins(self):
         self.assertEqual(self.output("import textwrap\ndef f(): return textwrap.dedent(' a')"), "a")
         self.write("b/textwrap.py", "dedent = 'mine'")
-        self.assertEqual(self.output("import textwrap\ndef f(): return textwrap.dedent", name="b/tasks.py"), "mine")
+        self.assertEqual(
+            self.output("import textwrap\ndef f(): return textwrap.dedent", name="b/tasks.py"), "mine"
+        )
+
+    def test_files_beside_it_that_are_no_modules_hide_nothing(self):
+        for name in ("ork.yaml", "select.txt", "io.py", "abc.py", "codecs/data.csv"):
+            self.write(name, "raise RuntimeError('imported')" if name.endswith("py") else "x: 1")
+        source = "import io, abc, select\nfrom ork import Context\ndef f(c: Context): return [c.attempt, select.poll is not None]"
+        self.assertEqual(self.output(source), [2, True])
+
+    def test_a_neighbour_may_take_a_name_that_only_the_template_uses(self):
+        self.write("select.py", "mine = 1")
+        self.assertEqual(self.output("import select\ndef f(): return select.mine"), 1)
 
     def test_a_file_in_a_package_may_import_relatively(self):
         self.write("pack/__init__.py", "")
         self.write("pack/other.py", "VALUE = 3")
-        found = self.output("from .other import VALUE\ndef f(): return [VALUE, __name__]", name="pack/tasks.py")
+        found = self.output(
+            "from .other import VALUE\ndef f(): return [VALUE, __name__]", name="pack/tasks.py"
+        )
         self.assertEqual(found, [3, "pack.tasks"])
 
     def test_by_module_name(self):
@@ -194,7 +209,9 @@ class Running(WithTemplate):
             self.assertEqual((run.result, run.text), ({"ok": True, "output": i}, f"{i}\n"))
 
     def test_a_pipe_of_one_task_is_not_held_open_by_another(self):
-        path = self.write("tasks.py", "import os\ndef f(): return sorted(int(n) for n in os.listdir('/proc/self/fd'))")
+        path = self.write(
+            "tasks.py", "import os\ndef f(): return sorted(int(n) for n in os.listdir('/proc/self/fd'))"
+        )
         runs = [self.warm.start(file=path, function="f") for _ in range(5)]
         for run in runs:
             self.warm.finish(run)
@@ -215,22 +232,35 @@ class Running(WithTemplate):
         environment = os.path.join(self.folder.name, "env")
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
         python = os.path.join(environment, "bin", "python")
-        site = subprocess.run(
-            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], stdout=subprocess.PIPE, check=True
-        ).stdout.decode().strip()
+        site = (
+            subprocess.run(
+                [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+                stdout=subprocess.PIPE,
+                check=True,
+            )
+            .stdout.decode()
+            .strip()
+        )
         self.write("extra/by_path.py", "VALUE = 2")
         for name, text in [
             ("installed.py", "import sys\nVALUE = getattr(sys, 'pth_ran', 0)"),
-            ("a.pth", os.path.join(self.folder.name, "extra") + "\nimport sys; sys.pth_ran = sys.__dict__.get('pth_ran', 0) + 1\n"),
+            (
+                "a.pth",
+                os.path.join(self.folder.name, "extra")
+                + "\nimport sys; sys.pth_ran = sys.__dict__.get('pth_ran', 0) + 1\n",
+            ),
         ]:
             with open(os.path.join(site, name), "w", encoding="utf-8") as file:
                 file.write(text)
-        path = self.write("sub/tasks.py", """
+        path = self.write(
+            "sub/tasks.py",
+            """
             import sys, json
             early = hasattr(sys, "pth_ran")
             import installed, by_path, on_python_path
             def f(): return [early, installed.VALUE, by_path.VALUE, on_python_path.V, sys.prefix, hasattr(sys, "customized")]
-        """)
+        """,
+        )
         self.write("on_python_path.py", "V = 4")
         expected = [False, 1, 2, 4, environment, False]
         for customized in (False, True):
@@ -330,7 +360,9 @@ class Failing(WithTemplate):
         self.assertIn("closed the descriptor", run.errors)
 
     def test_closed_standard_streams_do_not_lose_the_result(self):
-        self.assertEqual(self.output("import sys\ndef f(): sys.stdout.close(); sys.stderr.close(); return 1"), 1)
+        self.assertEqual(
+            self.output("import sys\ndef f(): sys.stdout.close(); sys.stderr.close(); return 1"), 1
+        )
 
 
 class Misbehaving(WithTemplate):
@@ -340,7 +372,9 @@ class Misbehaving(WithTemplate):
         self.assertEqual(run.result["output"], "done")
 
     def test_printing_what_is_not_utf8(self):
-        run = self.run_text("import sys\ndef f(): print('\\udcff', flush=True); sys.stdout.buffer.write(b'\\xfe'); sys.stdout.flush()")
+        run = self.run_text(
+            "import sys\ndef f(): print('\\udcff', flush=True); sys.stdout.buffer.write(b'\\xfe'); sys.stdout.flush()"
+        )
         self.assertEqual(bytes(run.stdout), b"\xff\n\xfe")
 
     def test_a_fork_that_returns_gives_no_second_result(self):
@@ -374,12 +408,15 @@ class Misbehaving(WithTemplate):
         self.assertTrue(run.result["ok"])
 
     def test_kill_reaches_the_whole_group(self):
-        path = self.write("tasks.py", """
+        path = self.write(
+            "tasks.py",
+            """
             import subprocess, sys, time
             def f():
                 print(subprocess.Popen(["sleep", "1000"]).pid, flush=True)
                 time.sleep(1000)
-        """)
+        """,
+        )
         run = self.warm.start(file=path, function="f")
         self.warm.wait(lambda: run.text.endswith("\n"))
         self.warm.kill(run, signal.SIGTERM)
@@ -388,14 +425,17 @@ class Misbehaving(WithTemplate):
         until(lambda: not alive(int(run.text)), "the group to end")
 
     def test_a_task_that_ignores_the_first_signal_ends_by_the_second(self):
-        path = self.write("tasks.py", """
+        path = self.write(
+            "tasks.py",
+            """
             import os, signal, time
             def f():
                 # Not print: the signal may arrive within it, and it cannot be entered twice.
                 signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"ignored\\n"))
                 os.write(1, b"ready\\n")
                 while True: time.sleep(0.01)
-        """)
+        """,
+        )
         run = self.warm.start(file=path, function="f")
         self.warm.wait(lambda: run.text == "ready\n")
         self.warm.kill(run, signal.SIGTERM)
@@ -427,7 +467,9 @@ class Scripts(WithTemplate):
 
     def test_run_as_main_in_their_folder_with_stdout_as_output(self):
         self.write("raw", "from raw")
-        run = self.script("import os\nprint(__name__, open('raw').read())\ndef g(): return __file__\nprint(g())")
+        run = self.script(
+            "import os\nprint(__name__, open('raw').read())\ndef g(): return __file__\nprint(g())"
+        )
         self.assertEqual(run.text, "__main__ from raw\n/flows/etl.workflow\n")
         self.assertEqual(run.result, {"ok": True, "output": None})
 
@@ -449,9 +491,13 @@ class Reuse(WithTemplate):
         return self.warm.start(op="serve", cwd=self.folder.name, **frame)
 
     def test_keeps_module_state_and_the_process(self):
-        path = self.write("tasks.py", "import os\nSEEN = []\ndef f(a): SEEN.append(a); print(a); return [SEEN, os.getpid()]")
+        path = self.write(
+            "tasks.py", "import os\nSEEN = []\ndef f(a): SEEN.append(a); print(a); return [SEEN, os.getpid()]"
+        )
         child = self.serve()
-        self.assertEqual(self.warm.ask(child, id=1, file=path, function="f", input={"a": 1})["output"][0], [1])
+        self.assertEqual(
+            self.warm.ask(child, id=1, file=path, function="f", input={"a": 1})["output"][0], [1]
+        )
         self.assertEqual(child.text, "1\n")
         answer = self.warm.ask(child, id=2, file=path, function="f", input={"a": 2})
         self.assertEqual(answer, {"id": 2, "ok": True, "output": [[1, 2], child.pid]})
@@ -464,7 +510,9 @@ class Reuse(WithTemplate):
         self.assertEqual(child.exited["code"], 0)
 
     def test_environment_of_one_task_is_gone_in_the_next(self):
-        path = self.write("tasks.py", "import os\ndef f(): return [os.environ.get(n) for n in ('A', 'B', 'ORK_ATTEMPT')]")
+        path = self.write(
+            "tasks.py", "import os\ndef f(): return [os.environ.get(n) for n in ('A', 'B', 'ORK_ATTEMPT')]"
+        )
         child = self.serve(env={"B": "head"})
         ask = lambda **frame: self.warm.ask(child, id=1, file=path, function="f", **frame)["output"]  # noqa: E731
         self.assertEqual(ask(env={"A": "1", "B": "2"}, context={"attempt": 3}), ["1", "2", "3"])
@@ -484,7 +532,10 @@ class Reuse(WithTemplate):
         self.assertEqual(self.warm.ask(child, id=2, file=path, function="f")["output"], "changed now")
 
     def test_retires_after_exit_and_after_leaked_threads(self):
-        for body in ("import sys; sys.exit(5)", "import threading, time; threading.Thread(target=time.sleep, args=(9e6,), daemon=True).start()"):
+        for body in (
+            "import sys; sys.exit(5)",
+            "import threading, time; threading.Thread(target=time.sleep, args=(9e6,), daemon=True).start()",
+        ):
             path = self.write("tasks.py", f"def f(): {body}")
             child = self.serve()
             self.assertIs(self.warm.ask(child, id=1, file=path, function="f")["retire"], True)
@@ -514,7 +565,10 @@ class Reuse(WithTemplate):
         self.assertIn("serves", answer["message"])
 
     def test_gives_a_forked_copy_no_voice(self):
-        path = self.write("tasks.py", "import os\ndef f():\n    pid = os.fork()\n    if pid: os.waitpid(pid, 0)\n    return bool(pid)")
+        path = self.write(
+            "tasks.py",
+            "import os\ndef f():\n    pid = os.fork()\n    if pid: os.waitpid(pid, 0)\n    return bool(pid)",
+        )
         child = self.serve()
         for number in (1, 2):
             self.assertEqual(self.warm.ask(child, id=number, file=path, function="f")["output"], True)
@@ -542,6 +596,36 @@ class TheEnd(WithTemplate):
     def test_sigint_is_ignored(self):
         self.warm.process.send_signal(signal.SIGINT)
         self.assertEqual(self.output("def f(): return 1"), 1)
+
+    def test_the_socket_may_be_its_standard_input(self):
+        path = self.write(
+            "tasks.py", "import os, sys\ndef f(): return [sys.stdin.read(), os.readlink('/proc/self/fd/0')]"
+        )
+        warm = Warm(as_stdin=True)
+        self.addCleanup(warm.close)
+        run = warm.run(file=path, function="f")
+        self.assertEqual(run.result, {"ok": True, "output": ["", "/dev/null"]})
+        child = warm.start(op="serve", cwd=self.folder.name)
+        self.assertEqual(warm.ask(child, id=1, file=path, function="f")["output"], ["", "/dev/null"])
+
+    def test_a_fork_that_fails_is_refused_and_the_next_one_works(self):
+        broken = f"""if True:
+            import errno, os, sys
+            sys.path.insert(0, {SRC!r})
+            fork = os.fork
+            def no_fork():
+                os.fork = fork
+                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            os.fork = no_fork
+            from ork._template import main
+            main(int(sys.argv[1]))"""
+        warm = Warm(entry=("-c", broken))
+        self.addCleanup(warm.close)
+        path = self.write("tasks.py", "def f(): return 1")
+        first = warm.run(file=path, function="f")
+        self.assertEqual(first.refused["message"], f"cannot fork: {os.strerror(11)}")
+        self.assertEqual((first.pid, first.pipes), (None, {}))
+        self.assertEqual(warm.run(file=path, function="f").result, {"ok": True, "output": 1})
 
     def test_nonsense_ends_it_with_a_word(self):
         for frame in ({"op": "sing"}, {"op": "run", "id": 1}):

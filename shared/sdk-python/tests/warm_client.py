@@ -67,13 +67,13 @@ class Run:
 class Warm:
     """A template process and the runs it was given."""
 
-    def __init__(self, python=sys.executable, env=None, stderr=None):
+    def __init__(self, python=sys.executable, env=None, stderr=None, as_stdin=False, entry=(WARM,)):
         self.socket, other = socket.socketpair()
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
-            [python, "-I", "-S", "-X", "utf8", WARM, str(other.fileno())],
-            pass_fds=[other.fileno()],
-            stdin=subprocess.DEVNULL,
+            [python, "-I", "-S", "-X", "utf8", *entry, "0" if as_stdin else str(other.fileno())],
+            pass_fds=[] if as_stdin else [other.fileno()],
+            stdin=other if as_stdin else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             env=env,

@@ -96,8 +96,8 @@ impl Board {
             self.runs.insert(run.clone(), RunView::new(graph, state));
         }
         let view = self.runs.get_mut(run).expect("it was just inserted if it was not there");
-        if notes.is_empty() {
-            // Somebody else's commits: nobody says what they changed.
+        if notes.is_empty() || state.header.status.is_terminal() {
+            // Somebody else's commits, or a cancel: no note says which tasks it changed.
             let tenths: Vec<u32> = view.tasks.iter().map(|task| task.tenths).collect();
             let eta = (view.eta, view.eta_at);
             *view = RunView::new(graph, state);

@@ -1,10 +1,11 @@
 //! What a commit means in plain lines: one when a task starts, one when it ends, one per tenth of a fan-out.
 
-use ork_core::definition::TaskIndex;
+use ork_core::definition::{Executor, TaskIndex};
 use ork_core::run::{Graph, InstanceStatus, Note, NoteKind, RunState};
 
 use super::board::RunView;
 use crate::output::{Paint, harmless};
+use crate::workflow_file::count;
 
 /// Width of the word a line starts with.
 const WORD: usize = 9;
@@ -12,17 +13,19 @@ const WORD: usize = 9;
 /// The lines of one commit. `view` has taken it in already.
 pub(super) fn lines(view: &mut RunView, state: &RunState, notes: &[Note], paint: Paint, out: &mut Vec<String>) {
     let graph = std::sync::Arc::clone(&view.graph);
-    let mut last_fan = None;
+    let mut moved: Vec<TaskIndex> = Vec::new();
     for note in notes {
         let Some(task) = note.task else { continue };
-        if graph.task(task).fans_out() {
-            if last_fan != Some(task) || matches!(note.kind, NoteKind::TaskEnded { .. } | NoteKind::Skipped(_)) {
-                fan_out(view, &graph, state, task, note, paint, out);
-            }
-            last_fan = Some(task);
-        } else if let Some(line) = single(&graph, state, task, note, paint) {
+        if !graph.task(task).fans_out() {
+            out.extend(single(&graph, state, task, note, paint));
+        } else if let Some(line) = fan_out(view, &graph, state, task, note, paint) {
             out.push(line);
+        } else if moved.last() != Some(&task) {
+            moved.push(task);
         }
+    }
+    for task in moved {
+        out.extend(tenth(view, &graph, task, paint));
     }
 }
 
@@ -44,7 +47,8 @@ fn single(graph: &Graph, state: &RunState, task: TaskIndex, note: &Note, paint: 
         NoteKind::Paused | NoteKind::Resumed | NoteKind::Reset { .. } | NoteKind::OwnerLost { .. } => {
             line(paint, InstanceStatus::Paused, "note", name, &about(note, graph))
         }
-        NoteKind::TaskEnded { status, .. } => ended(graph, state, task, *status, paint),
+        NoteKind::Succeeded { .. } | NoteKind::Failed { .. } => ended(graph, state, task, paint),
+        NoteKind::Ready { .. } if matches!(graph.task(task).executor, Executor::Marker) => ended(graph, state, task, paint),
         _ => return None,
     })
 }
@@ -54,8 +58,9 @@ fn about(note: &Note, graph: &Graph) -> String {
     Note { task: None, index: None, kind: note.kind.clone() }.render(graph)
 }
 
-fn ended(graph: &Graph, state: &RunState, task: TaskIndex, status: InstanceStatus, paint: Paint) -> String {
+fn ended(graph: &Graph, state: &RunState, task: TaskIndex, paint: Paint) -> String {
     let seen = state.task(task);
+    let status = seen.status();
     let took = match state.instance(task, 0) {
         Some(only) if !graph.task(task).fans_out() => only.took(),
         _ => seen.finished_at.zip(seen.ready_at).map(|(end, start)| end.since(start)),
@@ -74,27 +79,32 @@ fn ended(graph: &Graph, state: &RunState, task: TaskIndex, status: InstanceStatu
     line(paint, status, status.as_str(), graph.task(task).name.as_str(), &rest)
 }
 
-fn fan_out(view: &mut RunView, graph: &Graph, state: &RunState, task: TaskIndex, note: &Note, paint: Paint, out: &mut Vec<String>) {
+fn fan_out(view: &mut RunView, graph: &Graph, state: &RunState, task: TaskIndex, note: &Note, paint: Paint) -> Option<String> {
     let name = graph.task(task).name.as_str();
-    let seen = &mut view.tasks[task as usize];
-    match &note.kind {
-        NoteKind::Skipped(reason) => out.push(line(paint, InstanceStatus::Skipped, "skipped", name, &reason.render(graph))),
-        NoteKind::Unresolvable(why) => out.push(line(paint, InstanceStatus::Failed, "failed", name, why)),
+    Some(match &note.kind {
+        NoteKind::Skipped(reason) => line(paint, InstanceStatus::Skipped, "skipped", name, &reason.render(graph)),
+        NoteKind::Unresolvable(why) => line(paint, InstanceStatus::Failed, "failed", name, why),
         NoteKind::Reset { .. } => {
-            seen.tenths = 0;
-            out.push(line(paint, InstanceStatus::Paused, "note", name, &about(note, graph)));
+            view.tasks[task as usize].tenths = 0;
+            line(paint, InstanceStatus::Paused, "note", name, &about(note, graph))
         }
-        NoteKind::TaskEnded { status, .. } => out.push(ended(graph, state, task, *status, paint)),
-        NoteKind::Ready { instances } => out.push(line(paint, InstanceStatus::Running, "start", name, &format!("{instances} instances"))),
-        _ => {
-            let (ended, total) = (seen.counts.ended(), seen.counts.total());
-            let tenths = u32::try_from(u64::from(ended) * 10 / u64::from(total.max(1))).unwrap_or(10);
-            if tenths > seen.tenths && tenths < 10 && !seen.status.is_terminal() {
-                seen.tenths = tenths;
-                let failed = seen.counts.of(InstanceStatus::Failed);
-                let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-                out.push(line(paint, InstanceStatus::Running, "running", name, &format!("{}% ({ended}/{total}{failed})", tenths * 10)));
-            }
-        }
+        NoteKind::TaskEnded { .. } => ended(graph, state, task, paint),
+        NoteKind::Ready { instances } => line(paint, InstanceStatus::Running, "start", name, &count(*instances as usize, "instance")),
+        _ => return None,
+    })
+}
+
+/// A line when another tenth of a fan-out has ended.
+fn tenth(view: &mut RunView, graph: &Graph, task: TaskIndex, paint: Paint) -> Option<String> {
+    let seen = &mut view.tasks[task as usize];
+    let (ended, total) = (seen.counts.ended(), seen.counts.total());
+    let tenths = u32::try_from(u64::from(ended) * 10 / u64::from(total.max(1))).unwrap_or(10);
+    if tenths <= seen.tenths || tenths >= 10 || seen.status.is_terminal() {
+        return None;
     }
+    seen.tenths = tenths;
+    let failed = seen.counts.of(InstanceStatus::Failed);
+    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+    let rest = format!("{}% ({ended}/{total}{failed})", tenths * 10);
+    Some(line(paint, InstanceStatus::Running, "running", graph.task(task).name.as_str(), &rest))
 }

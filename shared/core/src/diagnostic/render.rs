@@ -17,7 +17,11 @@ struct Paint {
 
 impl Paint {
     fn wrap(&self, style: &str, text: &str) -> String {
-        if self.on { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.on {
+            format!("\x1b[{style}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -47,7 +51,14 @@ fn render_one(one: &Diagnostic, source: &[&str], paint: &Paint, out: &mut String
     let bar = paint.wrap("36", "|");
     // Writing to a String cannot fail.
     let _ = writeln!(out, "{head}: {}", paint.wrap("1", &printable(&one.message)));
-    let _ = writeln!(out, "{margin}{} {}:{}:{}", paint.wrap("36", "-->"), printable(&one.file), one.at.line, one.at.column);
+    let _ = writeln!(
+        out,
+        "{margin}{} {}:{}:{}",
+        paint.wrap("36", "-->"),
+        printable(&one.file),
+        one.at.line,
+        one.at.column
+    );
     if let Some(line) = source.get(one.at.line as usize - 1) {
         let (text, caret) = excerpt(line, one.at.column as usize - 1, one.at.width as usize);
         let _ = writeln!(out, "{margin} {bar}");
@@ -55,68 +66,93 @@ fn render_one(one: &Diagnostic, source: &[&str], paint: &Paint, out: &mut String
         let _ = writeln!(out, "{margin} {bar} {}", paint.wrap(style, &caret));
     }
     if let Some(hint) = &one.hint {
-        let _ = writeln!(out, "{margin} {} {} {}", paint.wrap("36", "="), paint.wrap("1", "hint:"), printable(hint));
+        let _ = writeln!(
+            out,
+            "{margin} {} {} {}",
+            paint.wrap("36", "="),
+            paint.wrap("1", "hint:"),
+            printable(hint)
+        );
     }
 }
 
 /// The part of a line around the marked characters, and the line of carets below it.
 fn excerpt(line: &str, start: usize, width: usize) -> (String, String) {
-    let chars: Vec<char> = line.chars().collect();
-    let start = start.min(chars.len());
-    let total: usize = chars.iter().map(|&c| shown(c).1).sum();
-    let before: usize = chars[..start].iter().map(|&c| shown(c).1).sum();
-    let (mut first, mut last) = (0, chars.len());
-    if total > WINDOW {
-        let mut lead = before;
-        while lead > LEAD {
-            lead -= shown(chars[first]).1;
-            first += 1;
-        }
-        let mut room = WINDOW;
-        last = first;
-        while last < chars.len() && room >= shown(chars[last]).1 {
-            room -= shown(chars[last]).1;
-            last += 1;
-        }
-    }
-    let mut text = String::new();
-    let mut caret = String::new();
-    if first > 0 {
+    // Lines can be a megabyte long: only what may be shown is looked at.
+    let long = line
+        .chars()
+        .take(WINDOW + 1)
+        .map(columns_shown)
+        .sum::<usize>()
+        > WINDOW;
+    let skipped = if long { start.saturating_sub(LEAD) } else { 0 };
+    let mut rest = line.chars().skip(skipped).peekable();
+    let (mut text, mut caret) = (String::new(), String::new());
+    if skipped > 0 {
         text.push('…');
         caret.push(' ');
     }
     let end = start.saturating_add(width);
-    for (position, &c) in chars.iter().enumerate().take(last).skip(first) {
-        let (shown, columns) = shown(c);
-        text.push_str(&shown);
-        if position < end {
-            caret.extend(std::iter::repeat_n(if position < start { ' ' } else { '^' }, columns));
+    let (mut position, mut room) = (skipped, WINDOW);
+    while let Some(&c) = rest.peek() {
+        let columns = columns_shown(c);
+        if columns > room {
+            text.push('…');
+            break;
         }
+        room -= columns;
+        rest.next();
+        text.push_str(&shown(c));
+        if position < end {
+            caret.extend(std::iter::repeat_n(
+                if position < start { ' ' } else { '^' },
+                columns,
+            ));
+        }
+        position += 1;
     }
-    if last < chars.len() {
-        text.push('…');
-    }
-    if start >= last {
+    if start >= position {
         caret.push('^');
     }
     (text.trim_end().to_owned(), caret)
 }
 
-/// How a character is printed and how many columns of a terminal it takes.
-fn shown(c: char) -> (String, usize) {
+/// How a character is printed.
+fn shown(c: char) -> String {
     match c {
-        '\t' => (TAB.to_owned(), TAB.len()),
-        c if c.is_control() => ("\u{fffd}".to_owned(), 1),
-        c => (c.to_string(), columns(c)),
+        '\t' => TAB.to_owned(),
+        c if c.is_control() => "\u{fffd}".to_owned(),
+        c => c.to_string(),
+    }
+}
+
+/// How many columns of a terminal it then takes.
+fn columns_shown(c: char) -> usize {
+    match c {
+        '\t' => TAB.len(),
+        c if c.is_control() => 1,
+        c => columns(c),
     }
 }
 
 /// Columns of a character: 0 for combining marks, 2 for East Asian wide ones and emoji.
 fn columns(c: char) -> usize {
     match u32::from(c) {
-        0x300..=0x36f | 0x200b..=0x200f | 0x20d0..=0x20ff | 0xfe00..=0xfe0f | 0xfe20..=0xfe2f | 0xfeff => 0,
-        0x1100..=0x115f | 0x2e80..=0x303e | 0x3041..=0x33ff | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xa000..=0xa4cf => 2,
-        0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 => 2,
+        0x300..=0x36f
+        | 0x200b..=0x200f
+        | 0x20d0..=0x20ff
+        | 0xfe00..=0xfe0f
+        | 0xfe20..=0xfe2f
+        | 0xfeff => 0,
+        0x1100..=0x115f
+        | 0x2e80..=0x303e
+        | 0x3041..=0x33ff
+        | 0x3400..=0x4dbf
+        | 0x4e00..=0x9fff
+        | 0xa000..=0xa4cf => 2,
+        0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 => {
+            2
+        }
         0x1f300..=0x1f64f | 0x1f680..=0x1f6ff | 0x1f900..=0x1f9ff | 0x20000..=0x3fffd => 2,
         _ => 1,
     }
@@ -124,5 +160,13 @@ fn columns(c: char) -> usize {
 
 /// Text from a file must not steer the terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() {
+                c.escape_default().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
 }

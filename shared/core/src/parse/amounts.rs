@@ -15,9 +15,15 @@ pub(super) fn duration(text: &str) -> Option<Millis> {
     let (mut rest, mut total, mut last) = (text, 0u64, u64::MAX);
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (whole, fraction) = rest[..digits].split_once('.').map_or((&rest[..digits], None), |(whole, fraction)| (whole, Some(fraction)));
+        let (whole, fraction) = rest[..digits]
+            .split_once('.')
+            .map_or((&rest[..digits], None), |(whole, fraction)| {
+                (whole, Some(fraction))
+            });
         let amount: u64 = whole.parse().ok()?;
-        let unit_end = rest[digits..].find(|c: char| !c.is_ascii_alphabetic()).map_or(rest.len(), |at| digits + at);
+        let unit_end = rest[digits..]
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .map_or(rest.len(), |at| digits + at);
         let factor = match &rest[digits..unit_end] {
             "ms" => 1,
             "s" => 1_000,
@@ -30,7 +36,9 @@ pub(super) fn duration(text: &str) -> Option<Millis> {
             return None;
         }
         last = factor;
-        total = total.checked_add(amount.checked_mul(factor)?)?.checked_add(part_of(fraction, factor)?)?;
+        total = total
+            .checked_add(amount.checked_mul(factor)?)?
+            .checked_add(part_of(fraction, factor)?)?;
         rest = rest[unit_end..].trim_start();
     }
     (last != u64::MAX).then_some(Millis(total))
@@ -38,7 +46,9 @@ pub(super) fn duration(text: &str) -> Option<Millis> {
 
 /// What the digits behind a decimal point are worth, when that is a whole number of milliseconds.
 fn part_of(fraction: Option<&str>, factor: u64) -> Option<u64> {
-    let Some(digits) = fraction else { return Some(0) };
+    let Some(digits) = fraction else {
+        return Some(0);
+    };
     let scale = 10u64.checked_pow(u32::try_from(digits.len()).ok()?)?;
     let scaled = digits.parse::<u64>().ok()?.checked_mul(factor)?;
     scaled.is_multiple_of(scale).then(|| scaled / scale)
@@ -50,7 +60,11 @@ pub(super) fn cpu(text: &str) -> Option<u32> {
         Some(digits) => digits.parse::<u32>().ok()?,
         None => {
             let cores: f64 = text.parse().ok()?;
-            let millis = if cores >= 1000.0 { cores } else { cores * 1000.0 };
+            let millis = if cores >= 1000.0 {
+                cores
+            } else {
+                cores * 1000.0
+            };
             if !millis.is_finite() || millis.fract() != 0.0 || !(0.0..=1e9).contains(&millis) {
                 return None;
             }
@@ -63,11 +77,22 @@ pub(super) fn cpu(text: &str) -> Option<u32> {
 
 /// Bytes: `512Mi`, `2Gi`, `500M`, `1.5Gi`, or a plain number of bytes.
 pub(super) fn memory(text: &str) -> Option<u64> {
-    const UNITS: [(&str, u64); 8] =
-        [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("Ti", 1 << 40), ("K", 1_000), ("M", 1_000_000), ("G", 1_000_000_000), ("T", 1_000_000_000_000)];
+    const UNITS: [(&str, u64); 8] = [
+        ("Ki", 1 << 10),
+        ("Mi", 1 << 20),
+        ("Gi", 1 << 30),
+        ("Ti", 1 << 40),
+        ("K", 1_000),
+        ("M", 1_000_000),
+        ("G", 1_000_000_000),
+        ("T", 1_000_000_000_000),
+    ];
     let text = text.strip_suffix('B').unwrap_or(text).trim_end();
-    let (digits, factor) =
-        UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor))).or_else(|| Some((text.strip_suffix('k')?, 1_000))).unwrap_or((text, 1));
+    let (digits, factor) = UNITS
+        .iter()
+        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))
+        .or_else(|| Some((text.strip_suffix('k')?, 1_000)))
+        .unwrap_or((text, 1));
     let digits = digits.trim();
     let bytes = if digits.bytes().all(|b| b.is_ascii_digit()) {
         digits.parse::<u64>().ok()?.checked_mul(factor)?
@@ -87,7 +112,13 @@ pub(super) fn share(text: &str) -> Option<Tolerate> {
         let digits = text.strip_suffix('%')?.trim();
         digits.split_once('.').unwrap_or((digits, ""))
     };
-    if fraction.len() > 2 || whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+    if fraction.len() > 2
+        || whole.is_empty()
+        || !whole
+            .bytes()
+            .chain(fraction.bytes())
+            .all(|b| b.is_ascii_digit())
+    {
         return None;
     }
     let points = format!("{whole}{fraction:0<2}").parse::<u32>().ok()?;
@@ -128,10 +159,29 @@ mod tests {
 
     #[test]
     fn cores_and_memory_have_their_usual_spellings() {
-        for (text, wanted) in [("2", Some(2000)), ("0.5", Some(500)), ("500m", Some(500)), ("1500", Some(1500)), ("0", None), ("-1", None), ("two", None), ("0.0001", None)] {
+        for (text, wanted) in [
+            ("2", Some(2000)),
+            ("0.5", Some(500)),
+            ("500m", Some(500)),
+            ("1500", Some(1500)),
+            ("0", None),
+            ("-1", None),
+            ("two", None),
+            ("0.0001", None),
+        ] {
             assert_eq!(cpu(text), wanted, "{text}");
         }
-        for (text, wanted) in [("512Mi", Some(512 << 20)), ("2Gi", Some(2 << 30)), ("1.5Gi", Some(3 << 29)), ("500M", Some(500_000_000)), ("1k", Some(1000)), ("2GiB", Some(2 << 30)), ("0", None), ("Mi", None), ("5X", None)] {
+        for (text, wanted) in [
+            ("512Mi", Some(512 << 20)),
+            ("2Gi", Some(2 << 30)),
+            ("1.5Gi", Some(3 << 29)),
+            ("500M", Some(500_000_000)),
+            ("1k", Some(1000)),
+            ("2GiB", Some(2 << 30)),
+            ("0", None),
+            ("Mi", None),
+            ("5X", None),
+        ] {
             assert_eq!(memory(text), wanted, "{text}");
         }
     }

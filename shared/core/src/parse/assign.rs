@@ -17,8 +17,13 @@ pub(super) fn check(workflow: &Workflow, tasks: &[Read], found: &mut Diagnostics
         if let Executor::Workflow { name } = &task.task.executor
             && *name == workflow.name
         {
-            let message = format!("task `{}` runs the workflow `{name}`, which is this one", task.task.name);
-            found.error(codes::SELF_WORKFLOW, task.at, message).hint("name another workflow, or use `foreach` to repeat");
+            let message = format!(
+                "task `{}` runs the workflow `{name}`, which is this one",
+                task.task.name
+            );
+            found
+                .error(codes::SELF_WORKFLOW, task.at, message)
+                .hint("name another workflow, or use `foreach` to repeat");
         }
         checker.fields(task, found);
         checker.fan_out(task, found);
@@ -28,9 +33,19 @@ pub(super) fn check(workflow: &Workflow, tasks: &[Read], found: &mut Diagnostics
 }
 
 /// Reports a literal that is not of its type.
-pub(super) fn literal(value: &Value, kind: &Type, at: Position, label: &str, found: &mut Diagnostics) {
+pub(super) fn literal(
+    value: &Value,
+    kind: &Type,
+    at: Position,
+    label: &str,
+    found: &mut Diagnostics,
+) {
     if let Err(error) = kind.check(value) {
-        found.error(codes::TYPE_MISMATCH, at, format!("{label} does not fit its type: {error}"));
+        found.error(
+            codes::TYPE_MISMATCH,
+            at,
+            format!("{label} does not fit its type: {error}"),
+        );
     }
 }
 
@@ -44,8 +59,10 @@ impl Checker<'_> {
     fn kind(&self, reference: &Reference, at: &Read) -> Result<Option<Type>, String> {
         let base = match &reference.root {
             Root::Output(index) => {
-                let Some(upstream) = self.tasks.get(*index as usize) else { return Ok(None) };
-                match (&upstream.task.output_type, upstream.task.fans_out()) {
+                let Some(upstream) = self.tasks.get(*index as usize) else {
+                    return Ok(None);
+                };
+                match (&upstream.task.output_type, upstream.fans_out) {
                     (Some(kind), true) => Type::List(Box::new(kind.clone())),
                     (Some(kind), false) => kind.clone(),
                     (None, true) => Type::List(Box::new(Type::Any)),
@@ -53,7 +70,12 @@ impl Checker<'_> {
                 }
             }
             Root::Status(_) => Type::Str,
-            Root::Param(name) => match self.workflow.params.iter().find(|param| param.name == *name) {
+            Root::Param(name) => match self
+                .workflow
+                .params
+                .iter()
+                .find(|param| param.name == *name)
+            {
                 Some(param) => param.kind.clone(),
                 None => return Ok(None),
             },
@@ -68,8 +90,14 @@ impl Checker<'_> {
                     Some(foreach) => self.kind(foreach, at)?,
                     None => None,
                 };
-                let Some(Type::List(item)) = list.map(without_null) else { return Ok(None) };
-                if at.task.batch.is_some() { Type::List(item) } else { *item }
+                let Some(Type::List(item)) = list.map(without_null) else {
+                    return Ok(None);
+                };
+                if at.task.batch.is_some() {
+                    Type::List(item)
+                } else {
+                    *item
+                }
             }
         };
         base.at(&reference.path).map(Some)
@@ -80,9 +108,18 @@ impl Checker<'_> {
         for one in &task.uses {
             if let Err(message) = self.kind(&one.reference, task) {
                 let shown = format!("{}: {message}", one.label);
-                let several = self.upstream(&one.reference).filter(|upstream| upstream.task.fans_out());
-                let hint = several.map(|upstream| format!("`{}` has several instances, so its output is the list of theirs", upstream.task.name));
-                found.error(codes::UNKNOWN_FIELD, one.at, shown).maybe_hint(hint);
+                let several = self
+                    .upstream(&one.reference)
+                    .filter(|upstream| upstream.fans_out);
+                let hint = several.map(|upstream| {
+                    format!(
+                        "`{}` has several instances, so its output is the list of theirs",
+                        upstream.task.name
+                    )
+                });
+                found
+                    .error(codes::UNKNOWN_FIELD, one.at, shown)
+                    .maybe_hint(hint);
             }
         }
     }
@@ -99,55 +136,104 @@ impl Checker<'_> {
             && let Ok(Some(kind)) = self.kind(reference, task)
             && !matches!(without_null(kind.clone()), Type::List(_) | Type::Any)
         {
-            let message = format!("`foreach` of task `{}` is over `{kind}`, which is not a list", task.task.name);
-            found.error(codes::FOREACH_NOT_LIST, at, message).hint("refer to a list, such as a field of this type [T]");
+            let message = format!(
+                "`foreach` of task `{}` is over `{kind}`, which is not a list",
+                task.task.name
+            );
+            found
+                .error(codes::FOREACH_NOT_LIST, at, message)
+                .hint("refer to a list, such as a field of this type [T]");
         }
         if let (Some(Count::Ref(reference)), Some(at)) = (&task.task.parallel, task.parallel_at)
             && let Ok(Some(kind)) = self.kind(reference, task)
             && Type::Int.accepts(&without_null(kind.clone())).is_err()
         {
-            let message = format!("`parallel` of task `{}` is `{kind}`, not an int", task.task.name);
-            found.error(codes::PARALLEL_NOT_INT, at, message).hint("refer to an int, or use `foreach` for a list");
+            let message = format!(
+                "`parallel` of task `{}` is `{kind}`, not an int",
+                task.task.name
+            );
+            found
+                .error(codes::PARALLEL_NOT_INT, at, message)
+                .hint("refer to an int, or use `foreach` for a list");
         }
     }
 
     /// The names in `inputs` and in `input_type` must be the same; an optional one may be left out.
     fn input_keys(&self, task: &Read, found: &mut Diagnostics) {
-        let (Some(Type::Object(fields)), Some(type_at)) = (&task.task.input_type, task.input_type_at) else { return };
-        let given: BTreeSet<&str> = task.task.inputs.iter().map(|input| input.name.as_str()).collect();
+        let (Some(Type::Object(fields)), Some(type_at)) =
+            (&task.task.input_type, task.input_type_at)
+        else {
+            return;
+        };
+        let given: BTreeSet<&str> = task
+            .task
+            .inputs
+            .iter()
+            .map(|input| input.name.as_str())
+            .collect();
         let name = &task.task.name;
         for (input, (at, _)) in task.task.inputs.iter().zip(&task.inputs) {
             if !fields.contains_key(&input.name) {
                 let message = format!("the `input_type` of task `{name}` has no `{}`", input.name);
-                let hint = super::suggest::hint(&input.name, fields.keys().map(String::as_str).filter(|field| !given.contains(field)), found);
-                found.error(codes::INPUT_KEYS, *at, message).hint(hint.unwrap_or_else(|| "add it to `input_type`, or remove it here".to_owned()));
+                let hint = super::suggest::hint(
+                    &input.name,
+                    fields
+                        .keys()
+                        .map(String::as_str)
+                        .filter(|field| !given.contains(field)),
+                    found,
+                );
+                found.error(codes::INPUT_KEYS, *at, message).hint(
+                    hint.unwrap_or_else(|| "add it to `input_type`, or remove it here".to_owned()),
+                );
             }
         }
-        let missing: Vec<&str> = fields.iter().filter(|(field, kind)| !given.contains(field.as_str()) && !matches!(kind, Type::Optional(_))).map(|(field, _)| field.as_str()).collect();
+        let missing: Vec<&str> = fields
+            .iter()
+            .filter(|(field, kind)| {
+                !given.contains(field.as_str()) && !matches!(kind, Type::Optional(_))
+            })
+            .map(|(field, _)| field.as_str())
+            .collect();
         if !missing.is_empty() {
-            let message = format!("task `{name}` gives no value for {}", crate::types::list(&missing));
+            let message = format!(
+                "task `{name}` gives no value for {}",
+                crate::types::list(&missing)
+            );
             let hint = format!("add it to `inputs`, as in `{}: {{ref: …}}`", missing[0]);
-            found.error(codes::INPUT_KEYS, task.inputs_at.unwrap_or(type_at), message).hint(hint);
+            found
+                .error(
+                    codes::INPUT_KEYS,
+                    task.inputs_at.unwrap_or(type_at),
+                    message,
+                )
+                .hint(hint);
         }
     }
 
     fn inputs(&self, task: &Read, found: &mut Diagnostics) {
-        for (input, (name_at, at)) in task.task.inputs.iter().zip(&task.inputs) {
+        for (input, (_, at)) in task.task.inputs.iter().zip(&task.inputs) {
+            let Some(at) = at else { continue };
             let asked = match &task.task.input_type {
                 Some(Type::Object(fields)) => fields.get(&input.name),
                 Some(Type::Map(value)) => Some(&**value),
                 _ => None,
             };
-            let Some(asked) = asked.filter(|asked| **asked != Type::Any) else { continue };
+            let Some(asked) = asked.filter(|asked| **asked != Type::Any) else {
+                continue;
+            };
             let label = format!("input `{}` of task `{}`", input.name, task.task.name);
             match &input.value {
-                // A binding that was refused stands here as null, with its name's place.
-                Binding::Const(Value::Null) if at == name_at => {}
                 Binding::Const(value) => literal(value, asked, *at, &label, found),
-                Binding::Ref(reference) => self.reference(reference, asked, task, *at, &label, found),
+                Binding::Ref(reference) => {
+                    self.reference(reference, asked, task, *at, &label, found)
+                }
                 Binding::Secret(_) => fits(asked, &Type::Str, *at, &label, found),
                 Binding::Template(template) => {
-                    let text = template.value.as_str().filter(|text| crate::expr::whole_template(text).is_none());
+                    let text = template
+                        .value
+                        .as_str()
+                        .filter(|text| crate::expr::whole_template(text).is_none());
                     if text.is_some() {
                         fits(asked, &Type::Str, *at, &label, found);
                     }
@@ -157,12 +243,29 @@ impl Checker<'_> {
         }
     }
 
-    fn reference(&self, reference: &Reference, asked: &Type, task: &Read, at: Position, label: &str, found: &mut Diagnostics) {
+    fn reference(
+        &self,
+        reference: &Reference,
+        asked: &Type,
+        task: &Read,
+        at: Position,
+        label: &str,
+        found: &mut Diagnostics,
+    ) {
         if let Some(upstream) = self.upstream(reference) {
-            let untyped = upstream.task.output_type.is_none() && !upstream.states_output && upstream.whole;
+            let untyped =
+                upstream.task.output_type.is_none() && !upstream.states_output && upstream.whole;
             if untyped && !matches!(upstream.task.executor, Executor::Workflow { .. }) {
-                let message = format!("{label} is typed and refers to the output of `{}`, which states no `output_type`", upstream.task.name);
-                found.error(codes::OUTPUT_TYPE_NEEDED, at, message).hint(format!("add `output_type` to `{}`, or give the input the type `any`", upstream.task.name));
+                let message = format!(
+                    "{label} is typed and refers to the output of `{}`, which states no `output_type`",
+                    upstream.task.name
+                );
+                found
+                    .error(codes::OUTPUT_TYPE_NEEDED, at, message)
+                    .hint(format!(
+                        "add `output_type` to `{}`, or give the input the type `any`",
+                        upstream.task.name
+                    ));
                 return;
             }
             if upstream.task.output_type.is_none() {
@@ -170,8 +273,13 @@ impl Checker<'_> {
             }
             let may_fail = !matches!(task.task.trigger, TriggerRule::AllSuccess);
             if may_fail && !matches!(asked, Type::Optional(_)) {
-                let message = format!("{label} is null when `{}` did not succeed, and its type is `{asked}`", upstream.task.name);
-                found.warning(codes::MAY_BE_NULL, at, message).hint(format!("write `{asked}?`, or let the task wait for success"));
+                let message = format!(
+                    "{label} is null when `{}` did not succeed, and its type is `{asked}`",
+                    upstream.task.name
+                );
+                found.warning(codes::MAY_BE_NULL, at, message).hint(format!(
+                    "write `{asked}?`, or let the task wait for success"
+                ));
             }
         }
         // A path that does not exist was reported with the other paths.
@@ -190,6 +298,8 @@ fn without_null(kind: Type) -> Type {
 
 fn fits(asked: &Type, offered: &Type, at: Position, label: &str, found: &mut Diagnostics) {
     if let Err(error) = asked.accepts(offered) {
-        found.error(codes::TYPE_MISMATCH, at, format!("{label}: {error}")).hint("change one of the two types, or convert the value in a task or an `expr`");
+        found
+            .error(codes::TYPE_MISMATCH, at, format!("{label}: {error}"))
+            .hint("change one of the two types, or convert the value in a task or an `expr`");
     }
 }

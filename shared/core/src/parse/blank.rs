@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::definition::{Backoff, DEFINITION_FORMAT, Executor, Resources, RetryPolicy, Style, Task, Tolerate, TriggerRule, Workflow};
+use crate::definition::{
+    Backoff, DEFINITION_FORMAT, Executor, Resources, RetryPolicy, Style, Task, Tolerate,
+    TriggerRule, Workflow,
+};
 use crate::ids::{TaskName, WorkflowName};
 use crate::limits;
 use crate::time::Millis;
@@ -36,7 +39,14 @@ pub(super) fn timeout(style: Style) -> Millis {
 
 /// No retries; the back-off that a bare number of retries gets.
 pub(super) fn retries() -> RetryPolicy {
-    RetryPolicy { max: 0, delay: limits::RETRY_DELAY, backoff: Backoff::Exponential, max_delay: limits::RETRY_MAX_DELAY, jitter: false, on: Vec::new() }
+    RetryPolicy {
+        max: 0,
+        delay: limits::RETRY_DELAY,
+        backoff: Backoff::Exponential,
+        max_delay: limits::RETRY_MAX_DELAY,
+        jitter: false,
+        on: Vec::new(),
+    }
 }
 
 /// A task with nothing but its name and executor.

@@ -37,6 +37,7 @@ codes! {
     TAG = "ORK013", "a YAML tag";
     KEY_NOT_TEXT = "ORK014", "a key that is not text";
     NUMBER_SIZE = "ORK015", "a number that JSON cannot hold";
+    MANY_PROBLEMS = "ORK016", "more problems than are shown";
 
     // The shape of the data.
     UNKNOWN_KEY = "ORK020", "an unknown key";

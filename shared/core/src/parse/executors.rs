@@ -15,7 +15,11 @@ use super::settings::Settings;
 
 /// The executors by every word a file may use, and the keys that only they have.
 const EXECUTORS: &[(&str, Word, &[&str])] = &[
-    ("python", Word::Python, &["file", "module", "function", "isolation", "preload"]),
+    (
+        "python",
+        Word::Python,
+        &["file", "module", "function", "isolation", "preload"],
+    ),
     ("process", Word::Process, &["command", "file"]),
     ("shell", Word::Process, &["command", "file"]),
     ("library", Word::Library, &["file", "function"]),
@@ -31,8 +35,22 @@ const EXECUTORS: &[(&str, Word, &[&str])] = &[
 ];
 
 /// The keys that belong to some executors only.
-const OWN_KEYS: &[&str] =
-    &["file", "module", "function", "isolation", "preload", "command", "job", "url", "method", "headers", "body", "project", "models", "run_as"];
+const OWN_KEYS: &[&str] = &[
+    "file",
+    "module",
+    "function",
+    "isolation",
+    "preload",
+    "command",
+    "job",
+    "url",
+    "method",
+    "headers",
+    "body",
+    "project",
+    "models",
+    "run_as",
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Word {
@@ -49,24 +67,60 @@ enum Word {
     Marker,
 }
 
-const METHODS: [(&str, &str); 7] =
-    [("GET", "GET"), ("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH"), ("DELETE", "DELETE"), ("HEAD", "HEAD"), ("OPTIONS", "OPTIONS")];
+const METHODS: [(&str, &str); 7] = [
+    ("GET", "GET"),
+    ("POST", "POST"),
+    ("PUT", "PUT"),
+    ("PATCH", "PATCH"),
+    ("DELETE", "DELETE"),
+    ("HEAD", "HEAD"),
+    ("OPTIONS", "OPTIONS"),
+];
 
 /// Reads the executor of a task. `custom` are the names that `ork.yaml` declares.
-pub(super) fn read(task: &Settings<'_>, custom: &[String], scope: &mut Scope<'_>, found: &mut Diagnostics) -> Option<Executor> {
-    let stated = task.own.field("executor").or_else(|| if task.own.field("run_as").is_some() { None } else { task.field("executor") });
-    let Some(stated) = stated else { return unstated(task, scope, found) };
+pub(super) fn read(
+    task: &Settings<'_>,
+    custom: &[String],
+    scope: &mut Scope<'_>,
+    found: &mut Diagnostics,
+) -> Option<Executor> {
+    let stated = task.own.field("executor").or_else(|| {
+        if task.own.field("run_as").is_some() {
+            None
+        } else {
+            task.field("executor")
+        }
+    });
+    let Some(stated) = stated else {
+        return unstated(task, scope, found);
+    };
     let name = stated.text(found)?;
     if custom.iter().any(|known| known == name) {
-        return Some(Executor::Custom { name: name.to_owned(), options: options(task, found) });
+        return Some(Executor::Custom {
+            name: name.to_owned(),
+            options: options(task, found),
+        });
     }
     let Some((_, word, keys)) = EXECUTORS.iter().find(|(known, ..)| *known == name) else {
-        let known = EXECUTORS.iter().map(|(known, ..)| *known).chain(custom.iter().map(String::as_str));
+        let known = EXECUTORS
+            .iter()
+            .map(|(known, ..)| *known)
+            .chain(custom.iter().map(String::as_str));
         let hint = match crate::expr::nearest(name, known) {
-            Some(near) => format!("did you mean `{near}`? An executor of your own is declared under `executors` in ork.yaml"),
-            None => format!("use one of python, process, library, cloudrun, service, docker, kubernetes, http, dbt, or declare `{name}` under `executors` in ork.yaml"),
+            Some(near) => format!(
+                "did you mean `{near}`? An executor of your own is declared under `executors` in ork.yaml"
+            ),
+            None => format!(
+                "use one of python, process, library, cloudrun, service, docker, kubernetes, http, dbt, or declare `{name}` under `executors` in ork.yaml"
+            ),
         };
-        found.error(codes::UNKNOWN_EXECUTOR, stated.node.at, format!("{}: there is no executor `{name}`", task.own.owner)).hint(hint);
+        found
+            .error(
+                codes::UNKNOWN_EXECUTOR,
+                stated.node.at,
+                format!("{}: there is no executor `{name}`", task.own.owner),
+            )
+            .hint(hint);
         return None;
     };
     foreign_keys(task, name, keys, found);
@@ -74,9 +128,18 @@ pub(super) fn read(task: &Settings<'_>, custom: &[String], scope: &mut Scope<'_>
 }
 
 /// Without `executor` the other keys decide, where they leave no doubt.
-fn unstated(task: &Settings<'_>, scope: &mut Scope<'_>, found: &mut Diagnostics) -> Option<Executor> {
+fn unstated(
+    task: &Settings<'_>,
+    scope: &mut Scope<'_>,
+    found: &mut Diagnostics,
+) -> Option<Executor> {
     let has = |key: &str| task.own.field(key).is_some();
-    let python = has("module") || task.own.field("file").and_then(|file| file.node.text()).is_some_and(|file| file.ends_with(".py"));
+    let python = has("module")
+        || task
+            .own
+            .field("file")
+            .and_then(|file| file.node.text())
+            .is_some_and(|file| file.ends_with(".py"));
     let name = if has("run_as") {
         "workflow"
     } else if python {
@@ -86,7 +149,10 @@ fn unstated(task: &Settings<'_>, scope: &mut Scope<'_>, found: &mut Diagnostics)
     } else if has("url") {
         "http"
     } else if let Some(key) = OWN_KEYS.iter().chain(&["image"]).find(|key| has(key)) {
-        let message = format!("{} has `{key}` and lacks the key `executor`", task.own.owner);
+        let message = format!(
+            "{} has `{key}` and lacks the key `executor`",
+            task.own.owner
+        );
         found.error(codes::MISSING_KEY, task.own.at, message).hint("say what runs it: python, process, library, cloudrun, service, docker, kubernetes, http or dbt");
         return None;
     } else {
@@ -99,37 +165,88 @@ fn unstated(task: &Settings<'_>, scope: &mut Scope<'_>, found: &mut Diagnostics)
 
 fn foreign_keys(task: &Settings<'_>, name: &str, keys: &[&str], found: &mut Diagnostics) {
     for key in OWN_KEYS.iter().filter(|key| !keys.contains(key)) {
-        let Some(field) = task.own.field(key) else { continue };
-        let owners: Vec<&str> = EXECUTORS.iter().filter(|(word, _, keys)| keys.contains(key) && !matches!(*word, "shell" | "cloud_run")).map(|(word, ..)| *word).collect();
-        let message = format!("{} has executor `{name}`, which has no `{key}`", task.own.owner);
-        found.error(codes::KEY_NOT_FOR_EXECUTOR, field.key_at, message).hint(format!("`{key}` belongs to {}", owners.join(", ")));
+        let Some(field) = task.own.field(key) else {
+            continue;
+        };
+        let owners: Vec<&str> = EXECUTORS
+            .iter()
+            .filter(|(word, _, keys)| keys.contains(key) && !matches!(*word, "shell" | "cloud_run"))
+            .map(|(word, ..)| *word)
+            .collect();
+        let message = format!(
+            "{} has executor `{name}`, which has no `{key}`",
+            task.own.owner
+        );
+        found
+            .error(codes::KEY_NOT_FOR_EXECUTOR, field.key_at, message)
+            .hint(format!("`{key}` belongs to {}", owners.join(", ")));
     }
 }
 
-fn build(word: Word, name: &str, task: &Settings<'_>, scope: &mut Scope<'_>, found: &mut Diagnostics) -> Option<Executor> {
+fn build(
+    word: Word,
+    name: &str,
+    task: &Settings<'_>,
+    scope: &mut Scope<'_>,
+    found: &mut Diagnostics,
+) -> Option<Executor> {
     match word {
         Word::Marker => Some(Executor::Marker),
         Word::Python => {
             let source = source(task, name, found);
             let function = text(task, "function", found).unwrap_or_else(|| "main".to_owned());
-            let isolation = task.field("isolation").and_then(|field| field.word(&[("process", Isolation::Process), ("reuse", Isolation::Reuse)], found));
+            let isolation = task.field("isolation").and_then(|field| {
+                field.word(
+                    &[("process", Isolation::Process), ("reuse", Isolation::Reuse)],
+                    found,
+                )
+            });
             let preload = task.field("preload").and_then(|field| field.boolean(found));
-            Some(Executor::Python { source: source?, function, isolation: isolation.unwrap_or_default(), preload: preload.unwrap_or(false) })
+            Some(Executor::Python {
+                source: source?,
+                function,
+                isolation: isolation.unwrap_or_default(),
+                preload: preload.unwrap_or(false),
+            })
         }
         Word::Service => {
-            let source = if task.field("file").is_some() || task.field("module").is_some() { Some(source(task, name, found)?) } else { None };
-            Some(Executor::Service { source, function: text(task, "function", found) })
+            let source = if task.field("file").is_some() || task.field("module").is_some() {
+                Some(source(task, name, found)?)
+            } else {
+                None
+            };
+            Some(Executor::Service {
+                source,
+                function: text(task, "function", found),
+            })
         }
         Word::Process => match (task.field("command"), task.field("file")) {
-            (Some(_), Some(file)) if task.own.field("command").is_some() && task.own.field("file").is_some() => both(task, "command", "file", &file, found),
-            (Some(command), _) => command_line(&command, scope, found).map(|command| Executor::Process { command }),
-            (None, Some(file)) => Some(Executor::Process { command: CommandLine::File(file.text(found)?.to_owned()) }),
-            (None, None) => needs(task, name, "command", "`command: …` or `file: script.sh`", found),
+            (Some(_), Some(file))
+                if task.own.field("command").is_some() && task.own.field("file").is_some() =>
+            {
+                both(task, "command", "file", &file, found)
+            }
+            (Some(command), _) => {
+                command_line(&command, scope, found).map(|command| Executor::Process { command })
+            }
+            (None, Some(file)) => Some(Executor::Process {
+                command: CommandLine::File(file.text(found)?.to_owned()),
+            }),
+            (None, None) => needs(
+                task,
+                name,
+                "command",
+                "`command: …` or `file: script.sh`",
+                found,
+            ),
         },
         Word::Library => {
             let function = text(task, "function", found).unwrap_or_else(|| "main".to_owned());
             match task.field("file") {
-                Some(file) => Some(Executor::Library { file: file.text(found)?.to_owned(), function }),
+                Some(file) => Some(Executor::Library {
+                    file: file.text(found)?.to_owned(),
+                    function,
+                }),
                 None => needs(task, name, "file", "`file: libtasks.so`", found),
             }
         }
@@ -137,7 +254,13 @@ fn build(word: Word, name: &str, task: &Settings<'_>, scope: &mut Scope<'_>, fou
             let command = command(task, scope, found)?;
             let job = text(task, "job", found);
             if task.field("job").is_none() && task.field("image").is_none() {
-                return needs(task, name, "job", "`job: name` of an existing job, or `image: …`", found);
+                return needs(
+                    task,
+                    name,
+                    "job",
+                    "`job: name` of an existing job, or `image: …`",
+                    found,
+                );
             }
             Some(Executor::CloudRun { job, command })
         }
@@ -146,13 +269,24 @@ fn build(word: Word, name: &str, task: &Settings<'_>, scope: &mut Scope<'_>, fou
             if task.field("image").is_none() {
                 return needs(task, name, "image", "`image: …`", found);
             }
-            Some(if word == Word::Docker { Executor::Docker { command } } else { Executor::Kubernetes { command } })
+            Some(if word == Word::Docker {
+                Executor::Docker { command }
+            } else {
+                Executor::Kubernetes { command }
+            })
         }
         Word::Http => http(task, name, scope, found),
         Word::Dbt => {
-            let models = task.field("models").map(|field| field.texts(found)).unwrap_or_default().unwrap_or_default();
+            let models = task
+                .field("models")
+                .map(|field| field.texts(found))
+                .unwrap_or_default()
+                .unwrap_or_default();
             match task.field("project") {
-                Some(project) => Some(Executor::Dbt { project: project.text(found)?.to_owned(), models }),
+                Some(project) => Some(Executor::Dbt {
+                    project: project.text(found)?.to_owned(),
+                    models,
+                }),
                 None => needs(task, name, "project", "`project: ./folder`", found),
             }
         }
@@ -163,14 +297,37 @@ fn build(word: Word, name: &str, task: &Settings<'_>, scope: &mut Scope<'_>, fou
     }
 }
 
-fn needs<T>(task: &Settings<'_>, name: &str, key: &str, hint: &str, found: &mut Diagnostics) -> Option<T> {
-    let message = format!("{} has executor `{name}`, which needs `{key}`", task.own.owner);
-    found.error(codes::EXECUTOR_NEEDS_KEY, task.own.at, message).hint(format!("add {hint}"));
+fn needs<T>(
+    task: &Settings<'_>,
+    name: &str,
+    key: &str,
+    hint: &str,
+    found: &mut Diagnostics,
+) -> Option<T> {
+    let message = format!(
+        "{} has executor `{name}`, which needs `{key}`",
+        task.own.owner
+    );
+    found
+        .error(codes::EXECUTOR_NEEDS_KEY, task.own.at, message)
+        .hint(format!("add {hint}"));
     None
 }
 
-fn both<T>(task: &Settings<'_>, key: &str, other: &str, field: &Field<'_>, found: &mut Diagnostics) -> Option<T> {
-    found.error(codes::KEYS_EXCLUDE, field.key_at, format!("{} has `{key}` and `{other}`", task.own.owner)).hint("keep one of them");
+fn both<T>(
+    task: &Settings<'_>,
+    key: &str,
+    other: &str,
+    field: &Field<'_>,
+    found: &mut Diagnostics,
+) -> Option<T> {
+    found
+        .error(
+            codes::KEYS_EXCLUDE,
+            field.key_at,
+            format!("{} has `{key}` and `{other}`", task.own.owner),
+        )
+        .hint("keep one of them");
     None
 }
 
@@ -184,25 +341,49 @@ fn source(task: &Settings<'_>, name: &str, found: &mut Diagnostics) -> Option<Py
     }
     // What the task says itself goes before the defaults, whichever of the two it is.
     let pick = |key: &str| task.own.field(key);
-    let field = pick("file").map(|field| (field, true)).or_else(|| pick("module").map(|field| (field, false)));
-    let field = field.or_else(|| task.field("file").map(|field| (field, true))).or_else(|| task.field("module").map(|field| (field, false)));
+    let field = pick("file")
+        .map(|field| (field, true))
+        .or_else(|| pick("module").map(|field| (field, false)));
+    let field = field
+        .or_else(|| task.field("file").map(|field| (field, true)))
+        .or_else(|| task.field("module").map(|field| (field, false)));
     match field {
-        Some((file, true)) => file.text(found).map(|text| PythonSource::File(text.to_owned())),
+        Some((file, true)) => file
+            .text(found)
+            .map(|text| PythonSource::File(text.to_owned())),
         Some((module, false)) => {
             let text = module.text(found)?;
-            let good = text.split('.').all(|part| part.starts_with(|c: char| c.is_alphabetic() || c == '_') && part.chars().all(|c| c.is_alphanumeric() || c == '_'));
+            let good = text.split('.').all(|part| {
+                part.starts_with(|c: char| c.is_alphabetic() || c == '_')
+                    && part.chars().all(|c| c.is_alphanumeric() || c == '_')
+            });
             if !good {
-                let message = format!("{}: `{text}` is not the name of a Python module", module.label);
-                found.error(codes::BAD_NAME, module.node.at, message).hint("write package.module, or use `file` for a path");
+                let message = format!(
+                    "{}: `{text}` is not the name of a Python module",
+                    module.label
+                );
+                found
+                    .error(codes::BAD_NAME, module.node.at, message)
+                    .hint("write package.module, or use `file` for a path");
             }
             good.then(|| PythonSource::Module(text.to_owned()))
         }
-        None => needs(task, name, "file", "`file: tasks.py` or `module: package.tasks`", found),
+        None => needs(
+            task,
+            name,
+            "file",
+            "`file: tasks.py` or `module: package.tasks`",
+            found,
+        ),
     }
 }
 
 /// `Some(None)` when there is no command, `None` when it is wrong.
-fn command(task: &Settings<'_>, scope: &mut Scope<'_>, found: &mut Diagnostics) -> Option<Option<CommandLine>> {
+fn command(
+    task: &Settings<'_>,
+    scope: &mut Scope<'_>,
+    found: &mut Diagnostics,
+) -> Option<Option<CommandLine>> {
     match task.field("command") {
         Some(field) => command_line(&field, scope, found).map(Some),
         None => Some(None),
@@ -210,46 +391,94 @@ fn command(task: &Settings<'_>, scope: &mut Scope<'_>, found: &mut Diagnostics) 
 }
 
 /// One text for a shell, or a program and its arguments.
-fn command_line(field: &Field<'_>, scope: &mut Scope<'_>, found: &mut Diagnostics) -> Option<CommandLine> {
+fn command_line(
+    field: &Field<'_>,
+    scope: &mut Scope<'_>,
+    found: &mut Diagnostics,
+) -> Option<CommandLine> {
     let Kind::List(_) = &field.node.kind else {
-        return scope.template(field, Moment::Instance, found).map(CommandLine::Shell);
+        return scope
+            .template(field, Moment::Instance, found)
+            .map(CommandLine::Shell);
     };
     let items = field.items(false, "a text or a list of texts", found)?;
     if items.is_empty() {
-        found.error(codes::WRONG_KIND, field.node.at, format!("{} must name at least a program", field.label));
+        found.error(
+            codes::WRONG_KIND,
+            field.node.at,
+            format!("{} must name at least a program", field.label),
+        );
         return None;
     }
     let mut words = Vec::new();
     for item in &items {
         words.push(literal_or_template(item, scope, found));
     }
-    words.into_iter().collect::<Option<Vec<_>>>().map(CommandLine::Argv)
+    words
+        .into_iter()
+        .collect::<Option<Vec<_>>>()
+        .map(CommandLine::Argv)
 }
 
 /// A text; an empty one, a number or `true` is taken as it is written.
-fn literal_or_template(item: &Field<'_>, scope: &mut Scope<'_>, found: &mut Diagnostics) -> Option<Expression> {
+fn literal_or_template(
+    item: &Field<'_>,
+    scope: &mut Scope<'_>,
+    found: &mut Diagnostics,
+) -> Option<Expression> {
     match (&item.node.kind, item.node.plain()) {
-        (Kind::Scalar(scalar), Some(Plain::Int(_) | Plain::Large(_) | Plain::Float(_) | Plain::Bool(_) | Plain::Text(""))) => {
-            Some(Expression { source: scalar.text.clone(), references: Vec::new() })
-        }
+        (
+            Kind::Scalar(scalar),
+            Some(
+                Plain::Int(_)
+                | Plain::Large(_)
+                | Plain::Float(_)
+                | Plain::Bool(_)
+                | Plain::Text(""),
+            ),
+        ) => Some(Expression {
+            source: scalar.text.clone(),
+            references: Vec::new(),
+        }),
         _ => scope.template(item, Moment::Instance, found),
     }
 }
 
-fn http(task: &Settings<'_>, name: &str, scope: &mut Scope<'_>, found: &mut Diagnostics) -> Option<Executor> {
-    let method = task.field("method").and_then(|field| field.word(&METHODS, found)).unwrap_or("GET");
+fn http(
+    task: &Settings<'_>,
+    name: &str,
+    scope: &mut Scope<'_>,
+    found: &mut Diagnostics,
+) -> Option<Executor> {
+    let method = task
+        .field("method")
+        .and_then(|field| field.word(&METHODS, found))
+        .unwrap_or("GET");
     let mut headers = Vec::new();
     if let Some(field) = task.field("headers")
         && let Some(fields) = field.open(found)
     {
         for (key, node) in fields.entries() {
-            let one = Field { label: format!("`{}` in {}", key.text, field.label), key_at: key.at, node };
-            headers.extend(literal_or_template(&one, scope, found).map(|value| (key.text.clone(), value)));
+            let one = Field {
+                label: format!("`{}` in {}", key.text, field.label),
+                key_at: key.at,
+                node,
+            };
+            headers.extend(
+                literal_or_template(&one, scope, found).map(|value| (key.text.clone(), value)),
+            );
         }
     }
-    let body = task.field("body").and_then(|field| bindings::free(&field, scope, found));
+    let body = task
+        .field("body")
+        .and_then(|field| bindings::free(&field, scope, found));
     match task.field("url") {
-        Some(field) => Some(Executor::Http { method: method.to_owned(), url: scope.template(&field, Moment::Instance, found)?, headers, body }),
+        Some(field) => Some(Executor::Http {
+            method: method.to_owned(),
+            url: scope.template(&field, Moment::Instance, found)?,
+            headers,
+            body,
+        }),
         None => needs(task, name, "url", "`url: https://…`", found),
     }
 }
@@ -265,7 +494,13 @@ fn other_workflow(field: &Field<'_>, found: &mut Diagnostics) -> Option<Workflow
         _ => {
             let text = field.text(found)?;
             let Some(name) = text.strip_prefix("workflow:") else {
-                found.error(codes::WRONG_KIND, field.node.at, format!("{} must be {{workflow: name}}", field.label)).hint("write `run_as: {workflow: name}`");
+                found
+                    .error(
+                        codes::WRONG_KIND,
+                        field.node.at,
+                        format!("{} must be {{workflow: name}}", field.label),
+                    )
+                    .hint("write `run_as: {workflow: name}`");
                 return None;
             };
             (name.trim(), field.node.at)
@@ -282,8 +517,11 @@ fn other_workflow(field: &Field<'_>, found: &mut Diagnostics) -> Option<Workflow
 
 /// The executor-specific keys of a task with an executor of the project's own.
 fn options(task: &Settings<'_>, found: &mut Diagnostics) -> BTreeMap<String, crate::Value> {
-    let keys = OWN_KEYS.iter().filter_map(|key| Some(((*key).to_owned(), task.field(key)?)));
-    keys.map(|(key, field)| (key, field.node.value(found))).collect()
+    let keys = OWN_KEYS
+        .iter()
+        .filter_map(|key| Some(((*key).to_owned(), task.field(key)?)));
+    keys.map(|(key, field)| (key, field.node.value(found)))
+        .collect()
 }
 
 /// Whether an executor of Ork itself has this name.

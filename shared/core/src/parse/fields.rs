@@ -65,7 +65,13 @@ pub(super) struct Field<'n> {
 
 impl<'n> Fields<'n> {
     /// The map `node`, whose keys must be among `known`.
-    pub(super) fn read(node: &'n Node, owner: String, at: Position, known: &[&str], found: &mut Diagnostics) -> Option<Self> {
+    pub(super) fn read(
+        node: &'n Node,
+        owner: String,
+        at: Position,
+        known: &[&str],
+        found: &mut Diagnostics,
+    ) -> Option<Self> {
         let fields = Self::open(node, owner, at, found)?;
         for (key, _) in fields.entries {
             if !known.contains(&key.text.as_str()) {
@@ -76,11 +82,23 @@ impl<'n> Fields<'n> {
     }
 
     /// The map `node`, whatever its keys are.
-    pub(super) fn open(node: &'n Node, owner: String, at: Position, found: &mut Diagnostics) -> Option<Self> {
+    pub(super) fn open(
+        node: &'n Node,
+        owner: String,
+        at: Position,
+        found: &mut Diagnostics,
+    ) -> Option<Self> {
         match &node.kind {
             Kind::Map(entries) => Some(Self { owner, at, entries }),
             _ => {
-                found.error(codes::WRONG_KIND, node.at, format!("{owner} must be a map of keys and values, not {}", node.kind_name()));
+                found.error(
+                    codes::WRONG_KIND,
+                    node.at,
+                    format!(
+                        "{owner} must be a map of keys and values, not {}",
+                        node.kind_name()
+                    ),
+                );
                 None
             }
         }
@@ -88,16 +106,28 @@ impl<'n> Fields<'n> {
 
     /// A map without entries.
     pub(super) fn empty(owner: String, at: Position) -> Self {
-        Self { owner, at, entries: &[] }
+        Self {
+            owner,
+            at,
+            entries: &[],
+        }
     }
 
     fn unknown(&self, key: &Key, known: &[&str], found: &mut Diagnostics) {
-        let elsewhere = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == key.text && known.contains(ours));
+        let elsewhere = ELSEWHERE
+            .iter()
+            .find(|(theirs, ours)| *theirs == key.text && known.contains(ours));
         let hint = match elsewhere {
             Some((_, ours)) => Some(format!("Ork calls it `{ours}`")),
             None => suggest::hint(&key.text, known.iter().copied(), found),
         };
-        found.error(codes::UNKNOWN_KEY, key.at, format!("{} has no key `{}`", self.owner, key.text)).maybe_hint(hint);
+        found
+            .error(
+                codes::UNKNOWN_KEY,
+                key.at,
+                format!("{} has no key `{}`", self.owner, key.text),
+            )
+            .maybe_hint(hint);
     }
 
     /// The entries in the order of the file.
@@ -108,14 +138,24 @@ impl<'n> Fields<'n> {
     /// The value of `key`.
     pub(super) fn field(&self, key: &str) -> Option<Field<'n>> {
         let (found, node) = self.entries.iter().find(|(known, _)| known.text == key)?;
-        Some(Field { label: format!("`{key}` of {}", self.owner), key_at: found.at, node })
+        Some(Field {
+            label: format!("`{key}` of {}", self.owner),
+            key_at: found.at,
+            node,
+        })
     }
 
     /// The value of a key that must be there.
     pub(super) fn need(&self, key: &str, hint: &str, found: &mut Diagnostics) -> Option<Field<'n>> {
         let field = self.field(key);
         if field.is_none() {
-            found.error(codes::MISSING_KEY, self.at, format!("{} lacks the key `{key}`", self.owner)).hint(hint);
+            found
+                .error(
+                    codes::MISSING_KEY,
+                    self.at,
+                    format!("{} lacks the key `{key}`", self.owner),
+                )
+                .hint(hint);
         }
         field
     }
@@ -124,16 +164,30 @@ impl<'n> Fields<'n> {
 impl<'n> Field<'n> {
     /// A value that is not under a key of its own.
     pub(super) fn new(label: String, node: &'n Node) -> Self {
-        Self { label, key_at: node.at, node }
+        Self {
+            label,
+            key_at: node.at,
+            node,
+        }
     }
 
     /// Says that it should have been `wanted`.
     pub(super) fn wrong_kind(&self, wanted: &str, found: &mut Diagnostics) {
         if self.node.is_null() {
             let message = format!("{} has no value; it must be {wanted}", self.label);
-            found.error(codes::WRONG_KIND, self.node.at, message).hint("give it a value, or remove the key");
+            found
+                .error(codes::WRONG_KIND, self.node.at, message)
+                .hint("give it a value, or remove the key");
         } else {
-            found.error(codes::WRONG_KIND, self.node.at, format!("{} must be {wanted}, not {}", self.label, self.node.kind_name()));
+            found.error(
+                codes::WRONG_KIND,
+                self.node.at,
+                format!(
+                    "{} must be {wanted}, not {}",
+                    self.label,
+                    self.node.kind_name()
+                ),
+            );
         }
     }
 
@@ -141,13 +195,28 @@ impl<'n> Field<'n> {
     pub(super) fn text(&self, found: &mut Diagnostics) -> Option<&'n str> {
         match (self.node.text(), self.node.plain()) {
             (Some(""), _) => {
-                found.error(codes::WRONG_KIND, self.node.at, format!("{} must not be empty", self.label));
+                found.error(
+                    codes::WRONG_KIND,
+                    self.node.at,
+                    format!("{} must not be empty", self.label),
+                );
                 None
             }
             (Some(text), _) => Some(text),
-            (None, Some(Plain::Bool(_) | Plain::Int(_) | Plain::Large(_) | Plain::Float(_) | Plain::Unholdable)) => {
+            (
+                None,
+                Some(
+                    Plain::Bool(_)
+                    | Plain::Int(_)
+                    | Plain::Large(_)
+                    | Plain::Float(_)
+                    | Plain::Unholdable,
+                ),
+            ) => {
                 let message = format!("{} must be text, not {}", self.label, self.node.kind_name());
-                found.error(codes::WRONG_KIND, self.node.at, message).hint("put it in quotes");
+                found
+                    .error(codes::WRONG_KIND, self.node.at, message)
+                    .hint("put it in quotes");
                 None
             }
             _ => {
@@ -162,18 +231,28 @@ impl<'n> Field<'n> {
         if let Some(Plain::Bool(value)) = self.node.plain() {
             return Some(value);
         }
-        let message = format!("{} must be true or false, not {}", self.label, self.node.kind_name());
+        let message = format!(
+            "{} must be true or false, not {}",
+            self.label,
+            self.node.kind_name()
+        );
         let hint = match self.node.text().map(str::to_lowercase).as_deref() {
             Some("yes" | "on" | "y" | "true") => Some("write `true`, without quotes".to_owned()),
             Some("no" | "off" | "n" | "false") => Some("write `false`, without quotes".to_owned()),
             _ => None,
         };
-        found.error(codes::WRONG_KIND, self.node.at, message).maybe_hint(hint);
+        found
+            .error(codes::WRONG_KIND, self.node.at, message)
+            .maybe_hint(hint);
         None
     }
 
     /// A whole number within `range`.
-    pub(super) fn integer<T: TryFrom<i64>>(&self, range: RangeInclusive<i64>, found: &mut Diagnostics) -> Option<T> {
+    pub(super) fn integer<T: TryFrom<i64>>(
+        &self,
+        range: RangeInclusive<i64>,
+        found: &mut Diagnostics,
+    ) -> Option<T> {
         match self.node.plain() {
             Some(Plain::Int(value)) => match T::try_from(value) {
                 Ok(converted) if range.contains(&value) => Some(converted),
@@ -181,24 +260,47 @@ impl<'n> Field<'n> {
             },
             Some(Plain::Large(value)) => self.out_of_range(&value.to_string(), &range, found),
             _ => {
-                let quoted = self.node.text().is_some_and(|text| text.trim().parse::<i64>().is_ok());
-                let message = format!("{} must be an integer, not {}", self.label, self.node.kind_name());
-                found.error(codes::WRONG_KIND, self.node.at, message).maybe_hint(quoted.then(|| "remove the quotes".to_owned()));
+                let quoted = self
+                    .node
+                    .text()
+                    .is_some_and(|text| text.trim().parse::<i64>().is_ok());
+                let message = format!(
+                    "{} must be an integer, not {}",
+                    self.label,
+                    self.node.kind_name()
+                );
+                found
+                    .error(codes::WRONG_KIND, self.node.at, message)
+                    .maybe_hint(quoted.then(|| "remove the quotes".to_owned()));
                 None
             }
         }
     }
 
-    fn out_of_range<T>(&self, value: &str, range: &RangeInclusive<i64>, found: &mut Diagnostics) -> Option<T> {
+    fn out_of_range<T>(
+        &self,
+        value: &str,
+        range: &RangeInclusive<i64>,
+        found: &mut Diagnostics,
+    ) -> Option<T> {
         let (low, high) = (range.start(), range.end());
-        found.error(codes::OUT_OF_RANGE, self.node.at, format!("{} must be between {low} and {high}, not {value}", self.label));
+        found.error(
+            codes::OUT_OF_RANGE,
+            self.node.at,
+            format!(
+                "{} must be between {low} and {high}, not {value}",
+                self.label
+            ),
+        );
         None
     }
 
     /// A span of time, at least `least`.
     pub(super) fn duration(&self, least: Millis, found: &mut Diagnostics) -> Option<Millis> {
         let span = match self.node.plain() {
-            Some(Plain::Int(seconds)) if seconds >= 0 => Some(Millis::from_secs(seconds.unsigned_abs())),
+            Some(Plain::Int(seconds)) if seconds >= 0 => {
+                Some(Millis::from_secs(seconds.unsigned_abs()))
+            }
             Some(Plain::Text(text)) => amounts::duration(text),
             Some(Plain::Int(_) | Plain::Large(_) | Plain::Float(_)) => None,
             _ => {
@@ -206,14 +308,21 @@ impl<'n> Field<'n> {
                 return None;
             }
         };
-        let Kind::Scalar(scalar) = &self.node.kind else { return None };
+        let Kind::Scalar(scalar) = &self.node.kind else {
+            return None;
+        };
         let Some(span) = span else {
             let message = format!("{}: `{}` is not a duration", self.label, scalar.text);
-            found.error(codes::BAD_DURATION, self.node.at, message).hint("write whole seconds, or a number with a unit: 500ms, 90s, 5m, 1h30m, 2d");
+            found
+                .error(codes::BAD_DURATION, self.node.at, message)
+                .hint("write whole seconds, or a number with a unit: 500ms, 90s, 5m, 1h30m, 2d");
             return None;
         };
         if span < least || span > amounts::LONGEST {
-            let message = format!("{} must be between {least} and 365d, not {}", self.label, scalar.text);
+            let message = format!(
+                "{} must be between {least} and 365d, not {}",
+                self.label, scalar.text
+            );
             found.error(codes::OUT_OF_RANGE, self.node.at, message);
             return None;
         }
@@ -228,16 +337,25 @@ impl<'n> Field<'n> {
         }
         let message = format!("{} cannot be `{text}`", self.label);
         let hint = suggest::hint(text, words.iter().map(|(word, _)| *word), found);
-        found.error(codes::UNKNOWN_WORD, self.node.at, message).maybe_hint(hint);
+        found
+            .error(codes::UNKNOWN_WORD, self.node.at, message)
+            .maybe_hint(hint);
         None
     }
 
     /// The items of a list; a single value stands for a list of one when `lone` allows it.
-    pub(super) fn items(&self, lone: bool, what: &str, found: &mut Diagnostics) -> Option<Vec<Field<'n>>> {
+    pub(super) fn items(
+        &self,
+        lone: bool,
+        what: &str,
+        found: &mut Diagnostics,
+    ) -> Option<Vec<Field<'n>>> {
         let item = |node| Field::new(format!("an item of {}", self.label), node);
         match &self.node.kind {
             Kind::List(items) => Some(items.iter().map(item).collect()),
-            _ if lone && !self.node.is_null() => Some(vec![Field::new(self.label.clone(), self.node)]),
+            _ if lone && !self.node.is_null() => {
+                Some(vec![Field::new(self.label.clone(), self.node)])
+            }
             _ => {
                 self.wrong_kind(what, found);
                 None
@@ -248,7 +366,10 @@ impl<'n> Field<'n> {
     /// A list of texts.
     pub(super) fn texts(&self, found: &mut Diagnostics) -> Option<Vec<String>> {
         let items = self.items(false, "a list of texts", found)?;
-        items.iter().map(|item| item.text(found).map(str::to_owned)).collect()
+        items
+            .iter()
+            .map(|item| item.text(found).map(str::to_owned))
+            .collect()
     }
 
     /// The value as a map whose keys must be among `known`.

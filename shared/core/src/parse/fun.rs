@@ -1,6 +1,8 @@
 //! `.workflow` files: `fun NAME(ARG:PRODUCER, …):` and an indented Python body.
 
-use crate::definition::{Binding, Executor, Input, Reference, Root, Style, Task, TaskIndex, Workflow};
+use crate::definition::{
+    Binding, Executor, Input, Reference, Root, Style, Task, TaskIndex, Workflow,
+};
 use crate::diagnostic::{Diagnostics, Position, lines};
 use crate::ids::{TaskName, WorkflowName};
 use crate::limits;
@@ -29,7 +31,11 @@ struct Param {
 }
 
 /// Reads a whole file.
-pub(super) fn read(file: &str, source: &str, found: &mut Diagnostics) -> Option<(Workflow, Vec<Position>)> {
+pub(super) fn read(
+    file: &str,
+    source: &str,
+    found: &mut Diagnostics,
+) -> Option<(Workflow, Vec<Position>)> {
     let before = found.errors();
     let rows: Vec<&str> = lines(source).collect();
     let mut funs: Vec<Fun> = Vec::new();
@@ -47,21 +53,38 @@ pub(super) fn read(file: &str, source: &str, found: &mut Diagnostics) -> Option<
         } else {
             stray(row, at, found);
             at += 1;
-            while at < rows.len() && !is_header(rows[at]) && (is_blank(rows[at]) || rows[at].starts_with([' ', '\t'])) {
+            while at < rows.len()
+                && !is_header(rows[at])
+                && (is_blank(rows[at]) || rows[at].starts_with([' ', '\t']))
+            {
                 at += 1;
             }
         }
     }
     if funs.is_empty() && found.errors() == before {
-        found.error(codes::NO_TASKS, Position::START, "the file has no `fun` block").hint("write `fun name():` and an indented Python body below it");
+        found
+            .error(
+                codes::NO_TASKS,
+                Position::START,
+                "the file has no `fun` block",
+            )
+            .hint("write `fun name():` and an indented Python body below it");
     }
     if funs.len() > limits::TASKS {
-        let message = format!("the file has {} `fun` blocks, and at most {} are allowed", funs.len(), limits::TASKS);
+        let message = format!(
+            "the file has {} `fun` blocks, and at most {} are allowed",
+            funs.len(),
+            limits::TASKS
+        );
         found.error(codes::TOO_MANY_TASKS, funs[limits::TASKS].at, message);
     }
     let (tasks, places) = link(funs, found);
     (found.errors() == before).then(|| {
-        let workflow = Workflow { style: Style::Fun, tasks, ..blank::workflow(name_from(file), Style::Fun) };
+        let workflow = Workflow {
+            style: Style::Fun,
+            tasks,
+            ..blank::workflow(name_from(file), Style::Fun)
+        };
         (workflow, places)
     })
 }
@@ -72,25 +95,42 @@ fn is_blank(row: &str) -> bool {
 }
 
 fn is_header(row: &str) -> bool {
-    row.strip_prefix("fun").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '(', ':']))
+    row.strip_prefix("fun")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '(', ':']))
 }
 
 fn stray(row: &str, at: usize, found: &mut Diagnostics) {
     let indented = row.starts_with([' ', '\t']);
-    let word = row.trim_start().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+    let word = row
+        .trim_start()
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .next()
+        .unwrap_or_default();
     let hint = match word {
         "def" | "func" | "fn" | "function" | "async" => "write `fun NAME():` instead",
-        "import" | "from" => "put imports inside the body of each `fun`: each is a script of its own",
+        "import" | "from" => {
+            "put imports inside the body of each `fun`: each is a script of its own"
+        }
         _ if indented => "an indented line belongs below a `fun NAME():`",
         _ => "everything but comments belongs into a `fun` block, indented",
     };
-    found.error(codes::NOT_A_FUN, whole(row, at), "this line is outside of every `fun` block").hint(hint);
+    found
+        .error(
+            codes::NOT_A_FUN,
+            whole(row, at),
+            "this line is outside of every `fun` block",
+        )
+        .hint(hint);
 }
 
 /// The place of a row's text.
 fn whole(row: &str, at: usize) -> Position {
     let indent = row.chars().take_while(|c| c.is_whitespace()).count();
-    Position::new(small(at + 1), small(indent + 1), small(row.trim().chars().count()).max(1))
+    Position::new(
+        small(at + 1),
+        small(indent + 1),
+        small(row.trim().chars().count()).max(1),
+    )
 }
 
 fn small(n: usize) -> u32 {
@@ -115,7 +155,9 @@ fn body_end(rows: &[&str], start: usize, found: &mut Diagnostics) -> usize {
     }
     if let Some((line, column)) = lexer.open_string() {
         let at = Position::new(small(line + 1), small(column + 1), 3);
-        found.error(codes::OPEN_STRING, at, "this string has no end").hint("close it with the same three quotes");
+        found
+            .error(codes::OPEN_STRING, at, "this string has no end")
+            .hint("close it with the same three quotes");
     }
     end
 }
@@ -125,20 +167,34 @@ fn block(rows: &[&str], header: usize, end: usize, found: &mut Diagnostics) -> O
     let (name, at) = read_name(row, header, found)?;
     // What is wrong with the rest was said; the name stays known, so that those who refer to it are right.
     let params = read_header(row, header, found);
-    let body = params.as_ref().and_then(|_| read_body(rows, header, end, found));
+    let body = params
+        .as_ref()
+        .and_then(|_| read_body(rows, header, end, found));
     let (body, body_line) = body.unwrap_or_default();
-    Some(Fun { name, at, params: params.unwrap_or_default(), body, body_line })
+    Some(Fun {
+        name,
+        at,
+        params: params.unwrap_or_default(),
+        body,
+        body_line,
+    })
 }
 
 /// A place in a row, from byte offsets.
 fn place(row: &str, line: usize, from: usize, to: usize) -> Position {
     let width = small(row[from..to.max(from)].chars().count()).max(1);
-    Position::new(small(line + 1), small(row[..from].chars().count() + 1), width)
+    Position::new(
+        small(line + 1),
+        small(row[..from].chars().count() + 1),
+        width,
+    )
 }
 
 fn bad_header(row: &str, line: usize, from: usize, message: &str, found: &mut Diagnostics) {
     let at = place(row, line, from, row.trim_end().len());
-    found.error(codes::NOT_A_FUN, at, message).hint("the first line of a block is `fun NAME(ARG:PRODUCER, …):`, all on one line");
+    found
+        .error(codes::NOT_A_FUN, at, message)
+        .hint("the first line of a block is `fun NAME(ARG:PRODUCER, …):`, all on one line");
 }
 
 /// `fun NAME(`
@@ -163,23 +219,53 @@ fn read_name(row: &str, line: usize, found: &mut Diagnostics) -> Option<(TaskNam
 fn read_header(row: &str, line: usize, found: &mut Diagnostics) -> Option<Vec<Param>> {
     let open = row.find('(')?;
     let Some(close) = row[open..].find(')').map(|at| open + at) else {
-        bad_header(row, line, open, "the parentheses of this `fun` are not closed on its line", found);
+        bad_header(
+            row,
+            line,
+            open,
+            "the parentheses of this `fun` are not closed on its line",
+            found,
+        );
         return None;
     };
     let rest = row[close + 1..].trim_start();
     let Some(after) = rest.strip_prefix(':') else {
-        bad_header(row, line, close, "this `fun` lacks the colon after its parentheses", found);
+        bad_header(
+            row,
+            line,
+            close,
+            "this `fun` lacks the colon after its parentheses",
+            found,
+        );
         return None;
     };
     let after = after.trim_start();
     if !after.is_empty() && !after.starts_with('#') {
-        bad_header(row, line, row.len() - after.len(), "the body of a `fun` starts on a line of its own", found);
+        bad_header(
+            row,
+            line,
+            row.len() - after.len(),
+            "the body of a `fun` starts on a line of its own",
+            found,
+        );
         return None;
     }
-    read_params(row, open + 1, close, &|from, to| place(row, line, from, to), found)
+    read_params(
+        row,
+        open + 1,
+        close,
+        &|from, to| place(row, line, from, to),
+        found,
+    )
 }
 
-fn read_params(row: &str, open: usize, close: usize, place: &dyn Fn(usize, usize) -> Position, found: &mut Diagnostics) -> Option<Vec<Param>> {
+fn read_params(
+    row: &str,
+    open: usize,
+    close: usize,
+    place: &dyn Fn(usize, usize) -> Position,
+    found: &mut Diagnostics,
+) -> Option<Vec<Param>> {
     let mut params: Vec<Param> = Vec::new();
     let mut good = true;
     let mut start = open;
@@ -194,40 +280,79 @@ fn read_params(row: &str, open: usize, close: usize, place: &dyn Fn(usize, usize
         let (name, producer) = match text.split_once(':') {
             Some((name, producer)) if !producer.contains(':') => (name.trim(), producer.trim()),
             _ => {
-                let message = if text.is_empty() { "a parameter is missing here".to_owned() } else { format!("the parameter `{text}` must be one name, a colon and one task") };
-                found.error(codes::BAD_PARAMETER, at, message).hint("write ARG:PRODUCER, as in raw:extract");
+                let message = if text.is_empty() {
+                    "a parameter is missing here".to_owned()
+                } else {
+                    format!("the parameter `{text}` must be one name, a colon and one task")
+                };
+                found
+                    .error(codes::BAD_PARAMETER, at, message)
+                    .hint("write ARG:PRODUCER, as in raw:extract");
                 good = false;
                 continue;
             }
         };
         let word = |text: &str| {
-            let first = text.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-            first && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            let first = text
+                .chars()
+                .next()
+                .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+            first
+                && text.len() <= 63
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         };
         if !word(name) || producer.is_empty() {
-            found.error(codes::BAD_PARAMETER, at, format!("`{text}` is not a parameter")).hint("write ARG:PRODUCER; ARG is a letter or `_`, then letters, digits and `_`");
+            found
+                .error(
+                    codes::BAD_PARAMETER,
+                    at,
+                    format!("`{text}` is not a parameter"),
+                )
+                .hint("write ARG:PRODUCER; ARG is a letter or `_`, then letters, digits and `_`");
             good = false;
             continue;
         }
         if params.iter().any(|known| known.name == name) {
-            found.error(codes::BAD_PARAMETER, at, format!("two parameters are called `{name}`")).hint("each is a file of its own: rename one");
+            found
+                .error(
+                    codes::BAD_PARAMETER,
+                    at,
+                    format!("two parameters are called `{name}`"),
+                )
+                .hint("each is a file of its own: rename one");
             good = false;
             continue;
         }
-        let producer_from = from + text.len() - text.split_once(':').map_or(0, |(_, rest)| rest.trim_start().len());
+        let producer_from = from + text.len()
+            - text
+                .split_once(':')
+                .map_or(0, |(_, rest)| rest.trim_start().len());
         let producer_at = place(producer_from, producer_from + producer.len());
-        params.push(Param { name: name.to_owned(), producer: producer.to_owned(), producer_at });
+        params.push(Param {
+            name: name.to_owned(),
+            producer: producer.to_owned(),
+            producer_at,
+        });
     }
     good.then_some(params)
 }
 
 /// The dedented body and the number of its first line. Lines inside strings stay as they are: their spaces are data.
-fn read_body(rows: &[&str], header: usize, end: usize, found: &mut Diagnostics) -> Option<(String, u32)> {
-    let last = (header + 1..end).rev().find(|&at| !rows[at].trim().is_empty() && rows[at].starts_with([' ', '\t']) || !is_blank(rows[at]));
+fn read_body(
+    rows: &[&str],
+    header: usize,
+    end: usize,
+    found: &mut Diagnostics,
+) -> Option<(String, u32)> {
+    let last = (header + 1..end).rev().find(|&at| {
+        !rows[at].trim().is_empty() && rows[at].starts_with([' ', '\t']) || !is_blank(rows[at])
+    });
     let first = (header + 1..end).find(|&at| !is_blank(rows[at]));
     let (Some(first), Some(last)) = (first, last) else {
         let at = whole(rows[header], header);
-        found.error(codes::NO_BODY, at, "this `fun` has no body").hint("write the Python code below it, indented");
+        found
+            .error(codes::NO_BODY, at, "this `fun` has no body")
+            .hint("write the Python code below it, indented");
         return None;
     };
     let indent = &rows[first][..rows[first].len() - rows[first].trim_start().len()];
@@ -258,16 +383,34 @@ fn link(funs: Vec<Fun>, found: &mut Diagnostics) -> (Vec<Task>, Vec<Position>) {
         if graph.add(fun.name.as_str()).is_some() {
             kept.push(fun);
         } else {
-            let first = kept.iter().find(|known| known.name == fun.name).map_or(0, |known| known.at.line);
-            found.error(codes::DUPLICATE_FUN, fun.at, format!("there are two `fun` blocks called `{}`, the first in line {first}", fun.name)).hint("rename one of them");
+            let first = kept
+                .iter()
+                .find(|known| known.name == fun.name)
+                .map_or(0, |known| known.at.line);
+            found
+                .error(
+                    codes::DUPLICATE_FUN,
+                    fun.at,
+                    format!(
+                        "there are two `fun` blocks called `{}`, the first in line {first}",
+                        fun.name
+                    ),
+                )
+                .hint("rename one of them");
         }
     }
     let mut inputs: Vec<Vec<Input>> = Vec::new();
     for (task, fun) in (0..).zip(&kept) {
         let linked = fun.params.iter().filter_map(|param| {
             let producer = graph.depend(task, &param.producer, param.producer_at, true, found)?;
-            let value = Binding::Ref(Reference { root: Root::Output(producer), path: Vec::new() });
-            Some(Input { name: param.name.clone(), value })
+            let value = Binding::Ref(Reference {
+                root: Root::Output(producer),
+                path: Vec::new(),
+            });
+            Some(Input {
+                name: param.name.clone(),
+                value,
+            })
         });
         inputs.push(linked.collect());
     }
@@ -275,7 +418,10 @@ fn link(funs: Vec<Fun>, found: &mut Diagnostics) -> (Vec<Task>, Vec<Position>) {
     let places = kept.iter().map(|fun| fun.at).collect();
     let tasks = kept.into_iter().zip(inputs).zip(0..);
     let tasks = tasks.map(|((fun, inputs), index): ((Fun, Vec<Input>), TaskIndex)| {
-        let executor = Executor::Script { body: fun.body, line: fun.body_line };
+        let executor = Executor::Script {
+            body: fun.body,
+            line: fun.body_line,
+        };
         let mut task = blank::task(fun.name, executor, Style::Fun);
         task.retries.max = RETRIES;
         task.inputs = inputs;
@@ -289,7 +435,16 @@ fn link(funs: Vec<Fun>, found: &mut Diagnostics) -> (Vec<Task>, Vec<Position>) {
 fn name_from(file: &str) -> WorkflowName {
     let base = file.rsplit(['/', '\\']).next().unwrap_or(file);
     let stem = base.rsplit_once('.').map_or(base, |(stem, _)| stem);
-    let mut name: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+    let mut name: String = stem
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         name.insert_str(0, "workflow_");
     }

@@ -29,7 +29,8 @@ pub(super) struct Graph {
 impl Graph {
     /// Adds a task; `None` when there is one with this name.
     pub(super) fn add(&mut self, name: &str) -> Option<TaskIndex> {
-        let index = TaskIndex::try_from(self.names.len()).expect("a file of a megabyte holds fewer tasks");
+        let index =
+            TaskIndex::try_from(self.names.len()).expect("a file of a megabyte holds fewer tasks");
         if self.indices.contains_key(name) {
             return None;
         }
@@ -56,32 +57,56 @@ impl Graph {
 
     /// What `task` waits for, each once.
     pub(super) fn depends_on(&self, task: TaskIndex) -> Vec<TaskIndex> {
-        self.edges[task as usize].iter().map(|(upstream, _)| *upstream).collect()
+        self.edges[task as usize]
+            .iter()
+            .map(|(upstream, _)| *upstream)
+            .collect()
     }
 
     /// Says that there is no task `name`, which `label` refers to.
     pub(super) fn unknown(&self, name: &str, label: &str, at: Position, found: &mut Diagnostics) {
         let message = format!("{label} refers to the unknown task `{name}`");
         let hint = suggest::hint(name, self.names(), found);
-        found.error(codes::UNKNOWN_TASK, at, message).maybe_hint(hint);
+        found
+            .error(codes::UNKNOWN_TASK, at, message)
+            .maybe_hint(hint);
     }
 
     /// `task` waits for `upstream`. A double is an error where the file has a list of dependencies, and fine
     /// where two arguments may name the same producer.
-    pub(super) fn depend(&mut self, task: TaskIndex, upstream: &str, at: Position, doubles: bool, found: &mut Diagnostics) -> Option<TaskIndex> {
+    pub(super) fn depend(
+        &mut self,
+        task: TaskIndex,
+        upstream: &str,
+        at: Position,
+        doubles: bool,
+        found: &mut Diagnostics,
+    ) -> Option<TaskIndex> {
         let name = self.name(task).to_owned();
         let Some(index) = self.index(upstream) else {
             self.unknown(upstream, &format!("task `{name}`"), at, found);
             return None;
         };
         if index == task {
-            found.error(codes::SELF_DEPENDENCY, at, format!("task `{name}` depends on itself")).hint("remove it; to run again after a failure use `retries`");
+            found
+                .error(
+                    codes::SELF_DEPENDENCY,
+                    at,
+                    format!("task `{name}` depends on itself"),
+                )
+                .hint("remove it; to run again after a failure use `retries`");
             return None;
         }
         let edges = &mut self.edges[task as usize];
         if edges.iter().any(|(known, _)| *known == index) {
             if !doubles {
-                found.error(codes::DUPLICATE_DEPENDENCY, at, format!("task `{name}` depends on `{upstream}` twice")).hint("remove one of them");
+                found
+                    .error(
+                        codes::DUPLICATE_DEPENDENCY,
+                        at,
+                        format!("task `{name}` depends on `{upstream}` twice"),
+                    )
+                    .hint("remove one of them");
             }
         } else {
             edges.push((index, at));
@@ -126,8 +151,12 @@ impl Graph {
                             return;
                         }
                         reported += 1;
-                        let from = path.iter().position(|(task, _)| *task == upstream).unwrap_or(0);
-                        let cycle: Vec<usize> = path[from..].iter().map(|(task, _)| *task).collect();
+                        let from = path
+                            .iter()
+                            .position(|(task, _)| *task == upstream)
+                            .unwrap_or(0);
+                        let cycle: Vec<usize> =
+                            path[from..].iter().map(|(task, _)| *task).collect();
                         self.report(&cycle, found);
                     }
                     Mark::Done => {}
@@ -139,21 +168,40 @@ impl Graph {
     /// `cycle` holds tasks of which each waits for the next, and the last for the first.
     fn report(&self, cycle: &[usize], found: &mut Diagnostics) {
         const SHOWN: usize = 12;
-        let Some(first) = cycle.iter().enumerate().min_by_key(|(_, task)| **task).map(|(at, _)| at) else { return };
-        let turned: Vec<usize> = cycle[first..].iter().chain(&cycle[..=first]).copied().collect();
+        let Some(first) = cycle
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, task)| **task)
+            .map(|(at, _)| at)
+        else {
+            return;
+        };
+        let turned: Vec<usize> = cycle[first..]
+            .iter()
+            .chain(&cycle[..=first])
+            .copied()
+            .collect();
         let name = |task: &usize| self.names[*task].as_str();
-        let at = self.edges[turned[0]].iter().find(|(upstream, _)| turned.get(1) == Some(&(*upstream as usize))).map_or(Position::START, |(_, at)| *at);
+        let at = self.edges[turned[0]]
+            .iter()
+            .find(|(upstream, _)| turned.get(1) == Some(&(*upstream as usize)))
+            .map_or(Position::START, |(_, at)| *at);
         let mut shown: Vec<&str> = turned.iter().map(name).collect();
         if shown.len() > SHOWN {
             shown.splice(SHOWN / 2..shown.len() - SHOWN / 2, ["…"]);
         }
         let message = format!("the tasks wait for each other: {}", shown.join(" → "));
-        found.error(codes::CYCLE, at, message).hint("remove one of these dependencies");
+        found
+            .error(codes::CYCLE, at, message)
+            .hint("remove one of these dependencies");
     }
 
     /// Whether `upstream` has always ended when `task` starts.
     pub(super) fn is_ancestor(&self, upstream: TaskIndex, task: TaskIndex) -> bool {
-        if self.edges[task as usize].iter().any(|(direct, _)| *direct == upstream) {
+        if self.edges[task as usize]
+            .iter()
+            .any(|(direct, _)| *direct == upstream)
+        {
             return upstream != task;
         }
         let known = &mut *self.ancestors.borrow_mut();

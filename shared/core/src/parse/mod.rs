@@ -51,7 +51,11 @@ pub fn parse_workflow(file: &str, bytes: &[u8]) -> Result<Parsed, Vec<Diagnostic
 
 /// Reads a workflow file of a folder with the given project. The errors come all at once, in the order of the
 /// file, the warnings behind them.
-pub fn parse_workflow_with(file: &str, bytes: &[u8], project: &Project) -> Result<Parsed, Vec<Diagnostic>> {
+pub fn parse_workflow_with(
+    file: &str,
+    bytes: &[u8],
+    project: &Project,
+) -> Result<Parsed, Vec<Diagnostic>> {
     let mut found = Diagnostics::new(file);
     let read = source::text(bytes, &mut found).and_then(|text| {
         if file.ends_with(".workflow") {
@@ -62,17 +66,26 @@ pub fn parse_workflow_with(file: &str, bytes: &[u8], project: &Project) -> Resul
     });
     let (errors, warnings) = found.finish(&source::lossy(bytes));
     match read {
-        Some((workflow, task_positions)) if errors.is_empty() => Ok(Parsed { workflow, warnings, task_positions }),
+        Some((workflow, task_positions)) if errors.is_empty() => Ok(Parsed {
+            workflow,
+            warnings,
+            task_positions,
+        }),
         _ => Err(errors.into_iter().chain(warnings).collect()),
     }
 }
 
-/// Reads `ork.yaml`.
+/// Reads `ork.yaml`; an empty one says nothing, which is fine.
 pub fn parse_project(file: &str, bytes: &[u8]) -> Result<Project, Vec<Diagnostic>> {
     let mut found = Diagnostics::new(file);
     let root = source::text(bytes, &mut found).and_then(|text| yaml::load(text, &mut found));
     let project = root.map(|root| project::read(&root, &mut found));
     let (errors, _) = found.finish(&source::lossy(bytes));
+    if let [only] = errors.as_slice()
+        && only.code == codes::EMPTY_FILE.id
+    {
+        return Ok(Project::default());
+    }
     match project {
         Some(project) if errors.is_empty() => Ok(project),
         _ => Err(errors),

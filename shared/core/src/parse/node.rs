@@ -123,13 +123,18 @@ impl Node {
     /// The value under `key`, when it is a map.
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
         match &self.kind {
-            Kind::Map(entries) => entries.iter().find(|(found, _)| found.text == key).map(|(_, node)| node),
+            Kind::Map(entries) => entries
+                .iter()
+                .find(|(found, _)| found.text == key)
+                .map(|(_, node)| node),
             _ => None,
         }
     }
     /// The place of the bytes `start..end` of its text.
     pub(super) fn inside(&self, start: usize, end: usize) -> Position {
-        let Kind::Scalar(scalar) = &self.kind else { return self.at };
+        let Kind::Scalar(scalar) = &self.kind else {
+            return self.at;
+        };
         let text = &scalar.text;
         let chars = |upto: usize| text.char_indices().take_while(|(at, _)| *at < upto).count();
         let (from, to) = (chars(start), chars(end.max(start)));
@@ -150,7 +155,12 @@ impl Node {
     pub(super) fn value(&self, found: &mut Diagnostics) -> Value {
         match &self.kind {
             Kind::List(items) => Value::Array(items.iter().map(|item| item.value(found)).collect()),
-            Kind::Map(entries) => Value::Object(entries.iter().map(|(key, node)| (key.text.clone(), node.value(found))).collect()),
+            Kind::Map(entries) => Value::Object(
+                entries
+                    .iter()
+                    .map(|(key, node)| (key.text.clone(), node.value(found)))
+                    .collect(),
+            ),
             Kind::Scalar(scalar) => match scalar.resolve() {
                 Plain::Null => Value::Null,
                 Plain::Bool(value) => Value::Bool(value),
@@ -160,7 +170,9 @@ impl Node {
                 Plain::Text(text) => Value::String(text.to_owned()),
                 Plain::Unholdable => {
                     let message = format!("`{}` has no place among JSON's numbers", scalar.text);
-                    found.error(codes::NUMBER_SIZE, self.at, message).hint("put it in quotes to pass it as text");
+                    found
+                        .error(codes::NUMBER_SIZE, self.at, message)
+                        .hint("put it in quotes to pass it as text");
                     Value::Null
                 }
             },
@@ -178,7 +190,8 @@ fn resolve_plain(text: &str) -> Plain<'_> {
         "" | "~" | "null" | "Null" | "NULL" => return Plain::Null,
         "true" | "True" | "TRUE" => return Plain::Bool(true),
         "false" | "False" | "FALSE" => return Plain::Bool(false),
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF" | ".nan" | ".NaN" | ".NAN" => return Plain::Unholdable,
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF"
+        | ".nan" | ".NaN" | ".NAN" => return Plain::Unholdable,
         _ => {}
     }
     let radix = |digits: &str, radix: u32| match u64::from_str_radix(digits, radix) {
@@ -217,7 +230,10 @@ fn resolve_plain(text: &str) -> Plain<'_> {
 /// `( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?`
 fn is_float(text: &str) -> bool {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
+        Some((mantissa, exponent)) => (
+            mantissa,
+            Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)),
+        ),
         None => (text, None),
     };
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());

@@ -34,7 +34,15 @@ pub struct CustomExecutor {
 /// Reads a whole file.
 pub(super) fn read(root: &Node, found: &mut Diagnostics) -> Project {
     let mut project = Project::default();
-    let Some(top) = Fields::read(root, "ork.yaml".to_owned(), root.at, &["pools", "executors", "workers"], found) else { return project };
+    let Some(top) = Fields::read(
+        root,
+        "ork.yaml".to_owned(),
+        root.at,
+        &["pools", "executors", "workers"],
+        found,
+    ) else {
+        return project;
+    };
     for one in entries(&top, "pools", "pool", found) {
         if let Err(error) = PoolName::new(&one.name) {
             found.error(codes::BAD_NAME, one.field.key_at, error.to_string());
@@ -45,11 +53,20 @@ pub(super) fn read(root: &Node, found: &mut Diagnostics) -> Project {
     }
     for one in entries(&top, "executors", "executor", found) {
         if PoolName::new(&one.name).is_err() {
-            let message = format!("`{}` is not a name for an executor: a letter, then up to 62 letters, digits, `_` or `-`", one.name);
+            let message = format!(
+                "`{}` is not a name for an executor: a letter, then up to 62 letters, digits, `_` or `-`",
+                one.name
+            );
             found.error(codes::BAD_NAME, one.field.key_at, message);
         }
         if executors::is_word(&one.name) {
-            found.error(codes::BAD_NAME, one.field.key_at, format!("Ork has an executor `{}` of its own", one.name)).hint("give yours another name");
+            found
+                .error(
+                    codes::BAD_NAME,
+                    one.field.key_at,
+                    format!("Ork has an executor `{}` of its own", one.name),
+                )
+                .hint("give yours another name");
         }
         if let Some(executor) = executor(&one.field, found) {
             project.custom_executors.insert(one.name, executor);
@@ -57,7 +74,9 @@ pub(super) fn read(root: &Node, found: &mut Diagnostics) -> Project {
     }
     for one in entries(&top, "workers", "worker profile", found) {
         if let Kind::Map(_) = one.field.node.kind {
-            project.worker_profiles.insert(one.name, one.field.node.value(found));
+            project
+                .worker_profiles
+                .insert(one.name, one.field.node.value(found));
         } else {
             one.field.wrong_kind("a map", found);
         }
@@ -71,21 +90,37 @@ struct Named<'n> {
 }
 
 fn entries<'n>(top: &Fields<'n>, key: &str, what: &str, found: &mut Diagnostics) -> Vec<Named<'n>> {
-    let Some(fields) = top.field(key).and_then(|field| field.open(found)) else { return Vec::new() };
+    let Some(fields) = top.field(key).and_then(|field| field.open(found)) else {
+        return Vec::new();
+    };
     let named = fields.entries().iter().map(|(key, node)| Named {
         name: key.text.clone(),
-        field: Field { label: format!("{what} `{}`", key.text), key_at: key.at, node },
+        field: Field {
+            label: format!("{what} `{}`", key.text),
+            key_at: key.at,
+            node,
+        },
     });
     named.collect()
 }
 
 fn executor(field: &Field<'_>, found: &mut Diagnostics) -> Option<CustomExecutor> {
     let fields = field.fields(&["command", "description"], found)?;
-    let description = fields.field("description").and_then(|field| field.text(found)).map(str::to_owned);
+    let description = fields
+        .field("description")
+        .and_then(|field| field.text(found))
+        .map(str::to_owned);
     let command = fields.need("command", "write {command: [./run-it]}", found)?;
     let words = command.texts(found)?;
     if words.is_empty() {
-        found.error(codes::WRONG_KIND, command.node.at, format!("{} must name a program", command.label));
+        found.error(
+            codes::WRONG_KIND,
+            command.node.at,
+            format!("{} must name a program", command.label),
+        );
     }
-    Some(CustomExecutor { command: words, description })
+    Some(CustomExecutor {
+        command: words,
+        description,
+    })
 }

@@ -25,7 +25,9 @@ impl Lexer {
     /// Reads line `number`.
     pub(super) fn line(&mut self, number: usize, text: &str) {
         let chars: Vec<char> = text.chars().collect();
-        let triple = |at: usize, quote: char| chars[at..].iter().take(3).filter(|c| **c == quote).count() == 3;
+        let triple = |at: usize, quote: char| {
+            chars[at..].iter().take(3).filter(|c| **c == quote).count() == 3
+        };
         let mut at = 0;
         let mut short: Option<char> = None;
         while let Some(&c) = chars.get(at) {

@@ -13,7 +13,16 @@ use super::node::{Key, Kind, Node, Scalar, Style};
 /// Reads the one document of `source`; `None` when it cannot be read, and then `found` says why.
 pub(super) fn load(source: &str, found: &mut Diagnostics) -> Option<Node> {
     let before = found.errors();
-    let mut loader = Loader { source, found, open: Vec::new(), anchors: BTreeMap::new(), nodes: 0, root: None, documents: 0, fatal: false };
+    let mut loader = Loader {
+        source,
+        found,
+        open: Vec::new(),
+        anchors: BTreeMap::new(),
+        nodes: 0,
+        root: None,
+        documents: 0,
+        fatal: false,
+    };
     loader.run();
     let (root, fatal) = (loader.root.take(), loader.fatal);
     if fatal {
@@ -23,7 +32,9 @@ pub(super) fn load(source: &str, found: &mut Diagnostics) -> Option<Node> {
         Some(root) if !root.is_null() => Some(root),
         _ if found.errors() > before => None,
         _ => {
-            found.error(codes::EMPTY_FILE, Position::START, "the file holds nothing").hint("a workflow needs at least `name` and `tasks`");
+            found
+                .error(codes::EMPTY_FILE, Position::START, "the file holds nothing")
+                .hint("a workflow needs at least `name` and `tasks`");
             None
         }
     }
@@ -40,7 +51,12 @@ struct Open {
 
 enum OpenKind {
     List(Vec<Node>),
-    Map { entries: Vec<(Key, Node)>, seen: BTreeMap<String, Position>, merges: Vec<(Key, Node)>, key: Option<(Key, bool)> },
+    Map {
+        entries: Vec<(Key, Node)>,
+        seen: BTreeMap<String, Position>,
+        merges: Vec<(Key, Node)>,
+        key: Option<(Key, bool)>,
+    },
 }
 
 /// What an anchor stands for, how many nodes it has and how deep it is.
@@ -80,7 +96,12 @@ impl Loader<'_, '_> {
             Event::DocumentStart(_) => {
                 self.documents += 1;
                 if self.documents == 2 {
-                    self.stop(codes::SEVERAL_DOCUMENTS, at, "a second document starts here; a file holds one workflow".to_owned(), "move it to a file of its own, or remove the `---`");
+                    self.stop(
+                        codes::SEVERAL_DOCUMENTS,
+                        at,
+                        "a second document starts here; a file holds one workflow".to_owned(),
+                        "move it to a file of its own, or remove the `---`",
+                    );
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -89,12 +110,25 @@ impl Loader<'_, '_> {
                 }
                 self.count(at, 1);
                 let style = self.style(&text, style, span);
-                let node = Node { at, kind: Kind::Scalar(Scalar { text: text.into_owned(), style }) };
+                let node = Node {
+                    at,
+                    kind: Kind::Scalar(Scalar {
+                        text: text.into_owned(),
+                        style,
+                    }),
+                };
                 self.finished(node, anchor, 1, 0);
             }
-            Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) if self.open.len() >= NESTING => {
+            Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag)
+                if self.open.len() >= NESTING =>
+            {
                 let _ = (anchor, tag);
-                self.stop(codes::TOO_DEEP, at, format!("lists and maps are nested more than {NESTING} deep"), "flatten the data, or move it to a file that the task reads");
+                self.stop(
+                    codes::TOO_DEEP,
+                    at,
+                    format!("lists and maps are nested more than {NESTING} deep"),
+                    "flatten the data, or move it to a file that the task reads",
+                );
             }
             Event::SequenceStart(anchor, tag) => {
                 if let Some(tag) = tag {
@@ -106,7 +140,16 @@ impl Loader<'_, '_> {
                 if let Some(tag) = tag {
                     self.refuse_tag(at, &tag);
                 }
-                self.begin(at, anchor, OpenKind::Map { entries: Vec::new(), seen: BTreeMap::new(), merges: Vec::new(), key: None });
+                self.begin(
+                    at,
+                    anchor,
+                    OpenKind::Map {
+                        entries: Vec::new(),
+                        seen: BTreeMap::new(),
+                        merges: Vec::new(),
+                        key: None,
+                    },
+                );
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(anchor) => self.alias(at, anchor),
@@ -116,22 +159,42 @@ impl Loader<'_, '_> {
 
     fn begin(&mut self, at: Position, anchor: usize, kind: OpenKind) {
         self.count(at, 1);
-        self.open.push(Open { at, anchor, size: 1, depth: 1, kind });
+        self.open.push(Open {
+            at,
+            anchor,
+            size: 1,
+            depth: 1,
+            kind,
+        });
     }
 
     fn end(&mut self) {
         let Some(open) = self.open.pop() else { return };
         let kind = match open.kind {
             OpenKind::List(items) => Kind::List(items),
-            OpenKind::Map { entries, merges, .. } => Kind::Map(self.merged(entries, merges)),
+            OpenKind::Map {
+                entries, merges, ..
+            } => Kind::Map(self.merged(entries, merges)),
         };
-        self.finished(Node { at: open.at, kind }, open.anchor, open.size, open.depth);
+        self.finished(
+            Node { at: open.at, kind },
+            open.anchor,
+            open.size,
+            open.depth,
+        );
     }
 
     /// A whole node was read (or copied): remember it under its anchor and hand it to what surrounds it.
     fn finished(&mut self, node: Node, anchor: usize, size: usize, depth: usize) {
         if anchor > 0 {
-            self.anchors.insert(anchor, Anchored { node: node.clone(), size, depth });
+            self.anchors.insert(
+                anchor,
+                Anchored {
+                    node: node.clone(),
+                    size,
+                    depth,
+                },
+            );
         }
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
@@ -141,7 +204,12 @@ impl Loader<'_, '_> {
         open.depth = open.depth.max(depth + 1);
         match &mut open.kind {
             OpenKind::List(items) => items.push(node),
-            OpenKind::Map { entries, seen, merges, key } => match key.take() {
+            OpenKind::Map {
+                entries,
+                seen,
+                merges,
+                key,
+            } => match key.take() {
                 None => *key = Some(as_key(node, self.found)),
                 Some((name, keep)) => {
                     let node = settle(node, &name);
@@ -150,12 +218,21 @@ impl Loader<'_, '_> {
                     match first {
                         _ if !keep => {}
                         Some(first) if !merge => {
-                            let message = format!("`{}` is written twice, first in line {}", name.text, first.line);
-                            self.found.error(codes::DUPLICATE_KEY, name.at, message).hint("remove one of them, or rename it");
+                            let message = format!(
+                                "`{}` is written twice, first in line {}",
+                                name.text, first.line
+                            );
+                            self.found
+                                .error(codes::DUPLICATE_KEY, name.at, message)
+                                .hint("remove one of them, or rename it");
                         }
                         _ => {
                             seen.insert(name.text.clone(), name.at);
-                            if merge { merges.push((name, node)) } else { entries.push((name, node)) }
+                            if merge {
+                                merges.push((name, node))
+                            } else {
+                                entries.push((name, node))
+                            }
                         }
                     }
                 }
@@ -167,17 +244,38 @@ impl Loader<'_, '_> {
 /// A key and whether its entry is kept.
 fn as_key(node: Node, found: &mut Diagnostics) -> (Key, bool) {
     match node.kind {
-        Kind::Scalar(scalar) => (Key { at: node.at, text: scalar.text }, true),
+        Kind::Scalar(scalar) => (
+            Key {
+                at: node.at,
+                text: scalar.text,
+            },
+            true,
+        ),
         Kind::List(_) | Kind::Map(_) => {
-            found.error(codes::KEY_NOT_TEXT, node.at, "a key must be text, not a list or a map").hint("put text that holds `{`, `[` or `? ` in quotes");
-            (Key { at: node.at, text: String::new() }, false)
+            found
+                .error(
+                    codes::KEY_NOT_TEXT,
+                    node.at,
+                    "a key must be text, not a list or a map",
+                )
+                .hint("put text that holds `{`, `[` or `? ` in quotes");
+            (
+                Key {
+                    at: node.at,
+                    text: String::new(),
+                },
+                false,
+            )
         }
     }
 }
 
 /// A value that is not there has the place of its key.
 fn settle(mut node: Node, key: &Key) -> Node {
-    if let Kind::Scalar(Scalar { text, style: Style::Plain }) = &node.kind
+    if let Kind::Scalar(Scalar {
+        text,
+        style: Style::Plain,
+    }) = &node.kind
         && text.is_empty()
     {
         node.at = key.at;
@@ -187,7 +285,11 @@ fn settle(mut node: Node, key: &Key) -> Node {
 
 impl Loader<'_, '_> {
     /// `<<` adds the entries of other maps; what the map says itself wins, then the earlier of several.
-    fn merged(&mut self, mut entries: Vec<(Key, Node)>, merges: Vec<(Key, Node)>) -> Vec<(Key, Node)> {
+    fn merged(
+        &mut self,
+        mut entries: Vec<(Key, Node)>,
+        merges: Vec<(Key, Node)>,
+    ) -> Vec<(Key, Node)> {
         if merges.is_empty() {
             return entries;
         }
@@ -207,7 +309,13 @@ impl Loader<'_, '_> {
                         }
                     }
                     _ => {
-                        self.found.error(codes::BAD_MERGE, key.at, format!("`<<` merges maps, and this is {}", source.kind_name())).hint("write `<<: *name` with the anchor of a map, or a list of such");
+                        self.found
+                            .error(
+                                codes::BAD_MERGE,
+                                key.at,
+                                format!("`<<` merges maps, and this is {}", source.kind_name()),
+                            )
+                            .hint("write `<<: *name` with the anchor of a map, or a list of such");
                     }
                 }
             }
@@ -217,19 +325,33 @@ impl Loader<'_, '_> {
 
     fn alias(&mut self, at: Position, anchor: usize) {
         let Some(known) = self.anchors.get(&anchor) else {
-            self.stop(codes::BAD_ALIAS, at, "this alias stands inside the value it refers to".to_owned(), "a value cannot contain itself");
+            self.stop(
+                codes::BAD_ALIAS,
+                at,
+                "this alias stands inside the value it refers to".to_owned(),
+                "a value cannot contain itself",
+            );
             return;
         };
         let (size, depth) = (known.size, known.depth);
         if self.open.len() + depth > NESTING {
-            self.stop(codes::TOO_DEEP, at, format!("with this alias expanded, lists and maps are nested more than {NESTING} deep"), "flatten the data");
+            self.stop(
+                codes::TOO_DEEP,
+                at,
+                format!(
+                    "with this alias expanded, lists and maps are nested more than {NESTING} deep"
+                ),
+                "flatten the data",
+            );
             return;
         }
         self.count(at, size);
         if self.fatal {
             return;
         }
-        let Some(known) = self.anchors.get(&anchor) else { return };
+        let Some(known) = self.anchors.get(&anchor) else {
+            return;
+        };
         let mut node = known.node.clone();
         node.at = at;
         if let Kind::Scalar(scalar) = &mut node.kind {
@@ -244,7 +366,12 @@ impl Loader<'_, '_> {
     fn count(&mut self, at: Position, more: usize) {
         self.nodes = self.nodes.saturating_add(more);
         if self.nodes > NODES {
-            self.stop(codes::TOO_MANY_NODES, at, format!("with its aliases expanded the file has more than {NODES} values"), "use fewer aliases of aliases, or give the data to the task as a file");
+            self.stop(
+                codes::TOO_MANY_NODES,
+                at,
+                format!("with its aliases expanded the file has more than {NODES} values"),
+                "use fewer aliases of aliases, or give the data to the task as a file",
+            );
         }
     }
 
@@ -254,7 +381,11 @@ impl Loader<'_, '_> {
     }
 
     fn refuse_tag(&mut self, at: Position, tag: &Tag) {
-        let whole = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
+        let whole = if tag.is_yaml_core_schema() {
+            format!("!!{}", tag.suffix)
+        } else {
+            tag.to_string()
+        };
         let shown: String = whole.chars().take(80).collect();
         self.found.error(codes::TAG, at, format!("the tag `{shown}` is not supported")).hint("remove it; quotes make text of a number, and types are stated with `types` and `input_type`");
     }
@@ -265,9 +396,15 @@ impl Loader<'_, '_> {
         match style {
             ScalarStyle::Plain if one_line => Style::Plain,
             ScalarStyle::Plain => Style::WovenPlain,
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted if one_line && span.len() == text.chars().count() + 2 => Style::Quoted,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted
+                if one_line && span.len() == text.chars().count() + 2 =>
+            {
+                Style::Quoted
+            }
             ScalarStyle::Literal => Style::Literal,
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted | ScalarStyle::Folded => Style::Woven,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted | ScalarStyle::Folded => {
+                Style::Woven
+            }
         }
     }
 
@@ -275,7 +412,13 @@ impl Loader<'_, '_> {
         self.fatal = true;
         let at = position(Span::empty(marker));
         if let Some(tab) = self.tab_indent(at.line) {
-            self.found.error(codes::TAB_INDENT, tab, "YAML is indented with spaces, and this line starts with a tab").hint("replace the tab by spaces");
+            self.found
+                .error(
+                    codes::TAB_INDENT,
+                    tab,
+                    "YAML is indented with spaces, and this line starts with a tab",
+                )
+                .hint("replace the tab by spaces");
             return;
         }
         if info.contains("unknown anchor") {
@@ -283,26 +426,51 @@ impl Loader<'_, '_> {
             return;
         }
         if info.contains("recursion limit") {
-            self.found.error(codes::TOO_DEEP, at, format!("lists and maps are nested more than {NESTING} deep")).hint("flatten the data");
+            self.found
+                .error(
+                    codes::TOO_DEEP,
+                    at,
+                    format!("lists and maps are nested more than {NESTING} deep"),
+                )
+                .hint("flatten the data");
             return;
         }
         let hint = match info {
-            info if info.contains("mapping values are not allowed") => Some("text that holds `: ` needs quotes, and the keys of a map need the same indentation"),
-            info if info.contains("did not find expected key") => Some("the keys of a map need the same indentation"),
-            info if info.contains("did not find expected '-'") => Some("the items of a list start with `- ` at the same indentation"),
-            info if info.contains("simple key") => Some("a key is followed by `: ` on the same line"),
-            info if info.contains("cannot start any token") || info.contains("unexpected character") => Some("text that starts with `@`, `` ` `` or `%` needs quotes"),
-            info if info.contains("quoted scalar") => Some("the closing quote is missing, or a line inside the quotes is not indented"),
+            info if info.contains("mapping values are not allowed") => Some(
+                "text that holds `: ` needs quotes, and the keys of a map need the same indentation",
+            ),
+            info if info.contains("did not find expected key") => {
+                Some("the keys of a map need the same indentation")
+            }
+            info if info.contains("did not find expected '-'") => {
+                Some("the items of a list start with `- ` at the same indentation")
+            }
+            info if info.contains("simple key") => {
+                Some("a key is followed by `: ` on the same line")
+            }
+            info if info.contains("cannot start any token")
+                || info.contains("unexpected character") =>
+            {
+                Some("text that starts with `@`, `` ` `` or `%` needs quotes")
+            }
+            info if info.contains("quoted scalar") => {
+                Some("the closing quote is missing, or a line inside the quotes is not indented")
+            }
             info if info.contains("flow") => Some("a `[` or `{` is not closed"),
             _ => None,
         };
-        self.found.error(codes::YAML_SYNTAX, at, format!("this is not YAML: {info}")).maybe_hint(hint.map(str::to_owned));
+        self.found
+            .error(codes::YAML_SYNTAX, at, format!("this is not YAML: {info}"))
+            .maybe_hint(hint.map(str::to_owned));
     }
 
     /// The first tab in the indentation of the given line, or of the one before or after it.
     fn tab_indent(&self, line: u32) -> Option<Position> {
         let near = [line, line.saturating_sub(1), line + 1];
-        let rows: Vec<(u32, &str)> = (1..).zip(lines(self.source)).filter(|(number, _)| near.contains(number)).collect();
+        let rows: Vec<(u32, &str)> = (1..)
+            .zip(lines(self.source))
+            .filter(|(number, _)| near.contains(number))
+            .collect();
         near.iter().find_map(|wanted| {
             let (_, text) = rows.iter().find(|(number, _)| number == wanted)?;
             let indent: usize = text.chars().take_while(|c| *c == ' ').count();
@@ -319,6 +487,10 @@ fn small(n: usize) -> u32 {
 fn position(span: Span) -> Position {
     let one_line = span.start.line() == span.end.line();
     // A value over several lines is underlined to the end of its first; `Diagnostics` cuts it there.
-    let width = if one_line { small(span.len()).max(1) } else { u32::MAX };
+    let width = if one_line {
+        small(span.len()).max(1)
+    } else {
+        u32::MAX
+    };
     Position::new(small(span.start.line()), small(span.start.col() + 1), width)
 }

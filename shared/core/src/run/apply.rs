@@ -2,6 +2,7 @@
 
 use super::tasks::Step;
 use super::{Event, Graph, InstanceStatus, Note, NoteKind, Out, Refusal, RunState};
+use crate::definition::Executor;
 use crate::time::Time;
 
 impl RunState {
@@ -38,6 +39,10 @@ impl Step<'_> {
     }
     pub(super) fn note_run(&mut self, kind: NoteKind) {
         self.out.notes.push(Note { task: None, index: None, kind });
+    }
+    /// Whether the task's attempts are runs of another workflow.
+    pub(super) fn is_child(&self, task: u32) -> bool {
+        self.graph.workflow.tasks.get(task as usize).is_some_and(|task| matches!(task.executor, Executor::Workflow { .. }))
     }
     pub(super) fn stale(&mut self, attempt: super::Attempt, event: &'static str) {
         let status = self.run.instance(attempt.task, attempt.index).map_or(InstanceStatus::Pending, super::Instance::status);

@@ -3,7 +3,7 @@
 use super::state::{Deferral, cut};
 use super::tasks::Step;
 use super::{Attempt, Category, Effect, Failure, InstanceStatus, NoteKind, RunStatus, State};
-use crate::definition::{Backoff, Executor, RetryPolicy, TaskIndex};
+use crate::definition::{Backoff, RetryPolicy, TaskIndex};
 use crate::ids::RunId;
 use crate::limits;
 use crate::task::{Output, Verdict};
@@ -49,7 +49,9 @@ impl Step<'_> {
 
     pub(super) fn not_started(&mut self, attempt: Attempt, retry_after: Millis, why: &str) {
         let dispatched = self.run.instance(attempt.task, attempt.index).is_some_and(|i| i.status() == InstanceStatus::Dispatched);
-        if !self.is_live(attempt) || !dispatched {
+        // It speaks of one claim only: a later claim of the same attempt may have found a place.
+        let superseded = self.run.instance(attempt.task, attempt.index).is_some_and(|i| i.fence != attempt.fence);
+        if !self.is_live(attempt) || !dispatched || superseded {
             return self.stale(attempt, "a refusal to start");
         }
         self.note(attempt.task, Some(attempt.index), NoteKind::NotStarted { why: why.to_owned(), retry_after });
@@ -57,7 +59,9 @@ impl Step<'_> {
     }
 
     pub(super) fn finished(&mut self, attempt: Attempt, verdict: &Verdict) {
-        if !self.is_live(attempt) {
+        // A deferral is a verdict, and there is one for each attempt: from there on its jobs decide.
+        let deferred = self.run.instance(attempt.task, attempt.index).is_some_and(|i| i.status() == InstanceStatus::Deferred);
+        if !self.is_live(attempt) || deferred {
             return self.stale(attempt, "a verdict");
         }
         match verdict {
@@ -79,9 +83,6 @@ impl Step<'_> {
 
     fn defer(&mut self, attempt: Attempt, jobs: &Output, count: u32) {
         let definition = self.definition(attempt.task);
-        if matches!(self.run.instances(attempt.task)[attempt.index as usize].state, State::Deferred(_)) {
-            return self.stale(attempt, "a deferral");
-        }
         if count == 0 || count as usize > limits::DEFERRED_JOBS {
             let message = format!("it deferred to {count} jobs; between 1 and {} are allowed", limits::DEFERRED_JOBS);
             return self.fail(attempt, Category::Permanent, &message);
@@ -112,18 +113,18 @@ impl Step<'_> {
             Some(Ok(())) | None => {
                 let definition = self.definition(attempt.task);
                 let mut next = deferral.clone();
-                if result.is_some() {
-                    next.done |= 1 << job;
+                match result {
+                    // The others are asked when they are due.
+                    Some(_) => next.done |= 1 << job,
+                    None => next.poll_at = poll_at,
                 }
-                next.poll_at = poll_at;
                 self.run.set(definition, attempt.task, attempt.index, State::Deferred(next));
             }
         }
     }
 
     pub(super) fn child_ended(&mut self, attempt: Attempt, run: &RunId, status: RunStatus, output: &Output) {
-        let is_child = self.graph.workflow.tasks.get(attempt.task as usize).is_some_and(|task| matches!(task.executor, Executor::Workflow { .. }));
-        if !is_child || !status.is_terminal() || !self.is_live(attempt) {
+        if !self.is_child(attempt.task) || !status.is_terminal() || !self.is_live(attempt) {
             return self.stale(attempt, "the end of a sub-workflow");
         }
         if status == RunStatus::Success {

@@ -1,10 +1,11 @@
 //! Handing ready instances to an executor.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use super::tasks::Step;
 use super::{Attempt, ClaimOffer, Effect, HeldBack, InstanceStatus, NoteKind, RunStatus, State};
-use crate::definition::{Executor, TaskIndex};
+use crate::definition::TaskIndex;
 use crate::ids::PoolName;
 use crate::limits;
 
@@ -16,15 +17,20 @@ impl Step<'_> {
         }
         let mut places = offer.places;
         let mut pools = offer.pools.clone();
-        let candidates: Vec<TaskIndex> = self.run.ready.iter().map(|&(_, task)| task).collect();
-        for task in candidates {
-            self.claim_of(task, &mut places, &mut pools, offer.supervised);
+        let mut next = self.run.ready.first().copied();
+        while let Some(candidate) = next {
+            // Without a place only sub-workflows can start, which need none.
+            if places == 0 && !self.graph.has_children() {
+                return;
+            }
+            self.claim_of(candidate.1, &mut places, &mut pools, offer.supervised);
+            next = self.run.ready.range((Bound::Excluded(candidate), Bound::Unbounded)).next().copied();
         }
     }
 
     fn claim_of(&mut self, task: TaskIndex, places: &mut u32, pools: &mut BTreeMap<PoolName, u32>, supervised: bool) {
         let definition = self.definition(task);
-        let child = matches!(definition.executor, Executor::Workflow { .. });
+        let child = self.is_child(task);
         loop {
             let queued = self.run.task(task).counts.of(InstanceStatus::Queued);
             if queued == 0 {
@@ -74,14 +80,19 @@ impl Step<'_> {
         }
     }
 
-    /// The lowest queued index; the cursor makes a whole fan-out cost one pass.
+    /// The lowest queued index; the cursor makes a whole fan-out cost one pass, retries included.
     fn next_queued(&mut self, task: TaskIndex) -> u32 {
+        while let Some(index) = self.run.tasks[task as usize].requeued.pop_first() {
+            if self.run.instance(task, index).is_some_and(|instance| instance.status() == InstanceStatus::Queued) {
+                return index;
+            }
+        }
         let cursor = self.run.task(task).cursor;
         let index = (cursor..)
             .zip(&self.run.instances(task)[cursor as usize..])
             .find(|(_, instance)| matches!(instance.state, State::Queued { .. }))
             .map(|(index, _)| index)
-            .expect("the counts say one is queued and the cursor is at or below it");
+            .expect("the counts say one is queued, and it is at the cursor or behind it");
         self.run.tasks[task as usize].cursor = index + 1;
         index
     }

@@ -1,11 +1,14 @@
 //! What people can do to a run.
 
 use super::tasks::Step;
-use super::{Attempt, Command, Effect, InstanceStatus, NoteKind, RecoverFrom, Refusal, RunStatus, State, TaskOutcome, TaskPhase};
+use super::{Attempt, Command, Effect, InstanceStatus, NoteKind, RecoverFrom, Refusal, RunStatus, SkipReason, State, TaskOutcome, TaskPhase};
 use crate::definition::{Executor, TaskIndex};
 
 impl Step<'_> {
     pub(super) fn command(&mut self, command: &Command) -> Result<(), Refusal> {
+        if let Command::PauseTask { task } | Command::ResumeTask { task } | Command::RetryTask { task } | Command::Recover { from: RecoverFrom::Task(task) } = command {
+            self.require_task(*task)?;
+        }
         match command {
             Command::Cancel { reason } => self.cancel(reason),
             Command::Pause => self.pause(),
@@ -16,6 +19,14 @@ impl Step<'_> {
             Command::RetryTask { task } => self.retry_task(*task),
             Command::Recover { from } => self.recover(from),
         }
+    }
+
+    fn require_task(&self, task: TaskIndex) -> Result<(), Refusal> {
+        let tasks = self.run.tasks.len();
+        if (task as usize) < tasks {
+            return Ok(());
+        }
+        Err(Refusal(format!("run {} has no task at position {task}: it has {tasks}", self.run.header.id)))
     }
 
     fn refuse_ended(&self, what: &str) -> Result<(), Refusal> {
@@ -64,8 +75,7 @@ impl Step<'_> {
         let instance = &self.run.instances(task)[index as usize];
         if instance.status().is_in_flight() {
             let attempt = Attempt { task, index, attempt: instance.attempt, fence: instance.fence };
-            let child = matches!(self.graph.task(task).executor, Executor::Workflow { .. });
-            self.effect(if child { Effect::StopChild(attempt) } else { Effect::Stop(attempt) });
+            self.effect(if self.is_child(task) { Effect::StopChild(attempt) } else { Effect::Stop(attempt) });
         }
     }
 
@@ -154,10 +164,23 @@ impl Step<'_> {
         if self.run.header.status == RunStatus::Pending {
             return Err(Refusal(format!("run {} has not begun", self.run.header.id)));
         }
+        self.refuse_unasked(task)?;
+        let counts = state.counts;
+        // What succeeded altogether is run again altogether; else what succeeded is kept.
+        let whole = counts.of(InstanceStatus::Success) == counts.total();
         let mut marks = vec![Mark::Keep; self.run.tasks.len()];
-        self.mark(task, Mark::Failed, &mut marks);
+        self.mark(task, if whole { Mark::All } else { Mark::Failed }, &mut marks);
         self.reset(&marks, false);
         Ok(())
+    }
+
+    /// A run that was asked for some tasks stays with them.
+    fn refuse_unasked(&self, task: TaskIndex) -> Result<(), Refusal> {
+        if self.run.header.asks_for(task) {
+            return Ok(());
+        }
+        let (id, name) = (&self.run.header.id, &self.graph.task(task).name);
+        Err(Refusal(format!("task {name} is not among the tasks that run {id} was asked for; start a run for it")))
     }
 
     fn recover(&mut self, from: &RecoverFrom) -> Result<(), Refusal> {
@@ -169,6 +192,7 @@ impl Step<'_> {
         let marks = match from {
             RecoverFrom::Failed => self.unsuccessful()?,
             RecoverFrom::Task(task) => {
+                self.refuse_unasked(*task)?;
                 let mut marks = vec![Mark::Keep; self.run.tasks.len()];
                 self.mark(*task, Mark::All, &mut marks);
                 marks
@@ -176,7 +200,7 @@ impl Step<'_> {
             RecoverFrom::Step(step) => {
                 let steps = self.graph.order().len();
                 if *step as usize >= steps {
-                    return Err(Refusal(format!("there is no step {step}: this workflow has steps 0 to {}", steps - 1)));
+                    return Err(Refusal(format!("there is no step {step}: this workflow has {steps} step(s), counted from 0")));
                 }
                 let mut marks = vec![Mark::Keep; steps];
                 for &task in &self.graph.order()[*step as usize..] {
@@ -228,7 +252,9 @@ impl Step<'_> {
     /// Gives the marked tasks a new life and lets the run go on.
     fn reset(&mut self, marks: &[Mark], recovering: bool) {
         for (task, &mark) in (0..).zip(marks) {
-            if mark != Mark::Keep {
+            // One that still waits, or was not asked for, has nothing to be undone.
+            let untouched = matches!(self.run.task(task).phase, TaskPhase::Waiting | TaskPhase::Ended(TaskOutcome::Skipped(SkipReason::NotAskedFor)));
+            if mark != Mark::Keep && !untouched {
                 self.reset_task(task, mark);
             }
         }
@@ -242,7 +268,7 @@ impl Step<'_> {
         }
         self.run.count_upstreams(self.graph);
         for (task, &mark) in (0..).zip(marks) {
-            if mark != Mark::Keep {
+            if mark != Mark::Keep && !self.skip_unasked(task) {
                 self.consider(task);
             }
         }
@@ -273,6 +299,7 @@ impl Step<'_> {
         state.generation += 1;
         state.finished_at = None;
         state.ready_at = None;
+        state.requeued.clear();
         if definition.fans_out() && kept == 0 {
             state.count = 0;
             state.counts.clear();

@@ -18,6 +18,8 @@ const HEADER_MAGIC: &[u8] = b"ORKR";
 const PAGE_MAGIC: &[u8] = b"ORKP";
 /// A run of up to this many tasks keeps its first page inside its header document, so that a small run is one document.
 const TASKS_WITH_PAGE: usize = 1000;
+/// Positions of instances in one run: a task that cannot be given its instances still gets one, to fail in.
+const MOST_SLOTS: usize = limits::INSTANCES_PER_RUN as usize + limits::TASKS;
 
 mod section {
     pub(super) const HEADER: u8 = 1;
@@ -118,9 +120,6 @@ impl RunState {
             return Err(DecodeError::Damaged("it has more tasks than its workflow"));
         }
         run.instances.clear();
-        if sections.slots > 2 * limits::INSTANCES_PER_RUN as usize {
-            return Err(DecodeError::Damaged("it has too many instances"));
-        }
         for page in sections.first_page.into_iter().chain(pages.iter().map(Vec::as_slice)) {
             read_page(page, &mut run.instances)?;
         }
@@ -144,13 +143,17 @@ impl RunState {
             if end > self.instances.len() || task.count > task.capacity {
                 return Err(damaged);
             }
-            self.owners[task.first as usize..end].fill(at);
+            let owned = &mut self.owners[task.first as usize..end];
+            if owned.iter().any(|&owner| owner != u32::MAX) {
+                return Err(DecodeError::Damaged("two tasks own the same instance"));
+            }
+            owned.fill(at);
             let mut counts = Counts::default();
             for slot in task.first..task.first + task.count {
                 let instance = &self.instances[slot as usize];
                 counts.put(instance.status(), 1);
                 if let Some(wake_at) = instance.state.wake_at() {
-                    self.timers.push(std::cmp::Reverse((wake_at, slot)));
+                    self.timers.insert((wake_at, slot));
                 }
             }
             task.counts = counts;
@@ -202,6 +205,9 @@ impl<'a> Sections<'a> {
         }
         if found.slots == usize::MAX {
             return Err(DecodeError::Damaged("it lacks a section"));
+        }
+        if found.slots > MOST_SLOTS {
+            return Err(DecodeError::Damaged("it has too many instances"));
         }
         Ok(found)
     }
@@ -370,7 +376,8 @@ fn read_page(bytes: &[u8], into: &mut Vec<Instance>) -> Result<(), DecodeError> 
     for _ in 0..count {
         into.push(read_instance(&mut Reader(reader.bytes()?), base)?);
     }
-    Ok(())
+    // A record keeps what it does not know; behind the records there is no place to keep anything.
+    if reader.is_empty() { Ok(()) } else { Err(DecodeError::Damaged("a page goes on behind its last instance")) }
 }
 
 fn read_instance(reader: &mut Reader<'_>, base: Time) -> Result<Instance, DecodeError> {

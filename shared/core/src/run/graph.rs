@@ -1,6 +1,6 @@
 //! What the state machine needs to know of a workflow's shape, computed once per version.
 
-use crate::definition::{Task, TaskIndex, Workflow};
+use crate::definition::{Executor, Task, TaskIndex, Workflow};
 
 /// A workflow with its edges turned round and its steps numbered.
 #[derive(Debug)]
@@ -10,6 +10,7 @@ pub struct Graph {
     dependents: Vec<Vec<TaskIndex>>,
     order: Vec<TaskIndex>,
     step: Vec<u32>,
+    has_children: bool,
 }
 
 impl Graph {
@@ -41,7 +42,8 @@ impl Graph {
         for (at, &task) in order.iter().enumerate() {
             step[task as usize] = index(at);
         }
-        Self { workflow, dependents, order, step }
+        let has_children = workflow.tasks.iter().any(|task| matches!(task.executor, Executor::Workflow { .. }));
+        Self { workflow, dependents, order, step, has_children }
     }
 
     /// The task at `at`.
@@ -59,6 +61,10 @@ impl Graph {
     /// The step of a task.
     pub fn step(&self, at: TaskIndex) -> u32 {
         self.step[at as usize]
+    }
+    /// Whether any task is a sub-workflow.
+    pub const fn has_children(&self) -> bool {
+        self.has_children
     }
     /// Marks `from` and everything downstream of it in `marks`.
     pub fn mark_descendants(&self, from: TaskIndex, marks: &mut [bool]) {

@@ -94,3 +94,10 @@ pub struct Header {
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
 }
+
+impl Header {
+    /// Whether the run was asked for this task.
+    pub fn asks_for(&self, task: u32) -> bool {
+        self.only.is_empty() || self.only.contains(&task)
+    }
+}

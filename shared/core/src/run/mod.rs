@@ -17,6 +17,7 @@ mod state;
 mod status;
 mod tasks;
 mod timers;
+mod verify;
 
 pub use document::{DecodeError, PageBytes, RUN_FORMAT, StoredRun};
 pub use event::{Attempt, ClaimOffer, Command, Effect, Event, Out, Overdue, RecoverFrom, Refusal, Resolution};

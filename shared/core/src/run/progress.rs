@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Graph, InstanceStatus, RunState, RunStatus};
+use super::{Graph, Instance, InstanceStatus, RunState, RunStatus};
 use crate::ids::TaskName;
 use crate::time::{Millis, Time};
 
@@ -46,7 +46,7 @@ pub struct TaskProgress {
     pub estimated_duration: Option<Millis>,
     /// Ready to its end, or to now.
     pub actual_duration: Option<Millis>,
-    /// Why it was skipped, or the first failure of its instances.
+    /// Why it was skipped, or the first failure of its instances that have not succeeded.
     pub error: Option<String>,
 }
 
@@ -77,7 +77,9 @@ impl RunState {
     fn task_progress(&self, graph: &Graph, at: u32, now: Time) -> TaskProgress {
         let (task, definition) = (self.task(at), graph.task(at));
         let instances = self.instances(at);
-        let failure = || instances.iter().find_map(|instance| Some(instance.failure.as_ref()?.message.as_ref().to_owned()));
+        // What was tried again and then succeeded is no error of the task.
+        let ended_well = |instance: &&Instance| instance.status() == InstanceStatus::Success;
+        let failure = || instances.iter().filter(|i| !ended_well(i)).find_map(|i| Some(i.failure.as_ref()?.message.as_ref().to_owned()));
         TaskProgress {
             name: definition.name.clone(),
             step: graph.step(at),
@@ -103,7 +105,7 @@ impl RunState {
             let spent = task.ready_at.map_or(0, |from| now.since(from).0);
             let ended = u64::from(task.counts().ended());
             if ended > 0 && task.count > 1 {
-                return Some(Millis(spent / ended * (u64::from(task.count) - ended)));
+                return Some(Millis((spent / ended).saturating_mul(u64::from(task.count) - ended)));
             }
             graph.task(at).estimated_duration.map(|estimate| Millis(estimate.0.saturating_sub(spent)))
         })
@@ -115,7 +117,7 @@ fn longest(graph: &Graph, weight: impl Fn(u32) -> Option<Millis>) -> Option<Mill
     let mut until = vec![0u64; graph.order().len()];
     for &at in graph.order() {
         let before = graph.task(at).depends_on.iter().map(|&upstream| until[upstream as usize]).max().unwrap_or(0);
-        until[at as usize] = before + weight(at)?.0;
+        until[at as usize] = before.saturating_add(weight(at)?.0);
     }
     until.into_iter().max().map(Millis)
 }

@@ -1,7 +1,7 @@
 //! A run's state: header, tasks, instances, and the indexes that make deciding cheap.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -291,8 +291,10 @@ pub struct TaskState {
     /// Positions it owns; at least `count`.
     pub(super) capacity: u32,
     pub(super) counts: Counts,
-    /// No instance below this index is queued. Derived.
+    /// No instance below this index is queued, but for those in `requeued`. Derived.
     pub(super) cursor: u32,
+    /// Instances below the cursor that were queued again; some may have moved on since. Derived.
+    pub(super) requeued: BTreeSet<u32>,
     /// Ends of its upstreams: success, failed, skipped, cancelled. Derived.
     pub(super) upstream: [u32; 4],
     /// Fields a newer Ork wrote and this one keeps, as they were encoded.
@@ -312,6 +314,7 @@ impl TaskState {
             capacity: 0,
             counts: Counts([0; InstanceStatus::ALL.len()]),
             cursor: 0,
+            requeued: BTreeSet::new(),
             upstream: [0; 4],
             extra: Box::default(),
         }
@@ -336,7 +339,7 @@ impl TaskState {
                 [S::Running, S::Deferred, S::Dispatched, S::Retrying, S::Paused]
                     .into_iter()
                     .find(|&status| self.counts.of(status) > 0)
-                    .unwrap_or(if self.counts.ended() > 0 { S::Running } else { S::Queued })
+                    .unwrap_or_else(|| if self.counts.ended() > 0 { S::Running } else { S::Queued })
             }
         }
     }
@@ -353,8 +356,9 @@ pub struct RunState {
     pub(super) owners: Vec<TaskIndex>,
     /// Pages that changed since the last encode. Derived.
     pub(super) dirty: BTreeSet<u32>,
-    /// Instants to look again, with positions; entries may be outdated. Derived.
-    pub(super) timers: BinaryHeap<Reverse<(Time, u32)>>,
+    /// Instants to look again, with positions; entries may be outdated. A set, so that entries that are renewed to the
+    /// same instant become one. Derived.
+    pub(super) timers: BTreeSet<(Time, u32)>,
     /// Tasks with queued instances, by falling priority. Derived.
     pub(super) ready: BTreeSet<(Reverse<i32>, TaskIndex)>,
     /// Tasks that have not ended. Derived.
@@ -371,7 +375,7 @@ impl RunState {
             instances: Vec::new(),
             owners: Vec::new(),
             dirty: BTreeSet::new(),
-            timers: BinaryHeap::new(),
+            timers: BTreeSet::new(),
             ready: BTreeSet::new(),
             unended: u32::try_from(n).expect("at most 10,000 tasks"),
         };
@@ -435,16 +439,30 @@ impl RunState {
         (0..).zip(&self.tasks).filter(|(_, task)| task.phase == TaskPhase::Resolving).map(|(at, task)| (at, task.generation)).collect()
     }
 
+    /// Whether the positions of `task` are the last ones, so that it can grow where it is.
+    fn is_last(&self, task: TaskIndex) -> bool {
+        let owned = &self.tasks[task as usize];
+        owned.capacity > 0 && (owned.first + owned.capacity) as usize == self.instances.len()
+    }
+    /// How many positions the run gets when `task` is given `capacity`.
+    pub(super) fn growth(&self, task: TaskIndex, capacity: u32) -> u32 {
+        let owned = self.tasks[task as usize].capacity;
+        if self.is_last(task) { capacity.saturating_sub(owned) } else if capacity > owned { capacity } else { 0 }
+    }
     /// Gives `task` at least `capacity` positions, keeping attempt numbers of earlier lives.
     pub(super) fn reserve(&mut self, task: TaskIndex, capacity: u32) {
         let owned = &self.tasks[task as usize];
         if owned.capacity >= capacity {
             return;
         }
-        let first = u32::try_from(self.instances.len()).expect("bounded by INSTANCES_PER_RUN");
+        let len = u32::try_from(self.instances.len()).expect("bounded by INSTANCES_PER_RUN");
         let kept = owned.first as usize..(owned.first + owned.capacity) as usize;
-        let earlier: Vec<Instance> = self.instances[kept].to_vec();
-        self.instances.extend(earlier);
+        let in_place = self.is_last(task);
+        let first = if in_place { owned.first } else { len };
+        if !in_place {
+            let earlier: Vec<Instance> = self.instances[kept].to_vec();
+            self.instances.extend(earlier);
+        }
         self.instances.resize((first + capacity) as usize, Instance::new());
         self.owners.resize((first + capacity) as usize, task);
         let page = |slot: u32| slot / limits::PAGE_INSTANCES as u32;
@@ -461,13 +479,15 @@ impl RunState {
         let instance = &mut self.instances[slot as usize];
         let (from, to) = (instance.status(), state.status());
         if let Some(at) = state.wake_at() {
-            self.timers.push(Reverse((at, slot)));
+            self.timers.insert((at, slot));
         }
         instance.state = state;
         owner.counts.moved(from, to);
         self.dirty.insert(slot / limits::PAGE_INSTANCES as u32);
         if to == InstanceStatus::Queued {
-            owner.cursor = owner.cursor.min(index);
+            if index < owner.cursor {
+                owner.requeued.insert(index);
+            }
             self.ready.insert((Reverse(definition.priority), task));
         } else if from == InstanceStatus::Queued && owner.counts.of(InstanceStatus::Queued) == 0 {
             self.ready.remove(&(Reverse(definition.priority), task));

@@ -21,91 +21,30 @@ pub(super) struct Step<'a> {
 }
 
 /// What a trigger rule says.
-enum Decision {
+#[derive(Debug)]
+pub(super) enum Decision {
     Wait,
     Run,
     Skip(SkipReason),
 }
 
-impl<'a> Step<'a> {
-    pub(super) fn new(graph: &'a Graph, run: &'a mut RunState, now: Time, out: &'a mut Out) -> Self {
-        Self { graph, run, now, out, ended: Vec::new() }
-    }
-
-    /// The definition of a task, free of the borrow of `self`.
-    pub(super) fn definition(&self, task: TaskIndex) -> &'a Task {
-        self.graph.task(task)
-    }
-
-    /// The run gets its place.
-    pub(super) fn start(&mut self) {
-        if self.run.header.status != RunStatus::Pending {
-            return;
-        }
-        let header = &mut self.run.header;
-        header.status = RunStatus::Running;
-        header.started_at = Some(self.now);
-        header.deadline_at = self.graph.workflow.deadline.map(|span| self.now + span);
-        self.note_run(NoteKind::RunStarted);
-        if !self.run.header.only.is_empty() {
-            let mut wanted = vec![false; self.run.tasks.len()];
-            for &task in &self.run.header.only {
-                wanted[task as usize] = true;
-            }
-            for &task in self.graph.order() {
-                if !wanted[task as usize] {
-                    self.skip(task, SkipReason::NotAskedFor);
-                }
-            }
-            self.settle();
-        }
-        for &task in self.graph.order() {
-            self.consider(task);
-        }
-    }
-
-    /// Looks whether a waiting task can be decided.
-    pub(super) fn consider(&mut self, task: TaskIndex) {
-        if self.run.task(task).phase != TaskPhase::Waiting || self.run.header.status.is_terminal() || self.run.header.status == RunStatus::Pending {
-            return;
-        }
-        match self.decide(task) {
-            Decision::Wait => {}
-            Decision::Skip(reason) => self.skip(task, reason),
-            Decision::Run => {
-                let definition = self.definition(task);
-                self.run.tasks[task as usize].ready_at = Some(self.now);
-                if definition.needs_resolving() {
-                    self.run.tasks[task as usize].phase = TaskPhase::Resolving;
-                    let generation = self.run.task(task).generation;
-                    self.note(task, None, NoteKind::Resolving);
-                    self.effect(Effect::Resolve { task, generation });
-                } else {
-                    let instances = match definition.parallel {
-                        Some(Count::Fixed(n)) => n,
-                        Some(Count::Ref(_)) | None => 1,
-                    };
-                    self.expand(task, instances);
-                }
-            }
-        }
-    }
-
-    fn decide(&self, task: TaskIndex) -> Decision {
-        let definition = self.graph.task(task);
-        let [success, failed, skipped, cancelled] = self.run.task(task).upstream;
+impl RunState {
+    /// What the trigger rule of a task says of its upstreams as they are.
+    pub(super) fn decide(&self, graph: &Graph, task: TaskIndex) -> Decision {
+        let definition = graph.task(task);
+        let [success, failed, skipped, cancelled] = self.task(task).upstream;
         let total = u32::try_from(definition.depends_on.len()).expect("at most 10,000 tasks");
         let all_ended = success + failed + skipped + cancelled == total;
         // Asking for the culprit costs a scan, so only when there is one.
         let culprit = || {
-            definition.depends_on.iter().find_map(|&upstream| match self.run.task(upstream).phase {
+            definition.depends_on.iter().find_map(|&upstream| match self.task(upstream).phase {
                 TaskPhase::Ended(TaskOutcome::Failed) => Some(SkipReason::UpstreamFailed(upstream)),
                 TaskPhase::Ended(TaskOutcome::Cancelled) => Some(SkipReason::UpstreamCancelled(upstream)),
                 _ => None,
             })
         };
         let skipped_upstream = || {
-            definition.depends_on.iter().find_map(|&upstream| match self.run.task(upstream).phase {
+            definition.depends_on.iter().find_map(|&upstream| match self.task(upstream).phase {
                 TaskPhase::Ended(TaskOutcome::Skipped(SkipReason::NotAskedFor)) => Some(SkipReason::NotAskedFor),
                 TaskPhase::Ended(TaskOutcome::Skipped(_)) => Some(SkipReason::UpstreamSkipped(upstream)),
                 _ => None,
@@ -131,6 +70,74 @@ impl<'a> Step<'a> {
             TriggerRule::OneFailed => unless(all_ended, None),
         }
     }
+}
+
+impl<'a> Step<'a> {
+    pub(super) fn new(graph: &'a Graph, run: &'a mut RunState, now: Time, out: &'a mut Out) -> Self {
+        Self { graph, run, now, out, ended: Vec::new() }
+    }
+
+    /// The definition of a task, free of the borrow of `self`.
+    pub(super) fn definition(&self, task: TaskIndex) -> &'a Task {
+        self.graph.task(task)
+    }
+
+    /// The run gets its place.
+    pub(super) fn start(&mut self) {
+        if self.run.header.status != RunStatus::Pending {
+            return;
+        }
+        let header = &mut self.run.header;
+        header.status = RunStatus::Running;
+        header.started_at = Some(self.now);
+        header.deadline_at = self.graph.workflow.deadline.map(|span| self.now + span);
+        self.note_run(NoteKind::RunStarted);
+        for &task in self.graph.order() {
+            self.skip_unasked(task);
+        }
+        self.settle();
+        for &task in self.graph.order() {
+            self.consider(task);
+        }
+    }
+
+    /// Skips a waiting task that the run was not asked for; says whether it is such a one.
+    pub(super) fn skip_unasked(&mut self, task: TaskIndex) -> bool {
+        if self.run.header.asks_for(task) {
+            return false;
+        }
+        if self.run.task(task).phase == TaskPhase::Waiting {
+            self.skip(task, SkipReason::NotAskedFor);
+        }
+        true
+    }
+
+    /// Looks whether a waiting task can be decided.
+    pub(super) fn consider(&mut self, task: TaskIndex) {
+        if self.run.task(task).phase != TaskPhase::Waiting || self.run.header.status.is_terminal() || self.run.header.status == RunStatus::Pending {
+            return;
+        }
+        match self.run.decide(self.graph, task) {
+            Decision::Wait => {}
+            Decision::Skip(reason) => self.skip(task, reason),
+            Decision::Run => {
+                let definition = self.definition(task);
+                self.run.tasks[task as usize].ready_at = Some(self.now);
+                if definition.needs_resolving() {
+                    self.run.tasks[task as usize].phase = TaskPhase::Resolving;
+                    let generation = self.run.task(task).generation;
+                    self.note(task, None, NoteKind::Resolving);
+                    self.effect(Effect::Resolve { task, generation });
+                } else {
+                    let instances = match definition.parallel {
+                        Some(Count::Fixed(n)) => n,
+                        Some(Count::Ref(_)) | None => 1,
+                    };
+                    self.expand(task, instances);
+                }
+            }
+        }
+    }
 
     /// A task's conditions were evaluated.
     pub(super) fn resolved(&mut self, task: TaskIndex, generation: u32, result: &Resolution) {
@@ -142,7 +149,7 @@ impl<'a> Step<'a> {
         }
         match result {
             Resolution::Skip => self.skip(task, SkipReason::When),
-            Resolution::Run(instances) => self.expand(task, *instances),
+            Resolution::Run(instances) => self.expand(task, if self.definition(task).fans_out() { *instances } else { 1 }),
             Resolution::Failed(why) => self.fail_unstarted(task, why),
         }
     }
@@ -151,7 +158,7 @@ impl<'a> Step<'a> {
     fn expand(&mut self, task: TaskIndex, instances: u32) {
         let definition = self.definition(task);
         let used = u32::try_from(self.run.instances.len()).expect("bounded");
-        let more = if instances > self.run.task(task).capacity { instances } else { 0 };
+        let more = self.run.growth(task, instances);
         if instances > limits::INSTANCES_PER_TASK || used.saturating_add(more) > limits::INSTANCES_PER_RUN {
             let why = format!(
                 "it would have {instances} instances; a task may have {} and a run {} (use `batch` to put several items into one)",
@@ -164,7 +171,11 @@ impl<'a> Step<'a> {
         self.run.reserve(task, instances);
         // What an earlier life left beyond its own count must not look as if it were kept.
         for index in instances..self.run.task(task).count {
-            self.run.instance_mut(task, index).state = State::Pending;
+            let beyond = self.run.instance_mut(task, index);
+            beyond.state = State::Pending;
+            beyond.failures = 0;
+            beyond.losses = 0;
+            beyond.finished_at = None;
         }
         self.recount(task, instances);
         self.run.tasks[task as usize].phase = TaskPhase::Active;
@@ -203,6 +214,7 @@ impl<'a> Step<'a> {
         let state = &mut self.run.tasks[task as usize];
         state.counts = counts;
         state.cursor = 0;
+        state.requeued.clear();
     }
 
     /// A task that cannot be started fails in its first instance.

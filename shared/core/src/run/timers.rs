@@ -1,7 +1,5 @@
 //! Time: what is due, and when to look again.
 
-use std::cmp::Reverse;
-
 use super::state::Deferral;
 use super::tasks::Step;
 use super::{Attempt, Effect, InstanceStatus, NoteKind, Overdue, RunState, RunStatus, State};
@@ -15,23 +13,19 @@ impl RunState {
     pub fn next_wake_at(&mut self, now: Time) -> Option<Time> {
         match self.header.status {
             RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled => return None,
-            RunStatus::Pending => return Some(self.header.created_at + limits::PENDING_CHECK),
+            RunStatus::Pending => return Some(now + limits::PENDING_CHECK),
             RunStatus::Running | RunStatus::Recovering | RunStatus::Paused => {}
         }
         // Outdated entries go; an entry that is early for its instance (heartbeats move without one) is renewed.
-        while let Some(&Reverse((at, slot))) = self.timers.peek() {
-            match self.instances[slot as usize].state.wake_at() {
-                Some(due) if due <= at => break,
-                Some(due) => {
-                    self.timers.pop();
-                    self.timers.push(Reverse((due, slot)));
-                }
-                None => {
-                    self.timers.pop();
-                }
+        while let Some(&(at, slot)) = self.timers.first() {
+            let due = self.instances[slot as usize].state.wake_at();
+            if due.is_some_and(|due| due <= at) {
+                break;
             }
+            self.timers.pop_first();
+            self.timers.extend(due.map(|due| (due, slot)));
         }
-        let timer = self.timers.peek().map(|&Reverse((at, _))| at);
+        let timer = self.timers.first().map(|&(at, _)| at);
         let announce = (self.has_ready() && self.header.status != RunStatus::Paused).then(|| now + limits::ANNOUNCE_AGAIN);
         let net = (now + limits::WAKE_NET).min(self.header.deadline_at.unwrap_or(Time(i64::MAX)));
         Some([timer, announce, Some(net)].into_iter().flatten().min().expect("net is always there"))
@@ -40,7 +34,7 @@ impl RunState {
     /// The earliest instant at which time alone changes something, for an engine that watches everything else itself.
     pub fn next_timer(&mut self, now: Time) -> Option<Time> {
         self.next_wake_at(now)?;
-        let timer = self.timers.peek().map(|&Reverse((at, _))| at);
+        let timer = self.timers.first().map(|&(at, _)| at);
         [timer, self.header.deadline_at].into_iter().flatten().min()
     }
 }
@@ -59,15 +53,17 @@ impl Step<'_> {
             self.end_run(RunStatus::Failed);
             return;
         }
-        while let Some(&Reverse((at, slot))) = self.run.timers.peek() {
+        while let Some(&(at, slot)) = self.run.timers.first() {
             if at > self.now {
                 break;
             }
-            self.run.timers.pop();
+            self.run.timers.pop_first();
             // A timer may be outdated, or early for an instance whose instant moved on; `due` decides by the state.
             match self.run.instances[slot as usize].state.wake_at() {
                 Some(due) if due <= self.now => self.due(slot),
-                Some(due) => self.run.timers.push(Reverse((due, slot))),
+                Some(due) => {
+                    self.run.timers.insert((due, slot));
+                }
                 None => {}
             }
         }
@@ -96,13 +92,18 @@ impl Step<'_> {
                 self.run.set(definition, task, index, State::Dispatched { since, begin: Some((now + limits::CLAIM_LEASE, start_by)) });
                 self.effect(Effect::CheckStart(Attempt { fence: attempt.fence + 1, ..attempt }));
             }
+            State::Running { end_by: Some(end_by), .. } if end_by <= now && self.is_child(task) => {
+                // Nobody else has a say in how an attempt ends whose work is a run: no verdict is asked for.
+                self.effect(Effect::StopChild(attempt));
+                self.fail(attempt, super::Category::Timeout, &format!("its sub-workflow ran longer than its timeout of {}", definition.timeout));
+            }
             State::Running { beat_by, end_by } if end_by.is_some_and(|at| at <= now) => {
                 self.run.set(definition, task, index, State::Running { beat_by: beat_by.map(|at| at.max(again)), end_by: Some(again) });
                 self.reap(attempt, Overdue::Timeout);
             }
             State::Running { end_by, .. } => {
                 self.run.set(definition, task, index, State::Running { beat_by: Some(again), end_by });
-                if matches!(definition.executor, crate::definition::Executor::Workflow { .. }) {
+                if self.is_child(task) {
                     self.effect(Effect::StartChild(attempt));
                 } else {
                     self.reap(attempt, Overdue::Heartbeat);
@@ -142,7 +143,7 @@ impl Step<'_> {
         }
         for task in 0..u32::try_from(self.run.tasks.len()).expect("at most 10,000 tasks") {
             let definition = self.definition(task);
-            if self.run.task(task).counts.in_flight() == 0 || matches!(definition.executor, crate::definition::Executor::Workflow { .. }) {
+            if self.run.task(task).counts.in_flight() == 0 || self.is_child(task) {
                 continue;
             }
             for index in 0..self.run.task(task).count {

@@ -42,7 +42,7 @@ struct Desk {
     /// Runs to be driven.
     mine: BTreeSet<RunId>,
     /// Events that wait for a commit.
-    pending: BTreeMap<RunId, Vec<Event>>,
+    pending: BTreeMap<RunId, (Vec<Event>, Vec<Time>)>,
     /// How many those are.
     gathered: usize,
     /// When the first of them came.
@@ -188,7 +188,9 @@ impl Embedded {
         };
         desk.gathered += 1;
         desk.since.get_or_insert_with(Instant::now);
-        desk.pending.entry(id.run).or_default().push(event);
+        let (events, times) = desk.pending.entry(id.run).or_default();
+        events.push(event);
+        times.push(self.world().clock.now());
     }
 
     /// Commits what was gathered, run by run, unless the executors are busy and more is about to come.
@@ -340,17 +342,19 @@ impl Embedded {
 
     /// One step of one run, with everything that follows from it for the loop.
     async fn act(&mut self, run: &RunId, mut events: Vec<Event>, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
-        if let Some(gathered) = desk.pending.remove(run) {
+        let mut times = Vec::new();
+        if let Some((gathered, happened)) = desk.pending.remove(run) {
             desk.gathered -= gathered.len();
             // What had happened comes before what is wanted.
             events.splice(0..0, gathered);
+            times = happened;
             if desk.pending.is_empty() {
                 desk.urgent = false;
                 desk.since = None;
             }
         }
         let claim = desk.mine.contains(run).then(|| ClaimRequest { places: self.places(), supervised: true });
-        match self.engine.step(run, events, claim).await {
+        match self.engine.step_at(run, events, times, claim).await {
             Ok(stepped) => self.learn(stepped, desk, observer),
             // A command that came too late (the run has just ended) changes nothing.
             Err(error) if error.kind == EngineErrorKind::Refused => {}

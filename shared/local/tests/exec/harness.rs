@@ -128,8 +128,15 @@ impl Bench {
 
     /// Waits for the start of an attempt; gives its process.
     pub(crate) fn started(&mut self, id: &AttemptId) -> u32 {
+        let mut at = 0;
         loop {
-            match self.next() {
+            // It may have been seen while another one was waited for.
+            let event = match self.seen.get(at) {
+                Some(event) => event.clone(),
+                None => self.next(),
+            };
+            at += 1;
+            match event {
                 ExecEvent::Started { id: found, pid } if found == *id => return pid.expect("a process"),
                 ExecEvent::Ended { id: found, verdict, .. } if found == *id => panic!("ended before it started: {verdict:?}"),
                 _ => {}
@@ -139,8 +146,14 @@ impl Bench {
 
     /// Waits for the end of an attempt.
     pub(crate) fn ended(&mut self, id: &AttemptId) -> End {
+        let mut at = 0;
         loop {
-            match self.next() {
+            let event = match self.seen.get(at) {
+                Some(event) => event.clone(),
+                None => self.next(),
+            };
+            at += 1;
+            match event {
                 ExecEvent::Ended { id: found, verdict, log_bytes, started, stopped, maxrss, duration } if found == *id => {
                     return End { verdict, log_bytes, started, stopped, maxrss, duration };
                 }

@@ -97,7 +97,7 @@ fn a_task_that_ignores_sigterm_is_killed() {
 fn a_process_over_its_memory_limit_is_killed_children_included() {
     let mut bench = Bench::new(1);
     // The allocation happens in a child of the leader.
-    let mut spec = bench.shell("sh -c 'exec tail -c 400m /dev/zero > /dev/null'; echo after");
+    let mut spec = bench.shell("sh -c \"python3 -c 'import time; held = bytearray(400 << 20); time.sleep(1000)'; true\"; echo after");
     spec.memory_bytes = Some(64 << 20);
     let end = bench.run(spec);
     let (category, message) = end.failure();

@@ -262,7 +262,7 @@ fn noise_and_bytes_that_are_no_text_do_no_harm() {
 #[test]
 fn preloaded_modules_are_imported_once() {
     let mut bench = bench(1);
-    bench.file("heavy.py", "import os\nwith open('imports', 'a') as file:\n    file.write(f'{os.getpid()}\\n')\ndef main():\n    return os.getpid()\n");
+    bench.file("heavy.py", "import os\nwith open(os.path.dirname(__file__) + '/imports', 'a') as file:\n    file.write(f'{os.getpid()}\\n')\ndef main():\n    return os.getpid()\n");
     for _ in 0..3 {
         let source = PythonSource::File("heavy.py".to_owned());
         let spec = bench.spec(Executor::Python { source, function: "main".to_owned(), isolation: Isolation::Process, preload: true });

@@ -32,7 +32,23 @@ if TYPE_CHECKING:
 
 
 POSITIONAL_ONLY, POSITIONAL, VAR_POSITIONAL, KEYWORD_ONLY, VAR_KEYWORD = range(5)
-_UNTOUCHED = {str, int, bool, dict, list, object, None, "str", "int", "bool", "dict", "list", "object", "Any", "typing.Any"}
+_UNTOUCHED = {
+    str,
+    int,
+    bool,
+    dict,
+    list,
+    object,
+    None,
+    "str",
+    "int",
+    "bool",
+    "dict",
+    "list",
+    "object",
+    "Any",
+    "typing.Any",
+}
 _FUNCTION = type(lambda: None)
 _NOTHING = object()
 # *args, **kwargs, generators, coroutines, async generators.
@@ -191,7 +207,12 @@ def _takes_all(function: "Any", others: "list[Parameter]", inputs: "dict[str, An
     if len(others) != 1:
         return None
     name, kind, required, hint = others[0]
-    if kind in (VAR_POSITIONAL, VAR_KEYWORD) or name in inputs or hint is None or (not inputs and not required):
+    if (
+        kind in (VAR_POSITIONAL, VAR_KEYWORD)
+        or name in inputs
+        or hint is None
+        or (not inputs and not required)
+    ):
         return None
     if hint is dict or hint == "dict":
         return name
@@ -266,7 +287,9 @@ def _misfit(
     if missing:
         problems.append(f"no input for {_names(missing)}")
     if unexpected:
-        problems.append(f"no parameter for the input{'s' if len(unexpected) > 1 else ''} {_names(unexpected)}")
+        problems.append(
+            f"no parameter for the input{'s' if len(unexpected) > 1 else ''} {_names(unexpected)}"
+        )
     text = (
         f"{describe(function, where)}: {' and '.join(problems)} "
         f"(parameters: {_names([_star(p[1]) + p[0] for p in others])}; inputs: {_names(list(inputs))})"

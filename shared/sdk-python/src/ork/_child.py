@@ -167,13 +167,14 @@ class Child:
                 return load_module(name)
             except ModuleNotFoundError as error:
                 if error.name and (name == error.name or name.startswith(error.name + ".")):
-                    raise CallError(f"cannot find the module `{name}` (looked in {', '.join(sys.path[:2])} and the installed packages)") from None
+                    raise CallError(
+                        f"cannot find the module `{name}` (looked in {', '.join(sys.path[:2])} and the installed packages)"
+                    ) from None
                 raise
         known = self._modules.get(path)
         if known is not None and known[0] == stamp_of(path):
             return known[1]
-        if source is None:
-            source = self._template.sources.get(path)
+        source = source or self._read(path)
         if source.stamp == (0, 0, 0):
             raise CallError(f"cannot read the task file {path}: {_why_unreadable(path)}")
         module = None
@@ -183,6 +184,10 @@ class Child:
             module = _load(source)
         self._modules[path] = (source.stamp, module)
         return module
+
+    def _read(self, path: str) -> Source:
+        source: Source = self._template.sources.get(path)
+        return source
 
     def _set_environment(self, frame: "dict[str, Any]", context: Context, inputs: "dict[str, Any]") -> None:
         """The task's variables. Written below `os.environ`'s own methods, which would touch fifty more pages."""
@@ -276,7 +281,9 @@ class Child:
         except OSError:
             same = False
         if not same:
-            os.write(2, b"ork: the task closed the descriptor its result is sent by (3): the result is lost\n")
+            os.write(
+                2, b"ork: the task closed the descriptor its result is sent by (3): the result is lost\n"
+            )
             os._exit(70)
         try:
             write_all(_RESULT, frame)

@@ -71,4 +71,3 @@ except ImportError:  # an interpreter without the C parts
             ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default
         )
         return lambda value, _level: encoder.encode(value)
-

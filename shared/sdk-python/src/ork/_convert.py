@@ -12,10 +12,24 @@ from typing import Any
 from ._errors import CallError
 
 _UNION_KINDS = (typing.Union, getattr(types, "UnionType", typing.Union))
-_LISTS = (list, collections.abc.Sequence, collections.abc.MutableSequence, collections.abc.Iterable, collections.abc.Collection)
+_LISTS = (
+    list,
+    collections.abc.Sequence,
+    collections.abc.MutableSequence,
+    collections.abc.Iterable,
+    collections.abc.Collection,
+)
 _SETS = {set: set, frozenset: frozenset, collections.abc.Set: set, collections.abc.MutableSet: set}
 _MAPS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
-_JSON_NAMES = {str: "text", bool: "bool", int: "int", float: "float", list: "list", dict: "object", type(None): "null"}
+_JSON_NAMES = {
+    str: "text",
+    bool: "bool",
+    int: "int",
+    float: "float",
+    list: "list",
+    dict: "object",
+    type(None): "null",
+}
 
 
 class Mismatch(CallError):
@@ -97,16 +111,22 @@ def _generic(value: Any, hint: Any, origin: Any, args: "tuple[Any, ...]", path: 
     if origin in _LISTS:
         return [convert(part, args[0], f"{path}[{i}]") for i, part in enumerate(_list(value, path))]
     if origin in _SETS:
-        return _SETS[origin](convert(part, args[0], f"{path}[{i}]") for i, part in enumerate(_list(value, path)))
+        return _SETS[origin](
+            convert(part, args[0], f"{path}[{i}]") for i, part in enumerate(_list(value, path))
+        )
     if origin is tuple:
         return _tuple(value, args, path)
     if origin in _MAPS or (isinstance(origin, type) and issubclass(origin, dict)):
         if not isinstance(value, dict):
             _fail(value, "an object", path)
         pairs = {
-            _map_key(key, args[0], path): convert(part, args[1], f"{path}.{key}") for key, part in value.items()
+            _map_key(key, args[0], path): convert(part, args[1], f"{path}.{key}")
+            for key, part in value.items()
         }
-        return pairs if origin in _MAPS else origin(pairs) if origin is not collections.defaultdict else pairs
+        if origin in _MAPS or origin is collections.defaultdict:
+            return pairs
+        build: Any = origin  # OrderedDict, Counter and the like
+        return build(pairs)
     if is_model(origin) or dataclasses.is_dataclass(origin):
         return _plain_class(value, hint if is_model(origin) else origin, path)
     return value
@@ -189,7 +209,8 @@ def _record(value: Any, cls: Any, path: str) -> Any:
         built = value  # a pydantic dataclass converts by itself
     else:
         built = {
-            name: convert(part, strip_required(hints.get(name, Any)), f"{path}.{name}") for name, part in value.items()
+            name: convert(part, strip_required(hints.get(name, Any)), f"{path}.{name}")
+            for name, part in value.items()
         }
     if is_typed_dict(cls):
         return built
@@ -303,7 +324,9 @@ def _fail(value: Any, expected: str, path: str) -> Any:
 
 def _show(value: Any) -> str:
     text = repr(value)
-    return f"{_JSON_NAMES.get(type(value), type(value).__name__)} {text if len(text) <= 60 else text[:57] + '…'}"
+    return (
+        f"{_JSON_NAMES.get(type(value), type(value).__name__)} {text if len(text) <= 60 else text[:57] + '…'}"
+    )
 
 
 def _name(hint: Any) -> str:

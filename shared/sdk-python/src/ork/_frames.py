@@ -54,7 +54,9 @@ def write_all(fd: int, data: bytes) -> None:
         written = os.write(fd, data)
 
 
-def answer(output: "Optional[str]", category: str, message: str, run_id: "Optional[int]" = None, retire: bool = False) -> bytes:
+def answer(
+    output: "Optional[str]", category: str, message: str, run_id: "Optional[int]" = None, retire: bool = False
+) -> bytes:
     """The frame that says how a task ended; `output` is JSON text."""
     head = "{" if run_id is None else f'{{"id":{run_id},'
     tail = ',"retire":true}' if retire else "}"

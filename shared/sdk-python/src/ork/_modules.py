@@ -81,11 +81,12 @@ class Source:
 class Sources:
     """The files the template has seen, by path; a changed file is compiled anew."""
 
-    def __init__(self, own_modules: "set[str]") -> None:
+    def __init__(self) -> None:
         self._by_path: "dict[str, Source]" = {}
         self._folders: "dict[str, tuple[int, frozenset[str]]]" = {}
-        self._own_modules = own_modules
         self.warmed: "set[str]" = set()
+        # Loaded here, but not in an interpreter that has just started: a neighbour may take the name in a child.
+        self._ahead = {"select"}
 
     def get(self, path: str) -> Source:
         """The compiled file. One that cannot be read or compiled comes without code: the child will meet the error itself."""
@@ -113,7 +114,10 @@ class Sources:
         wanted = (names & _HARMLESS) - self.warmed
         if "ork" in names:
             from . import _context, _errors, _task  # noqa: F401
-        if any(hint in names for hint in ("date", "datetime", "dataclass", "TypedDict", "NamedTuple", "Enum", "UUID", "Path")):
+        if any(
+            hint in names
+            for hint in ("date", "datetime", "dataclass", "TypedDict", "NamedTuple", "Enum", "UUID", "Path")
+        ):
             from . import _convert  # noqa: F401
         if not wanted:
             return
@@ -127,7 +131,7 @@ class Sources:
             except ImportError:  # absent in this interpreter; the task will say so if it needs it
                 continue
             self.warmed.add(name)
-        self._own_modules.update(set(sys.modules) - before)
+        self._ahead |= {name for name in set(sys.modules) - before if not name.startswith("ork.")}
 
     def shadowed_names(self, folders: "list[str]") -> "set[str]":
         """Names of Python files and packages in the folders."""
@@ -138,13 +142,12 @@ class Sources:
 
     def forget_shadowed(self, folders: "list[str]") -> None:
         """In a child: modules the template imported for others give way to neighbours of the same name."""
-        if not self.warmed:
-            return
         taken = self.shadowed_names(folders)
         if not taken:
             return
-        for name in [name for name in self._own_modules if name.partition(".")[0] in taken]:
-            sys.modules.pop(name, None)
+        for name in self._ahead:
+            if name.partition(".")[0] in taken:
+                sys.modules.pop(name, None)
 
     def _names_in_folder(self, folder: str) -> "frozenset[str]":
         try:
@@ -152,11 +155,21 @@ class Sources:
             known = self._folders.get(folder)
             if known is not None and known[0] == changed:
                 return known[1]
-            names = frozenset(name.partition(".")[0] for name in os.listdir(folder))
+            names = frozenset(_importable(folder, os.listdir(folder)))
         except OSError:
             return frozenset()
         self._folders[folder] = (changed, names)
         return names
+
+
+def _importable(folder: str, entries: "list[str]") -> "list[str]":
+    """The names under which the entries of a folder can be imported."""
+    names = []
+    for entry in entries:
+        stem, _, ending = entry.partition(".")
+        if ending.endswith(("py", "so")) or (not ending and os.path.exists(f"{folder}/{stem}/__init__.py")):
+            names.append(stem)
+    return names
 
 
 def stamp_of(path: str) -> "tuple[int, int, int]":

@@ -14,15 +14,18 @@ if TYPE_CHECKING:
 class Preloads:
     """The preloaded files, each with the modules that came with it."""
 
-    def __init__(self, own_modules: "set[str]") -> None:
-        self._own_modules = own_modules
+    def __init__(self) -> None:
         self._loaded: "dict[str, tuple[Source, ModuleType, dict[str, ModuleType]]]" = {}
         self._failed: "dict[str, Source]" = {}
 
     def load(self, source: "Source", frame: "dict[str, Any]", fds: "list[int]") -> None:
         """Import the file here, with its output going to the run that asked. A failure is left for the child to meet again."""
         known = self._loaded.get(source.path)
-        if source.code is None or (known is not None and known[0] is source) or self._failed.get(source.path) is source:
+        if (
+            source.code is None
+            or (known is not None and known[0] is source)
+            or self._failed.get(source.path) is source
+        ):
             return
         before_modules = dict(sys.modules)
         before_path = list(sys.path)

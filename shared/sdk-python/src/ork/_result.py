@@ -55,7 +55,11 @@ def simplify(value: "Any") -> "Any":
         except TypeError:
             return list(value)
     if hasattr(kind, "__dataclass_fields__"):
-        return {name: getattr(value, name) for name, field in kind.__dataclass_fields__.items() if _is_field(field)}
+        return {
+            name: getattr(value, name)
+            for name, field in kind.__dataclass_fields__.items()
+            if _is_field(field)
+        }
     if hasattr(kind, "model_dump") and hasattr(kind, "model_fields"):
         return value.model_dump(mode="json")
     if hasattr(kind, "__fields__") and hasattr(kind, "parse_obj"):

@@ -77,7 +77,9 @@ def _inputs(function: Any, hints: "dict[str, Any]") -> "tuple[dict[str, Any], st
     describer = _types.Describer()
     parameters = _call.parameters_of(function)
     context = _call._context_parameter(parameters, {})
-    named = [p for p in parameters if p[0] != context and p[1] not in (_call.VAR_POSITIONAL, _call.VAR_KEYWORD)]
+    named = [
+        p for p in parameters if p[0] != context and p[1] not in (_call.VAR_POSITIONAL, _call.VAR_KEYWORD)
+    ]
     open_ended = any(p[1] == _call.VAR_KEYWORD for p in parameters)
     if len(named) == 1 and len(parameters) - (context is not None) == 1:
         hint = hints.get(named[0][0])

@@ -40,7 +40,7 @@ def task(function: "Any" = None, *, name: "Optional[str]" = None, **metadata: "A
         if not callable(target):
             raise TypeError(f"@task marks functions, not {target!r}")
         label: str = name or getattr(target, "__name__", None) or type(target).__name__
-        target.__ork_task__ = Task(label, dict(metadata))
+        setattr(target, "__ork_task__", Task(label, dict(metadata)))
         return target
 
     if function is None:

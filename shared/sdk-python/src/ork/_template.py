@@ -35,14 +35,13 @@ class Template:
 
     def __init__(self, fd: int) -> None:
         self.site = Site()
-        self.own_modules: "set[str]" = set()
-        self.sources = Sources(self.own_modules)
+        self.sources = Sources()
         self.preloads: "Any" = None
         self.stopping = False
         self.child = Child(self)
+        fd = _out_of_the_way(fd)
         self._socket = _socket.socket(fileno=fd)
         self._socket.setblocking(True)
-        os.set_inheritable(fd, False)
         self._wake, wake_write = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wake_write, False)
@@ -129,7 +128,7 @@ class Template:
                 if self.preloads is None:
                     from ._preload import Preloads
 
-                    self.preloads = Preloads(self.own_modules)
+                    self.preloads = Preloads()
                 self.preloads.load(source, frame, fds)
         # A signal must not reach the child while it still has the template's handlers.
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)
@@ -138,7 +137,9 @@ class Template:
             pid = os.fork()
         except OSError as error:
             _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _HELD)
-            self._tell(f'{{"ev":"refused","id":{run_id},"message":{dumps(f"cannot fork: {error.strerror}")}}}')
+            self._tell(
+                f'{{"ev":"refused","id":{run_id},"message":{dumps(f"cannot fork: {error.strerror}")}}}'
+            )
         else:
             if pid == 0:
                 self._become_child(frame, fds, source)
@@ -234,6 +235,18 @@ def _kill_group(pid: int, number: int) -> None:
         pass  # every process of the group changed its user, or is a zombie on macOS
 
 
+def _out_of_the_way(fd: int) -> int:
+    """The engine may hand its socket over as descriptor 0: tasks must find an empty standard input there."""
+    moved = os.dup(fd)  # not inheritable, and above 2 because those are open
+    if fd > 2:
+        os.close(fd)
+    else:
+        empty = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(empty, fd)
+        os.close(empty)
+    return moved
+
+
 def _ignore(_signum: int, _frame: object) -> None:
     """SIGCHLD only has to wake the loop."""
 
@@ -242,9 +255,6 @@ def main(fd: int) -> "NoReturn":
     """Serve until the engine goes away; the exit code is 70 when it sent what cannot be understood."""
     code = 70
     template = Template(fd)
-    # Everything loaded up to here is Ork's or the standard library's.
-    template.own_modules.update(sys.modules)
-    template.own_modules.difference_update(("sys", "builtins", "__main__", "os"))
     template.child.rehearse()
     try:
         template.serve()

@@ -106,7 +106,9 @@ class Describer:
             if len(choices) != 1:
                 return "any"
             inner = self.ork(choices[0])
-            return inner if len(choices) == len(args) or inner.endswith("?") or inner == "any" else f"{inner}?"
+            return (
+                inner if len(choices) == len(args) or inner.endswith("?") or inner == "any" else f"{inner}?"
+            )
         if origin is typing.Literal:
             return _enum_text(args)
         if (origin or hint) in _SEQUENCES:
@@ -149,7 +151,10 @@ def fields_of(cls: Any) -> "dict[str, tuple[Any, bool]]":
         return {name: (hints.get(name, Any), name not in cls._field_defaults) for name in cls._fields}
     missing = dataclasses.MISSING
     return {
-        field.name: (hints.get(field.name, Any), field.default is missing and field.default_factory is missing)
+        field.name: (
+            hints.get(field.name, Any),
+            field.default is missing and field.default_factory is missing,
+        )
         for field in dataclasses.fields(cls)
         if field.init
     }
@@ -179,4 +184,3 @@ def _enum_text(values: "collections.abc.Iterable[Any]") -> str:
         if all(type(value) is kind for value in texts):
             return word
     return "any"
-

@@ -115,7 +115,9 @@ def run(
     Standard output and error of the task are captured. With `ctx` the other settings are taken from it.
     """
     name = getattr(function, "__name__", "task")
-    chosen = ctx or context(name, attempt=attempt, parallel_index=parallel_index, parallel_count=parallel_count)
+    chosen = ctx or context(
+        name, attempt=attempt, parallel_index=parallel_index, parallel_count=parallel_count
+    )
     given = json.loads(to_json({} if inputs is None else inputs))
     if not isinstance(given, dict):
         raise TypeError(f"inputs are an object by name, found {type(inputs).__name__}")

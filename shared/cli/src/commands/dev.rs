@@ -1,0 +1,132 @@
+//! `ork dev`: runs the workflows of a folder as they fall due, reloads them as they change, goes on with what was left behind.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use ork_local::{Control, Embedded, Until};
+
+use crate::config::Config;
+use crate::engine::{self, Custom, EngineArgs};
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use crate::progress::{Screen, SharedScreen, Style};
+use crate::signals::Stops;
+use crate::state_folder::StateArg;
+use crate::workflow_file::{self, count, shown};
+
+mod folder;
+
+use folder::{Folder, News};
+
+/// Pause between two looks at the folder.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long stopping may take.
+const LEAVE: Duration = Duration::from_secs(5);
+
+/// `ork dev`
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// Folder with workflow files
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+    #[command(flatten)]
+    state: StateArg,
+    #[command(flatten)]
+    engine: EngineArgs,
+    /// Say why: every decision, one line each
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// Runs until it is stopped.
+pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
+    if !args.folder.is_dir() {
+        return Err(Failure::new(format!("`{}` is not a folder", shown(&args.folder))).hint("`ork execute FILE` runs one workflow file"));
+    }
+    let root = workflow_file::absolute(&args.folder)?;
+    let state = args.state.beside(&root.join(workflow_file::PROJECT_FILE), config)?;
+    engine::block_on(async {
+        // One engine executes, another stores what changed: the first is busy for as long as it runs.
+        let recorder = engine::to_record(state.clone())?;
+        let mut folder = Folder::new(root.clone());
+        let mut loaded = 0;
+        for news in folder.look() {
+            loaded += usize::from(matches!(tell(&recorder, news, out).await, Ok(true)));
+        }
+        let custom = custom(&root, out)?;
+        let mut embedded = engine::to_execute(state.clone(), &args.engine, custom, config)?;
+        out.say(&format!("{} from {}, state in {}; it listens nowhere yet, Ctrl-C stops it", count(loaded, "workflow"), shown(&root), shown(&state)));
+        let style = if args.verbose { Style::Notes } else { Style::Lines };
+        let screen = SharedScreen::new(Screen::new(style, true, out), out);
+        watch(&mut embedded, &recorder, &mut folder, &screen, out).await
+    })
+}
+
+async fn watch(embedded: &mut Embedded, recorder: &Embedded, folder: &mut Folder, screen: &SharedScreen, out: &Output) -> Result<Exit, Failure> {
+    let mut stops = Stops::listen()?;
+    let control = Control::new();
+    let mut observer = screen.clone();
+    let mut looks = tokio::time::interval(LOOK);
+    let driving = embedded.drive(Until::Forever, &mut observer, control.clone());
+    tokio::pin!(driving);
+    loop {
+        tokio::select! {
+            biased;
+            _ = stops.next() => {
+                control.stop();
+                break;
+            }
+            _ = looks.tick() => {
+                for news in folder.look() {
+                    // What could not be stored was said; the next change of the file tries again.
+                    let _ = tell(recorder, news, out).await;
+                }
+            }
+            result = &mut driving => return result.map(|()| Exit::Success).map_err(engine::failure),
+        }
+    }
+    let _ = tokio::time::timeout(LEAVE, &mut driving).await;
+    out.say("stopped; what was running goes on with the next `ork dev` on this folder");
+    Ok(Exit::Success)
+}
+
+/// Says what happened to a file and stores what is right; whether it did.
+async fn tell(recorder: &Embedded, news: News, out: &Output) -> Result<bool, ()> {
+    match news {
+        News::Right(file) => match engine::deploy(recorder, &file).await {
+            Ok((version, changed)) => {
+                let name = &file.workflow.name;
+                if changed {
+                    out.say(&format!("{}: {} version {}", shown(&file.path), out.talk.bold(name.as_str()), version.short()));
+                }
+                Ok(true)
+            }
+            Err(failure) => {
+                out.failure(&failure, false);
+                Err(())
+            }
+        },
+        News::Wrong { path, checked } => {
+            out.diagnostics(&checked.found, &checked.source);
+            out.say(&format!("{}: not loaded; the version that was last right stays", shown(&path)));
+            Ok(false)
+        }
+        News::Unreadable(failure) => {
+            out.failure(&failure, false);
+            Err(())
+        }
+        News::Double { path, name, first } => {
+            out.warn(&format!("{}: not loaded; workflow {name} comes from {} already", shown(&path), shown(&first)));
+            Ok(false)
+        }
+        News::Gone { path, name } => {
+            out.warn(&format!("{} is gone; workflow {name} stays as it was, `ork workflow delete {name}` removes it", shown(&path)));
+            Ok(false)
+        }
+    }
+}
+
+fn custom(root: &Path, out: &Output) -> Result<Custom, Failure> {
+    Ok(engine::custom_of(&workflow_file::project_of(&root.join("any.yaml"), out)?))
+}

@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{dev, execute, init, run, schedule_preview, schema_export, validate, workflow};
+use crate::commands::{
+    dev, execute, init, run, schedule_preview, schema_export, validate, workflow,
+};
 use crate::config;
 use crate::output::Color;
 
@@ -11,7 +13,14 @@ use crate::output::Color;
 #[command(name = "ork", version, after_help = config::help(), arg_required_else_help = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Everywhere"
+    )]
     pub(crate) color: Color,
     /// What to do.
     #[command(subcommand)]

@@ -14,11 +14,26 @@ pub(crate) struct Variable {
 
 /// The registry, in the order it is shown.
 pub(crate) const VARIABLES: [Variable; 5] = [
-    Variable { name: "ORK_PYTHON", doc: "Interpreter for Python tasks that have no environment of their own" },
-    Variable { name: "ORK_STATE", doc: "State folder, as --state" },
-    Variable { name: "NO_COLOR", doc: "No colours, whatever the terminal" },
-    Variable { name: "CLICOLOR_FORCE", doc: "Colours even where there is no terminal" },
-    Variable { name: "TERM", doc: "`dumb` means no colours and no live progress" },
+    Variable {
+        name: "ORK_PYTHON",
+        doc: "Interpreter for Python tasks that have no environment of their own",
+    },
+    Variable {
+        name: "ORK_STATE",
+        doc: "State folder, as --state",
+    },
+    Variable {
+        name: "NO_COLOR",
+        doc: "No colours, whatever the terminal",
+    },
+    Variable {
+        name: "CLICOLOR_FORCE",
+        doc: "Colours even where there is no terminal",
+    },
+    Variable {
+        name: "TERM",
+        doc: "`dumb` means no colours and no live progress",
+    },
 ];
 
 /// What the environment says.
@@ -39,7 +54,8 @@ pub(crate) struct Config {
 impl Config {
     /// Reads the registry's variables; an empty one counts as absent.
     pub(crate) fn read() -> Self {
-        let [python, state, no_color, force_color, term] = VARIABLES.map(|one| env::var_os(one.name).filter(|value| !value.is_empty()));
+        let [python, state, no_color, force_color, term] =
+            VARIABLES.map(|one| env::var_os(one.name).filter(|value| !value.is_empty()));
         Self {
             python: python.map(PathBuf::from),
             state: state.map(PathBuf::from),

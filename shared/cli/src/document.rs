@@ -2,7 +2,9 @@
 
 use ork_core::Value;
 use ork_core::definition::TaskIndex;
-use ork_core::run::{Header, InstanceStatus, RunState, RunStatus, SkipReason, State, TaskOutcome, TaskPhase};
+use ork_core::run::{
+    Header, InstanceStatus, RunState, RunStatus, SkipReason, State, TaskOutcome, TaskPhase,
+};
 use ork_core::task::Output;
 use ork_core::time::Time;
 use ork_local::{Embedded, RunView};
@@ -22,20 +24,30 @@ pub(crate) async fn result(embedded: &Embedded, view: &RunView) -> Result<Value,
     for (at, task) in (0..).zip(state.tasks()) {
         let definition = graph.task(at);
         let instances = state.instances(at);
-        let first = instances.iter().find_map(|instance| instance.failure.as_deref());
+        let first = instances
+            .iter()
+            .find_map(|instance| instance.failure.as_deref());
         let bytes = output_bytes(state, at);
         let output = if task.status() != InstanceStatus::Success || bytes == 0 {
             Value::Null
         } else if bytes <= room {
             room -= bytes;
             let text = embedded.output_of(view, at).await.map_err(failure)?;
-            serde_json::from_str(&text).map_err(|error| Failure::new(format!("the stored output of task {} is not JSON: {error}", definition.name)))?
+            serde_json::from_str(&text).map_err(|error| {
+                Failure::new(format!(
+                    "the stored output of task {} is not JSON: {error}",
+                    definition.name
+                ))
+            })?
         } else {
             json!({ "$object": embedded.output_path(view, at), "bytes": bytes })
         };
         let took = match instances {
             [only] if !definition.fans_out() => only.took(),
-            _ => task.finished_at.zip(task.ready_at).map(|(end, start)| end.since(start)),
+            _ => task
+                .finished_at
+                .zip(task.ready_at)
+                .map(|(end, start)| end.since(start)),
         };
         let mut entry = json!({
             "status": task.status(),
@@ -53,7 +65,13 @@ pub(crate) async fn result(embedded: &Embedded, view: &RunView) -> Result<Value,
         tasks.insert(definition.name.to_string(), entry);
     }
     let mut document = about(&state.header);
-    document["error"] = json!(state.header.error.clone().filter(|_| state.header.status != RunStatus::Success));
+    document["error"] = json!(
+        state
+            .header
+            .error
+            .clone()
+            .filter(|_| state.header.status != RunStatus::Success)
+    );
     document["tasks"] = Value::Object(tasks);
     Ok(document)
 }
@@ -115,7 +133,10 @@ pub(crate) fn about(header: &Header) -> Value {
 
 /// Whether the run leaves this task out because others were asked for.
 pub(crate) fn left_out(state: &RunState, task: TaskIndex) -> bool {
-    matches!(state.task(task).phase, TaskPhase::Ended(TaskOutcome::Skipped(SkipReason::NotAskedFor)))
+    matches!(
+        state.task(task).phase,
+        TaskPhase::Ended(TaskOutcome::Skipped(SkipReason::NotAskedFor))
+    )
 }
 
 fn counts(state: &RunState, task: TaskIndex) -> Value {
@@ -124,14 +145,26 @@ fn counts(state: &RunState, task: TaskIndex) -> Value {
 }
 
 fn words(of: impl Fn(InstanceStatus) -> u32) -> Value {
-    InstanceStatus::ALL.iter().filter(|&&status| of(status) > 0).map(|&status| (status.as_str().to_owned(), json!(of(status)))).collect::<Map<_, _>>().into()
+    InstanceStatus::ALL
+        .iter()
+        .filter(|&&status| of(status) > 0)
+        .map(|&status| (status.as_str().to_owned(), json!(of(status))))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn output_bytes(state: &RunState, task: TaskIndex) -> u64 {
-    let bytes = state.instances(task).iter().map(|instance| match &instance.state {
-        State::Success { output: Output::Inline(text) } => text.len() as u64,
-        State::Success { output: Output::Object { bytes } } => *bytes,
-        _ => 0,
-    });
+    let bytes = state
+        .instances(task)
+        .iter()
+        .map(|instance| match &instance.state {
+            State::Success {
+                output: Output::Inline(text),
+            } => text.len() as u64,
+            State::Success {
+                output: Output::Object { bytes },
+            } => *bytes,
+            _ => 0,
+        });
     bytes.sum()
 }

@@ -6,7 +6,8 @@ use clap::Args;
 use ork_core::ids::RunId;
 use ork_core::run::RunStatus;
 use ork_core::time::Millis;
-use ork_local::{Control, Embedded, RunView, Until};
+use ork_engine::Started;
+use ork_local::{Control, Embedded, Observer, RunView, Until};
 
 use crate::document;
 use crate::engine;
@@ -29,7 +30,7 @@ pub(crate) struct ShowArgs {
     /// Say why: every decision, one line each
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    /// Only errors
+    /// Say nothing but errors of ork itself
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// Plain lines even on a terminal
@@ -59,27 +60,92 @@ pub(crate) enum Driven {
 }
 
 /// Executes one run to its end, then shows how it went.
-pub(crate) async fn to_the_end(embedded: &mut Embedded, run: &RunId, limit: Option<Millis>, show: &ShowArgs, out: &Output) -> Result<Exit, Failure> {
+pub(crate) async fn to_the_end(
+    embedded: &mut Embedded,
+    run: &RunId,
+    limit: Option<Millis>,
+    show: &ShowArgs,
+    out: &Output,
+) -> Result<Exit, Failure> {
     let screen = SharedScreen::new(Screen::new(show.style(out), false, out), out);
+    go_to_the_end(embedded, run, screen, limit, show, out).await
+}
+
+/// Executes a run that was just started to its end, then shows how it went.
+pub(crate) async fn from_the_start(
+    embedded: &mut Embedded,
+    started: Started,
+    limit: Option<Millis>,
+    show: &ShowArgs,
+    out: &Output,
+) -> Result<Exit, Failure> {
+    let mut screen = SharedScreen::new(Screen::new(show.style(out), false, out), out);
+    if !show.quiet {
+        let view = engine::view(embedded, &started.id).await?;
+        out.say(&format!(
+            "{} run {}",
+            out.talk.bold(view.header.workflow.as_str()),
+            started.id
+        ));
+        // What starting it decided was committed before anybody watched.
+        for commit in started
+            .stepped
+            .commits
+            .iter()
+            .filter(|commit| commit.run == started.id)
+        {
+            screen.committed(&started.id, &commit.graph, &view.state, &commit.notes);
+        }
+    }
+    go_to_the_end(embedded, &started.id, screen, limit, show, out).await
+}
+
+async fn go_to_the_end(
+    embedded: &mut Embedded,
+    run: &RunId,
+    screen: SharedScreen,
+    limit: Option<Millis>,
+    show: &ShowArgs,
+    out: &Output,
+) -> Result<Exit, Failure> {
     let driven = drive(embedded, run, limit, &screen).await?;
     let view = engine::view(embedded, run).await?;
     if driven == Driven::Left && !view.state.header.status.is_terminal() {
-        out.say(&format!("left run {run} as it is; `ork run resume {run}` goes on"));
+        out.say(&format!(
+            "left run {run} as it is; `ork run resume {run}` goes on"
+        ));
         return Ok(Exit::LeftAtOnce);
     }
     let exit = report(embedded, &view, show, out).await?;
-    Ok(if driven == Driven::Left { Exit::LeftAtOnce } else { exit })
+    Ok(if driven == Driven::Left {
+        Exit::LeftAtOnce
+    } else {
+        exit
+    })
 }
 
 /// Shows how a run went.
-pub(crate) async fn report(embedded: &Embedded, view: &RunView, show: &ShowArgs, out: &Output) -> Result<Exit, Failure> {
+pub(crate) async fn report(
+    embedded: &Embedded,
+    view: &RunView,
+    show: &ShowArgs,
+    out: &Output,
+) -> Result<Exit, Failure> {
     if !show.quiet {
         let log = |task, index, attempt| embedded.log_path(view, task, index, attempt);
-        out.raw(&format!("\n{}", summary(&view.graph, &view.state, &log, out.talk)));
+        out.raw(&format!(
+            "\n{}",
+            summary(&view.graph, &view.state, &log, out.talk)
+        ));
     }
     let exit = match view.state.header.status {
         RunStatus::Success => Exit::Success,
-        RunStatus::Failed | RunStatus::Cancelled | RunStatus::Pending | RunStatus::Running | RunStatus::Paused | RunStatus::Recovering => Exit::RunFailed,
+        RunStatus::Failed
+        | RunStatus::Cancelled
+        | RunStatus::Pending
+        | RunStatus::Running
+        | RunStatus::Paused
+        | RunStatus::Recovering => Exit::RunFailed,
     };
     if show.json {
         match out.json(&document::result(embedded, view).await?) {
@@ -91,7 +157,12 @@ pub(crate) async fn report(embedded: &Embedded, view: &RunView, show: &ShowArgs,
     Ok(exit)
 }
 
-async fn drive(embedded: &mut Embedded, run: &RunId, limit: Option<Millis>, screen: &SharedScreen) -> Result<Driven, Failure> {
+async fn drive(
+    embedded: &mut Embedded,
+    run: &RunId,
+    limit: Option<Millis>,
+    screen: &SharedScreen,
+) -> Result<Driven, Failure> {
     let mut stops = Stops::listen()?;
     let control = Control::new();
     let mut observer = screen.clone();
@@ -100,7 +171,11 @@ async fn drive(embedded: &mut Embedded, run: &RunId, limit: Option<Millis>, scre
     tokio::pin!(deadline);
     let mut asked = false;
     let mut late = false;
-    let driving = embedded.drive(Until::RunsEnd(vec![run.clone()]), &mut observer, control.clone());
+    let driving = embedded.drive(
+        Until::RunsEnd(vec![run.clone()]),
+        &mut observer,
+        control.clone(),
+    );
     tokio::pin!(driving);
     let done = loop {
         tokio::select! {

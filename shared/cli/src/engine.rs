@@ -21,13 +21,11 @@ use crate::workflow_file::{self, WorkflowFile, reason, shown};
 /// Headers asked for at once.
 const PAGE: usize = 500;
 
-/// What finished tasks are safe against.
+/// What finished tasks are safe against. The variants have no doc comments so that `--help` stays one line per option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum SyncArg {
-    /// The end of the process, however sudden
     #[default]
     Normal,
-    /// Power loss too, at the price of a disk sync per commit
     Full,
 }
 
@@ -37,7 +35,7 @@ pub(crate) struct EngineArgs {
     /// Attempts that run at once [default: twice the cores, at least 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) max_parallel: Option<u16>,
-    /// What finished tasks are safe against
+    /// Finished tasks are safe against a killed ork (normal), or power loss too (full), which is slower
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub(crate) sync: SyncArg,
 }
@@ -50,7 +48,12 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(format!("the asynchronous runtime cannot start: {}", reason(&error))))?;
+        .map_err(|error| {
+            Failure::new(format!(
+                "the asynchronous runtime cannot start: {}",
+                reason(&error)
+            ))
+        })?;
     let done = runtime.block_on(work);
     // Somebody who leaves at once does not wait for what is still at work.
     runtime.shutdown_background();
@@ -58,7 +61,12 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 }
 
 /// An engine that executes runs, over a folder that is made when missing.
-pub(crate) fn to_execute(state: PathBuf, args: &EngineArgs, custom: Custom, config: &Config) -> Result<Embedded, Failure> {
+pub(crate) fn to_execute(
+    state: PathBuf,
+    args: &EngineArgs,
+    custom: Custom,
+    config: &Config,
+) -> Result<Embedded, Failure> {
     let mut settings = EmbeddedConfig::new(state);
     settings.parallel = args.max_parallel.map(usize::from);
     settings.sync = match args.sync {
@@ -74,11 +82,22 @@ pub(crate) fn to_execute(state: PathBuf, args: &EngineArgs, custom: Custom, conf
 }
 
 /// An engine that executes runs of the workflows a folder knows already.
-pub(crate) async fn to_go_on(state: PathBuf, args: &EngineArgs, config: &Config, out: &Output) -> Result<Embedded, Failure> {
+pub(crate) async fn to_go_on(
+    state: PathBuf,
+    args: &EngineArgs,
+    config: &Config,
+    out: &Output,
+) -> Result<Embedded, Failure> {
     let known = to_look(state.clone())?.workflows().await.map_err(failure)?;
     let mut custom = Custom::new();
-    for source in known.iter().filter_map(|document| document.source.as_deref()) {
-        custom.extend(custom_of(&workflow_file::project_of(Path::new(source), out)?));
+    for source in known
+        .iter()
+        .filter_map(|document| document.source.as_deref())
+    {
+        custom.extend(custom_of(&workflow_file::project_of(
+            Path::new(source),
+            out,
+        )?));
     }
     to_execute(state, args, custom, config)
 }
@@ -87,14 +106,23 @@ pub(crate) async fn to_go_on(state: PathBuf, args: &EngineArgs, config: &Config,
 pub(crate) fn to_look(state: PathBuf) -> Result<Embedded, Failure> {
     if !state.is_dir() {
         let hint = "`ork execute FILE` makes one beside the file; --state DIR names another";
-        return Err(Failure::new(format!("there is no state folder `{}`", shown(&state))).hint(hint));
+        return Err(
+            Failure::new(format!("there is no state folder `{}`", shown(&state))).hint(hint),
+        );
     }
-    open(EmbeddedConfig { execute: false, create: false, ..EmbeddedConfig::new(state) })
+    open(EmbeddedConfig {
+        execute: false,
+        create: false,
+        ..EmbeddedConfig::new(state)
+    })
 }
 
 /// An engine that executes nothing, over a folder that is made when missing.
 pub(crate) fn to_record(state: PathBuf) -> Result<Embedded, Failure> {
-    open(EmbeddedConfig { execute: false, ..EmbeddedConfig::new(state) })
+    open(EmbeddedConfig {
+        execute: false,
+        ..EmbeddedConfig::new(state)
+    })
 }
 
 fn open(settings: EmbeddedConfig) -> Result<Embedded, Failure> {
@@ -102,21 +130,39 @@ fn open(settings: EmbeddedConfig) -> Result<Embedded, Failure> {
 }
 
 fn own_path() -> Result<PathBuf, Failure> {
-    std::env::current_exe().map_err(|error| Failure::new(format!("the path of the ork command is not known: {}", reason(&error))))
+    std::env::current_exe().map_err(|error| {
+        Failure::new(format!(
+            "the path of the ork command is not known: {}",
+            reason(&error)
+        ))
+    })
 }
 
 /// The commands of a project's custom executors.
 pub(crate) fn custom_of(project: &Project) -> Custom {
-    project.custom_executors.iter().map(|(name, custom)| (name.clone(), custom.command.clone())).collect()
+    project
+        .custom_executors
+        .iter()
+        .map(|(name, custom)| (name.clone(), custom.command.clone()))
+        .collect()
 }
 
 /// Stores a file as the current version of its workflow; says which, and whether that changed anything.
-pub(crate) async fn deploy(embedded: &Embedded, file: &WorkflowFile) -> Result<(VersionHash, bool), Failure> {
+pub(crate) async fn deploy(
+    embedded: &Embedded,
+    file: &WorkflowFile,
+) -> Result<(VersionHash, bool), Failure> {
     let mut pools = BTreeMap::new();
     for (name, size) in &file.project.pools {
-        pools.insert(PoolName::new(name).map_err(|error| Failure::new(error.to_string()))?, *size);
+        pools.insert(
+            PoolName::new(name).map_err(|error| Failure::new(error.to_string()))?,
+            *size,
+        );
     }
-    let deployed = embedded.deploy(&file.workflow, &file.path, &pools).await.map_err(failure)?;
+    let deployed = embedded
+        .deploy(&file.workflow, &file.path, &pools)
+        .await
+        .map_err(failure)?;
     Ok((deployed.version, deployed.changed))
 }
 
@@ -133,7 +179,10 @@ pub(crate) fn failure(error: EngineError) -> Failure {
     let failure = Failure::new(error.message);
     match error.kind {
         EngineErrorKind::Unavailable => failure.hint("nothing is lost; try again"),
-        EngineErrorKind::NotFound | EngineErrorKind::Refused | EngineErrorKind::Store | EngineErrorKind::Corrupt => failure,
+        EngineErrorKind::NotFound
+        | EngineErrorKind::Refused
+        | EngineErrorKind::Store
+        | EngineErrorKind::Corrupt => failure,
     }
 }
 
@@ -151,7 +200,10 @@ pub(crate) async fn all_runs(
 ) -> Result<(), Failure> {
     let mut cursor: Option<String> = None;
     loop {
-        let (page, next) = embedded.runs(status, workflow, cursor.as_deref(), PAGE).await.map_err(failure)?;
+        let (page, next) = embedded
+            .runs(status, workflow, cursor.as_deref(), PAGE)
+            .await
+            .map_err(failure)?;
         if !page.into_iter().all(&mut each) || next.is_none() {
             return Ok(());
         }

@@ -6,7 +6,9 @@ use ork_core::definition::{CommandLine, Executor, PythonSource, Task};
 pub(crate) fn describe(executor: &Executor) -> String {
     match executor {
         Executor::Marker => String::new(),
-        Executor::Python { source, function, .. } => format!("{}:{function}", python(source)),
+        Executor::Python {
+            source, function, ..
+        } => format!("{}:{function}", python(source)),
         Executor::Process { command } => self::command(command),
         Executor::Script { line, .. } => format!("script at line {line}"),
         Executor::Library { file, function } => format!("{file}:{function}"),
@@ -14,9 +16,14 @@ pub(crate) fn describe(executor: &Executor) -> String {
         Executor::CloudRun { job, command } => either(job.as_deref(), command.as_ref()),
         Executor::Service { source, function } => {
             let source = source.as_ref().map(python).unwrap_or_default();
-            function.as_ref().map_or_else(|| source.to_owned(), |function| format!("{source}:{function}"))
+            function.as_ref().map_or_else(
+                || source.to_owned(),
+                |function| format!("{source}:{function}"),
+            )
         }
-        Executor::Docker { command } | Executor::Kubernetes { command } => either(None, command.as_ref()),
+        Executor::Docker { command } | Executor::Kubernetes { command } => {
+            either(None, command.as_ref())
+        }
         Executor::Http { method, url, .. } => format!("{method} {}", url.source),
         Executor::Dbt { project, models } => format!("{project} {}", models.join(" ")),
         Executor::Custom { .. } => String::new(),
@@ -48,14 +55,20 @@ fn python(source: &PythonSource) -> &str {
 }
 
 fn either(job: Option<&str>, command: Option<&CommandLine>) -> String {
-    job.map(str::to_owned).or_else(|| command.map(self::command)).unwrap_or_default()
+    job.map(str::to_owned)
+        .or_else(|| command.map(self::command))
+        .unwrap_or_default()
 }
 
 fn command(command: &CommandLine) -> String {
     const SHOWN: usize = 48;
     let text = match command {
         CommandLine::Shell(text) => text.source.clone(),
-        CommandLine::Argv(words) => words.iter().map(|word| word.source.as_str()).collect::<Vec<_>>().join(" "),
+        CommandLine::Argv(words) => words
+            .iter()
+            .map(|word| word.source.as_str())
+            .collect::<Vec<_>>()
+            .join(" "),
         CommandLine::File(name) => name.clone(),
     };
     let line = text.trim().lines().next().unwrap_or_default();

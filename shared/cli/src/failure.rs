@@ -45,7 +45,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// Wrong input, or an error of our own.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Invalid, message: message.into(), hint: None, diagnostics: Vec::new() }
+        Self {
+            exit: Exit::Invalid,
+            message: message.into(),
+            hint: None,
+            diagnostics: Vec::new(),
+        }
     }
     /// Says what to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -54,11 +59,21 @@ impl Failure {
     }
     /// Problems of a file that people have been shown.
     pub(crate) fn in_file(diagnostics: Vec<Diagnostic>) -> Self {
-        Self { exit: Exit::Invalid, message: String::new(), hint: None, diagnostics }
+        Self {
+            exit: Exit::Invalid,
+            message: String::new(),
+            hint: None,
+            diagnostics,
+        }
     }
     /// Whoever read the output went away: nothing is wrong.
     pub(crate) fn nobody_reads() -> Self {
-        Self { exit: Exit::Success, message: String::new(), hint: None, diagnostics: Vec::new() }
+        Self {
+            exit: Exit::Success,
+            message: String::new(),
+            hint: None,
+            diagnostics: Vec::new(),
+        }
     }
 }
 
@@ -66,7 +81,9 @@ impl Failure {
 pub(crate) fn hide_panics() {
     std::panic::set_hook(Box::new(|info| {
         let what = info.payload_as_str().unwrap_or("no message");
-        let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line()));
+        let place = info
+            .location()
+            .map(|at| format!(" ({}:{})", at.file(), at.line()));
         let _ = writeln!(
             std::io::stderr(),
             "error: {what}{}\nhint: this is a bug in ork; please report it with the command you ran. Runs are safe: `ork run resume latest` goes on",

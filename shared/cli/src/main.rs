@@ -57,5 +57,9 @@ fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> ExitCode {
     // A reader that went away has seen what it wanted.
     let _ = error.print();
-    if error.use_stderr() { Exit::Invalid.into() } else { Exit::Success.into() }
+    if error.use_stderr() {
+        Exit::Invalid.into()
+    } else {
+        Exit::Success.into()
+    }
 }

@@ -11,15 +11,13 @@ use serde_json::json;
 use crate::config::Config;
 use crate::failure::Failure;
 
-/// When to use colours.
+/// When to use colours. The variants have no doc comments so that `--help` stays one line per option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    // On a terminal, unless NO_COLOR is set.
     #[default]
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
@@ -29,7 +27,11 @@ pub(crate) struct Paint(bool);
 
 impl Paint {
     fn wrap(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.0 {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
     /// No colours.
     #[cfg(test)]
@@ -110,16 +112,25 @@ impl Output {
             })
         };
         let terminal = io::stderr().is_terminal();
-        Self { data: paint(io::stdout().is_terminal()), talk: paint(terminal), live: terminal && !config.dumb_terminal }
+        Self {
+            data: paint(io::stdout().is_terminal()),
+            talk: paint(terminal),
+            live: terminal && !config.dumb_terminal,
+        }
     }
 
     /// Writes data to standard output. A reader that went away ends the command quietly.
     pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::nobody_reads()),
-            Err(error) => Err(Failure::new(format!("cannot write to standard output: {error}"))),
+            Err(error) => Err(Failure::new(format!(
+                "cannot write to standard output: {error}"
+            ))),
         }
     }
 
@@ -136,7 +147,9 @@ impl Output {
     /// Writes to standard error as is.
     pub(crate) fn raw(&self, text: &str) {
         let mut stderr = io::stderr().lock();
-        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+        let _ = stderr
+            .write_all(text.as_bytes())
+            .and_then(|()| stderr.flush());
     }
 
     /// Tells people about something that is not as it should be but stops nothing.
@@ -172,7 +185,10 @@ impl Output {
 
 /// `{"errors": […], "warnings": […]}`.
 pub(crate) fn diagnostic_lists(found: &[Diagnostic]) -> Value {
-    let (errors, warnings): (Vec<_>, Vec<_>) = found.iter().cloned().partition(|one| one.severity == Severity::Error);
+    let (errors, warnings): (Vec<_>, Vec<_>) = found
+        .iter()
+        .cloned()
+        .partition(|one| one.severity == Severity::Error);
     let mut document = diagnostic::to_json(&errors);
     document["warnings"] = diagnostic::to_json(&warnings)["errors"].take();
     document
@@ -181,12 +197,22 @@ pub(crate) fn diagnostic_lists(found: &[Diagnostic]) -> Value {
 /// The size of the terminal behind standard error: columns and rows.
 pub(crate) fn terminal_size() -> (usize, usize) {
     match rustix::termios::tcgetwinsize(io::stderr()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (usize::from(size.ws_col), usize::from(size.ws_row)),
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
+            (usize::from(size.ws_col), usize::from(size.ws_row))
+        }
         _ => (80, 24),
     }
 }
 
 /// Text from a task or a file must not steer the terminal.
 pub(crate) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }

@@ -33,11 +33,18 @@ impl ParamArgs {
         };
         let mut wrong = Vec::new();
         for text in &self.params {
-            let Some((name, value)) = text.split_once('=').filter(|(name, _)| !name.is_empty()) else {
-                wrong.push(format!("`--param {text}` has no value: write --param name=value"));
+            let Some((name, value)) = text.split_once('=').filter(|(name, _)| !name.is_empty())
+            else {
+                wrong.push(format!(
+                    "`--param {text}` has no value: write --param name=value"
+                ));
                 continue;
             };
-            let kind = workflow.params.iter().find(|param| param.name == name).map(|param| &param.kind);
+            let kind = workflow
+                .params
+                .iter()
+                .find(|param| param.name == name)
+                .map(|param| &param.kind);
             // A name the workflow does not know is refused with all the others when they are bound.
             match kind.map_or_else(|| Ok(Value::from(value)), |kind| kind.coerce_text(value)) {
                 Ok(value) => {
@@ -52,7 +59,11 @@ impl ParamArgs {
 }
 
 /// The params as a run started at `now` would have them: defaults filled in, types checked.
-pub(crate) fn resolve(workflow: &Workflow, given: &Map<String, Value>, now: Time) -> Result<Map<String, Value>, Failure> {
+pub(crate) fn resolve(
+    workflow: &Workflow,
+    given: &Map<String, Value>,
+    now: Time,
+) -> Result<Map<String, Value>, Failure> {
     let run = RunFields {
         id: String::new(),
         slot: Some(now),
@@ -71,7 +82,11 @@ fn refuse(wrong: Vec<String>) -> Result<(), Failure> {
     match wrong.as_slice() {
         [] => Ok(()),
         [one] => Err(Failure::new(one.clone())),
-        many => Err(Failure::new(format!("{} params are wrong\n  - {}", many.len(), many.join("\n  - ")))),
+        many => Err(Failure::new(format!(
+            "{} params are wrong\n  - {}",
+            many.len(),
+            many.join("\n  - ")
+        ))),
     }
 }
 
@@ -80,7 +95,8 @@ fn from_file(file: &Path) -> Result<Map<String, Value>, Failure> {
     let name = workflow_file::shown(file);
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(values)) => Ok(values),
-        Ok(_) => Err(Failure::new(format!("`{name}` holds no JSON object")).hint("write {\"name\": value, …}")),
+        Ok(_) => Err(Failure::new(format!("`{name}` holds no JSON object"))
+            .hint("write {\"name\": value, …}")),
         Err(error) => Err(Failure::new(format!("`{name}` is not JSON: {error}"))),
     }
 }

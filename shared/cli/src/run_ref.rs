@@ -12,7 +12,8 @@ pub(crate) async fn find(embedded: &Embedded, text: &str) -> Result<RunId, Failu
     if text == "latest" {
         let (newest, _) = embedded.runs(None, None, None, 1).await.map_err(failure)?;
         return newest.into_iter().next().map(|run| run.id).ok_or_else(|| {
-            Failure::new("there are no runs in this state folder yet").hint("`ork execute FILE` makes one; --state DIR looks elsewhere")
+            Failure::new("there are no runs in this state folder yet")
+                .hint("`ork execute FILE` makes one; --state DIR looks elsewhere")
         });
     }
     let id = RunId::new(text).map_err(|error| Failure::new(error.to_string()))?;
@@ -31,11 +32,18 @@ pub(crate) async fn find(embedded: &Embedded, text: &str) -> Result<RunId, Failu
     }
     match like.as_slice() {
         [one] => Ok(one.id.clone()),
-        [] => Err(Failure::new(format!("there is no run `{text}` in this state folder")).hint("`ork run list` shows the runs; --state DIR looks elsewhere")),
+        [] => Err(
+            Failure::new(format!("there is no run `{text}` in this state folder"))
+                .hint("`ork run list` shows the runs; --state DIR looks elsewhere"),
+        ),
         many => {
             let some: Vec<&str> = many.iter().take(5).map(|run| run.id.as_str()).collect();
             let more = if many.len() > some.len() { ", …" } else { "" };
-            Err(Failure::new(format!("`{text}` is the beginning of {} runs: {}{more}", many.len(), some.join(", "))))
+            Err(Failure::new(format!(
+                "`{text}` is the beginning of {} runs: {}{more}",
+                many.len(),
+                some.join(", ")
+            )))
         }
     }
 }

@@ -15,8 +15,15 @@ pub(crate) struct Stops {
 impl Stops {
     /// From now on the two signals are waited for instead of ending the process.
     pub(crate) fn listen() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::new(format!("signals cannot be waited for: {}", reason(&error))));
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+        let listen = |kind| {
+            signal(kind).map_err(|error| {
+                Failure::new(format!("signals cannot be waited for: {}", reason(&error)))
+            })
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
     }
 
     /// The next one, by the name people know it by.

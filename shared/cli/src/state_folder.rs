@@ -24,7 +24,9 @@ impl StateArg {
     pub(crate) fn beside(&self, file: &Path, config: &Config) -> Result<PathBuf, Failure> {
         match self.said(config) {
             Some(folder) => workflow_file::absolute(folder),
-            None => Ok(workflow_file::absolute(file)?.parent().unwrap_or(Path::new("/")).join(NAME)),
+            None => Ok(workflow_file::absolute(file)?
+                .parent()
+                .map_or_else(|| PathBuf::from(NAME), |folder| folder.join(NAME))),
         }
     }
 
@@ -34,7 +36,10 @@ impl StateArg {
             return workflow_file::absolute(folder);
         }
         let here = workflow_file::absolute(Path::new("."))?;
-        let found = here.ancestors().map(|folder| folder.join(NAME)).find(|folder| folder.is_dir());
+        let found = here
+            .ancestors()
+            .map(|folder| folder.join(NAME))
+            .find(|folder| folder.is_dir());
         Ok(found.unwrap_or_else(|| here.join(NAME)))
     }
 

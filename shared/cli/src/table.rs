@@ -2,25 +2,41 @@
 
 use crate::output::Paint;
 
+/// Puts colours around a cell's text.
+type HowPainted = Box<dyn Fn(Paint, &str) -> String>;
+
 /// A cell: its text, and how it is coloured.
 pub(crate) struct Cell {
     text: String,
     right: bool,
-    paint: Option<Box<dyn Fn(Paint, &str) -> String>>,
+    paint: Option<HowPainted>,
 }
 
 impl Cell {
     /// Text.
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), right: false, paint: None }
+        Self {
+            text: text.into(),
+            right: false,
+            paint: None,
+        }
     }
     /// Text at the right edge of its column, as numbers want it.
     pub(crate) fn right(text: impl Into<String>) -> Self {
-        Self { right: true, ..Self::new(text) }
+        Self {
+            right: true,
+            ..Self::new(text)
+        }
     }
     /// Text in a colour.
-    pub(crate) fn painted(text: impl Into<String>, paint: impl Fn(Paint, &str) -> String + 'static) -> Self {
-        Self { paint: Some(Box::new(paint)), ..Self::new(text) }
+    pub(crate) fn painted(
+        text: impl Into<String>,
+        paint: impl Fn(Paint, &str) -> String + 'static,
+    ) -> Self {
+        Self {
+            paint: Some(Box::new(paint)),
+            ..Self::new(text)
+        }
     }
 }
 
@@ -39,7 +55,10 @@ pub(crate) struct Table {
 impl Table {
     /// No rows yet.
     pub(crate) fn new<const N: usize>(heading: [&'static str; N]) -> Self {
-        Self { heading: heading.to_vec(), rows: Vec::new() }
+        Self {
+            heading: heading.to_vec(),
+            rows: Vec::new(),
+        }
     }
     /// Adds a row with a cell per column.
     pub(crate) fn row<const N: usize>(&mut self, cells: [Cell; N]) {
@@ -47,9 +66,16 @@ impl Table {
     }
     /// The table as text. A column in which every cell is empty is left out.
     pub(crate) fn render(&self, paint: Paint) -> String {
-        let used: Vec<usize> = (0..self.heading.len()).filter(|&at| self.rows.iter().any(|row| !row[at].text.is_empty())).collect();
+        let used: Vec<usize> = (0..self.heading.len())
+            .filter(|&at| self.rows.iter().any(|row| !row[at].text.is_empty()))
+            .collect();
         let width = |at: usize| {
-            let cells = self.rows.iter().map(|row| row[at].text.chars().count()).max().unwrap_or(0);
+            let cells = self
+                .rows
+                .iter()
+                .map(|row| row[at].text.chars().count())
+                .max()
+                .unwrap_or(0);
             cells.max(self.heading[at].chars().count())
         };
         let widths: Vec<usize> = used.iter().map(|&at| width(at)).collect();
@@ -72,13 +98,20 @@ impl Table {
             out.push('\n');
         };
         let right = |at: usize| self.rows.first().is_some_and(|row| row[at].right);
-        line(used.iter().map(|&at| (self.heading[at], paint.dim(self.heading[at]), right(at))).collect());
+        line(
+            used.iter()
+                .map(|&at| (self.heading[at], paint.dim(self.heading[at]), right(at)))
+                .collect(),
+        );
         for row in &self.rows {
             line(
                 used.iter()
                     .map(|&at| {
                         let cell = &row[at];
-                        let shown = cell.paint.as_ref().map_or_else(|| cell.text.clone(), |how| how(paint, &cell.text));
+                        let shown = cell
+                            .paint
+                            .as_ref()
+                            .map_or_else(|| cell.text.clone(), |how| how(paint, &cell.text));
                         (cell.text.as_str(), shown, cell.right)
                     })
                     .collect(),
@@ -97,6 +130,9 @@ mod tests {
         let mut table = Table::new(["a", "empty", "number", "rest"]);
         table.row(["long one".into(), "".into(), Cell::right("7"), "x".into()]);
         table.row(["b".into(), "".into(), Cell::right("1234567"), "".into()]);
-        assert_eq!(table.render(Paint::none()), "a          number  rest\nlong one        7  x\nb         1234567\n");
+        assert_eq!(
+            table.render(Paint::none()),
+            "a          number  rest\nlong one        7  x\nb         1234567\n"
+        );
     }
 }

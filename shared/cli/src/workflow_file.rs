@@ -51,14 +51,29 @@ pub(crate) fn load(path: &Path, out: &Output) -> Result<WorkflowFile, Failure> {
     let checked = check(&shown(path), &bytes, &project);
     out.diagnostics(&checked.found, &checked.source);
     if let Some(workflow) = checked.workflow {
-        return Ok(WorkflowFile { path: absolute(path)?, workflow, project });
+        return Ok(WorkflowFile {
+            path: absolute(path)?,
+            workflow,
+            project,
+        });
     }
     if checked.is_wrong() {
-        let errors = checked.found.iter().filter(|one| one.severity == Severity::Error).count();
-        out.say(&format!("\n{} in {}; nothing was started", count(errors, "error"), shown(path)));
+        let errors = checked
+            .found
+            .iter()
+            .filter(|one| one.severity == Severity::Error)
+            .count();
+        out.say(&format!(
+            "\n{} in {}; nothing was started",
+            count(errors, "error"),
+            shown(path)
+        ));
         return Err(Failure::in_file(checked.found));
     }
-    Err(Failure::new(format!("`{}` holds the settings of a project, not a workflow", shown(path))))
+    Err(Failure::new(format!(
+        "`{}` holds the settings of a project, not a workflow",
+        shown(path)
+    )))
 }
 
 /// Checks the bytes of a workflow file, or of an `ork.yaml`.
@@ -71,7 +86,11 @@ pub(crate) fn check(name: &str, bytes: &[u8], project: &Project) -> Checked {
             Err(found) => (None, found),
         }
     };
-    Checked { workflow, found, source: String::from_utf8_lossy(&bytes[..bytes.len().min(limits::FILE_BYTES)]).into_owned() }
+    Checked {
+        workflow,
+        found,
+        source: String::from_utf8_lossy(&bytes[..bytes.len().min(limits::FILE_BYTES)]).into_owned(),
+    }
 }
 
 /// The project a workflow file belongs to: the `ork.yaml` beside it, or the nearest one above. An error in it is shown.
@@ -80,7 +99,12 @@ pub(crate) fn project_of(path: &Path, out: &Output) -> Result<Project, Failure> 
     if is_project(&path) {
         return Ok(Project::default());
     }
-    let Some(file) = path.ancestors().skip(1).map(|folder| folder.join(PROJECT_FILE)).find(|file| file.is_file()) else {
+    let Some(file) = path
+        .ancestors()
+        .skip(1)
+        .map(|folder| folder.join(PROJECT_FILE))
+        .find(|file| file.is_file())
+    else {
         return Ok(Project::default());
     };
     let bytes = read(&file)?;
@@ -95,29 +119,46 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |error: io::Error| {
         let failure = Failure::new(format!("cannot read `{}`: {}", shown(path), reason(&error)));
         match error.kind() {
-            io::ErrorKind::NotFound => failure.hint("check the path; `ork init` writes a workflow to start from"),
+            io::ErrorKind::NotFound => {
+                failure.hint("check the path; `ork init` writes a workflow to start from")
+            }
             _ => failure,
         }
     };
     let file = File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.is_dir() {
-        return Err(Failure::new(format!("`{}` is a folder, not a workflow file", shown(path))).hint("`ork dev DIR` runs the workflows of a folder"));
+        return Err(Failure::new(format!(
+            "`{}` is a folder, not a workflow file",
+            shown(path)
+        ))
+        .hint("`ork dev DIR` runs the workflows of a folder"));
     }
     let mut bytes = Vec::new();
-    file.take(limits::FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(limits::FILE_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     Ok(bytes)
 }
 
 /// The path as people know it: relative to where they are, if it is below that.
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
-    let near = here.as_deref().and_then(|here| path.strip_prefix(here).ok()).filter(|near| !near.as_os_str().is_empty());
+    let near = here
+        .as_deref()
+        .and_then(|here| path.strip_prefix(here).ok())
+        .filter(|near| !near.as_os_str().is_empty());
     near.unwrap_or(path).display().to_string()
 }
 
 /// The path from the root, without asking whether it exists.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    std::path::absolute(path).map_err(|error| Failure::new(format!("`{}` cannot be made absolute: {}", path.display(), reason(&error))))
+    std::path::absolute(path).map_err(|error| {
+        Failure::new(format!(
+            "`{}` cannot be made absolute: {}",
+            path.display(),
+            reason(&error)
+        ))
+    })
 }
 
 /// An I/O error without the number behind it.

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use ork_core::ids::RunId;
 use ork_core::parse::parse_workflow;
-use ork_core::run::{Attempt, ClaimOffer, Effect, Event, Graph, Header, Out, RunState, RunStatus, RunTrigger};
+use ork_core::run::{
+    Attempt, ClaimOffer, Effect, Event, Graph, Header, Out, RunState, RunStatus, RunTrigger,
+};
 use ork_core::task::{Output, Verdict};
 use ork_core::time::Time;
 
@@ -23,8 +25,16 @@ fn main() {
     let mut rates = Vec::new();
     for (what, supervised, encode) in [
         ("1 -> 10,000 -> 1, attempts of this process", true, false),
-        ("1 -> 10,000 -> 1, attempts elsewhere (timers)", false, false),
-        ("1 -> 10,000 -> 1, attempts of this process, encoded", true, true),
+        (
+            "1 -> 10,000 -> 1, attempts elsewhere (timers)",
+            false,
+            false,
+        ),
+        (
+            "1 -> 10,000 -> 1, attempts of this process, encoded",
+            true,
+            true,
+        ),
     ] {
         let graph = fan(10_000, false);
         let (transitions, took) = best(|| processes(&graph, supervised, encode));
@@ -35,15 +45,29 @@ fn main() {
     for n in [1000, 10_000] {
         let graph = fan(n, true);
         let (instances, took) = best(|| markers(&graph));
-        report(&format!("1 -> {n} -> 1 markers, encoded, instances"), instances, took);
+        report(
+            &format!("1 -> {n} -> 1 markers, encoded, instances"),
+            instances,
+            took,
+        );
         each.push(took.as_secs_f64() / f64::from(u32::try_from(instances).expect("small")));
     }
-    println!("target: at least 1,000,000 transitions a second: {:.1} million", rates[0] / 1e6);
-    println!("target: a marker of 10,000 at most 1.3 times one of 1,000: {:.2} times", each[1] / each[0]);
+    println!(
+        "target: at least 1,000,000 transitions a second: {:.1} million",
+        rates[0] / 1e6
+    );
+    println!(
+        "target: a marker of 10,000 at most 1.3 times one of 1,000: {:.2} times",
+        each[1] / each[0]
+    );
 }
 
 fn report(what: &str, count: u64, took: Duration) {
-    println!("{what:<58} {:>12.0} {:>9.0} ns", rate(count, took), 1e9 / rate(count, took));
+    println!(
+        "{what:<58} {:>12.0} {:>9.0} ns",
+        rate(count, took),
+        1e9 / rate(count, took)
+    );
 }
 
 fn rate(count: u64, took: Duration) -> f64 {
@@ -51,13 +75,26 @@ fn rate(count: u64, took: Duration) -> f64 {
 }
 
 fn best(mut round: impl FnMut() -> (u64, Duration)) -> (u64, Duration) {
-    (0..ROUNDS).map(|_| round()).min_by_key(|&(_, took)| took).expect("there are rounds")
+    (0..ROUNDS)
+        .map(|_| round())
+        .min_by_key(|&(_, took)| took)
+        .expect("there are rounds")
 }
 
 fn fan(n: u32, marker: bool) -> Graph {
-    let work = if marker { "executor: marker" } else { "command: /bin/true" };
-    let text = format!("name: fan\ntasks:\n  first: {{{work}}}\n  fan: {{{work}, depends_on: [first], parallel: {n}}}\n  last: {{{work}, depends_on: [fan]}}\n");
-    Graph::new(parse_workflow("fan.yaml", text.as_bytes()).expect("the text is a workflow").workflow)
+    let work = if marker {
+        "executor: marker"
+    } else {
+        "command: /bin/true"
+    };
+    let text = format!(
+        "name: fan\ntasks:\n  first: {{{work}}}\n  fan: {{{work}, depends_on: [first], parallel: {n}}}\n  last: {{{work}, depends_on: [fan]}}\n"
+    );
+    Graph::new(
+        parse_workflow("fan.yaml", text.as_bytes())
+            .expect("the text is a workflow")
+            .workflow,
+    )
 }
 
 fn begin(graph: &Graph) -> RunState {
@@ -91,25 +128,42 @@ fn begin(graph: &Graph) -> RunState {
 fn processes(graph: &Graph, supervised: bool, encode: bool) -> (u64, Duration) {
     let mut run = begin(graph);
     let (mut transitions, mut now) = (0, 0);
-    let offer = ClaimOffer { places: GROUP, pools: BTreeMap::new(), supervised };
+    let offer = ClaimOffer {
+        places: GROUP,
+        pools: BTreeMap::new(),
+        supervised,
+    };
     let began = Instant::now();
     let mut out = Out::default();
     let mut apply = |run: &mut RunState, event: &Event, out: &mut Out| {
         now += 1;
-        run.apply(graph, event, Time(now), out).expect("no command is given");
+        run.apply(graph, event, Time(now), out)
+            .expect("no command is given");
     };
     apply(&mut run, &Event::Start, &mut out);
     while !run.header.status.is_terminal() {
         out.effects.clear();
         out.notes.clear();
         apply(&mut run, &Event::Claim(offer.clone()), &mut out);
-        let claimed: Vec<Attempt> = out.effects.iter().filter_map(|effect| if let Effect::Start(attempt) = effect { Some(*attempt) } else { None }).collect();
+        let claimed: Vec<Attempt> = out
+            .effects
+            .iter()
+            .filter_map(|effect| {
+                if let Effect::Start(attempt) = effect {
+                    Some(*attempt)
+                } else {
+                    None
+                }
+            })
+            .collect();
         assert!(!claimed.is_empty(), "something is ready until the end");
         for &attempt in &claimed {
             apply(&mut run, &Event::Started(attempt), &mut out);
         }
         for &attempt in &claimed {
-            let verdict = Verdict::Success { output: Output::null() };
+            let verdict = Verdict::Success {
+                output: Output::null(),
+            };
             apply(&mut run, &Event::Finished { attempt, verdict }, &mut out);
         }
         // Ready, claimed, started, ended.
@@ -129,7 +183,8 @@ fn markers(graph: &Graph) -> (u64, Duration) {
     let mut run = begin(graph);
     let began = Instant::now();
     let mut out = Out::default();
-    run.apply(graph, &Event::Start, Time(1), &mut out).expect("no command is given");
+    run.apply(graph, &Event::Start, Time(1), &mut out)
+        .expect("no command is given");
     black_box(run.encode());
     let took = began.elapsed();
     assert_eq!(run.header.status, RunStatus::Success);

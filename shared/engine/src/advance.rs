@@ -1,14 +1,17 @@
 //! One commit of one run: read, apply what arrived, write under preconditions; again if somebody else was faster.
 
-use std::collections::VecDeque;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use ork_core::definition::TaskIndex;
 use ork_core::ids::RunId;
-use ork_core::run::{ClaimOffer, Effect, Event, Graph, Note, Out, RunStatus};
+use ork_core::run::{Attempt, ClaimOffer, Command, Effect, Event, Graph, Note, Out, Resolution, RunState, RunStatus, State, TaskPhase};
+use ork_core::task::Output;
 use ork_core::time::Time;
 
 use crate::error::{EngineError, EngineErrorKind};
-use crate::loaded::{Loaded, load};
+use crate::loaded::{Loaded, is_current, load};
 use crate::places::Places;
 use crate::ports::{Clock, Hint, Function, Index, Key, Ports, Precondition, Queue, Store, StoreErrorKind, Write};
 use crate::{Engine, values};
@@ -45,13 +48,20 @@ pub struct Committed {
 pub struct Stepped {
     /// Its commits, in order.
     pub commits: Vec<Committed>,
+    /// A command that was refused while what came along with it was committed.
+    pub refused: Option<EngineError>,
 }
 
 /// A commit and what it asks for.
 pub(crate) struct Advanced {
     pub(crate) graph: Arc<Graph>,
     pub(crate) effects: Vec<Effect>,
+    /// What was deferred before the commit: the jobs of attempts that may have to be stopped.
+    pub(crate) deferred: Deferred,
 }
+
+/// The deferred jobs of attempts.
+pub(crate) type Deferred = BTreeMap<(TaskIndex, u32, u32), Deferral>;
 
 /// Something to be applied to a run.
 pub(crate) struct Todo {
@@ -60,6 +70,16 @@ pub(crate) struct Todo {
     /// When each event happened, as far as that is known; now for the rest.
     pub(crate) times: Vec<Time>,
     pub(crate) claim: Option<ClaimRequest>,
+}
+
+/// A commit whose answer was lost.
+struct Unsure {
+    /// What the header says if it was applied.
+    marker: u64,
+    out: Out,
+    freed: Vec<RunId>,
+    /// The state itself, when it would have been the first that is stored.
+    first: Option<Loaded>,
 }
 
 impl<P: Ports> Engine<P> {
@@ -73,83 +93,171 @@ impl<P: Ports> Engine<P> {
     /// As [`Engine::step`], for events that were gathered before: `times` says when each happened, so that durations are right.
     pub async fn step_at(&self, run: &RunId, events: Vec<Event>, times: Vec<Time>, claim: Option<ClaimRequest>) -> Result<Stepped, EngineError> {
         let mut stepped = Stepped::default();
-        let mut todo = VecDeque::from([Todo { run: run.clone(), events, times, claim }]);
-        while let Some(next) = todo.pop_front() {
-            if let Some(advanced) = self.advance(&next, &mut stepped).await? {
-                self.perform(&next.run, advanced, next.claim, &mut todo).await?;
-            }
+        let first = Todo { run: run.clone(), events, times, claim };
+        let mut todo = VecDeque::new();
+        let mut trouble = None;
+        if let Some(advanced) = self.advance(&first, &mut stepped).await? {
+            trouble = self.perform(run, advanced, claim, &mut todo).await;
         }
-        Ok(stepped)
+        // What follows is done as far as it can be, whatever fails in between.
+        while let Some(next) = todo.pop_front() {
+            let failed = match self.advance(&next, &mut stepped).await {
+                Ok(None) => None,
+                Ok(Some(advanced)) => self.perform(&next.run, advanced, next.claim, &mut todo).await,
+                // It ended, or was removed, before it could be told.
+                Err(error) if matches!(error.kind, EngineErrorKind::Refused | EngineErrorKind::NotFound) => None,
+                Err(error) => Some(error),
+            };
+            trouble = trouble.or(failed);
+        }
+        trouble.map_or(Ok(stepped), Err)
     }
 
     /// Makes one commit; `None` when there was nothing to change.
     async fn advance(&self, todo: &Todo, stepped: &mut Stepped) -> Result<Option<Advanced>, EngineError> {
         let mut kept = self.memory.take(&todo.run);
-        let mut marker = None;
+        let mut unsure: Option<Unsure> = None;
+        // What commits asked for whose answers were lost and over which somebody else committed.
+        let mut owed = Vec::new();
         for _ in 0..TRIES {
-            let mut loaded = match kept.take() {
-                Some(loaded) => loaded,
-                None => match load(&self.ports, &self.memory, &todo.run).await? {
-                    Some(loaded) => loaded,
-                    None => return Err(EngineError::not_found(format!("there is no run {}", todo.run))),
-                },
+            let remembered = kept.as_ref().is_some_and(|loaded| loaded.version.is_some());
+            let found = match kept.take() {
+                Some(loaded) => Some(loaded),
+                None => load(&self.ports, &self.memory, &todo.run).await?,
             };
-            // A commit whose answer was lost: the marker says whether it was ours that is stored.
-            let applied = marker.is_some_and(|marker| loaded.state.header.commits == marker);
             let mut out = Out::default();
-            if !applied {
-                self.apply(&mut loaded, &todo.events, &todo.times, &mut out).await?;
-            }
+            let mut applied = false;
+            let mut loaded = match (found, unsure.take()) {
+                (Some(loaded), None) => loaded,
+                (Some(loaded), Some(lost)) if loaded.state.header.commits == lost.marker => {
+                    return Ok(Some(self.committed(todo, loaded, lost.out, lost.freed, Deferred::new(), stepped).await));
+                }
+                (Some(loaded), Some(lost)) => {
+                    owed.extend(lost.out.effects);
+                    loaded
+                }
+                // Nobody has made the run yet, so what was to be its first commit still is.
+                (None, Some(Unsure { out: lost, first: Some(mut first), .. })) => {
+                    first.state.touch_all();
+                    (out, applied) = (lost, true);
+                    first
+                }
+                (None, _) => return Err(EngineError::not_found(format!("there is no run {}", todo.run))),
+            };
             let now = self.ports.clock().now();
-            let mut places = Places::read(&self.ports, &loaded, now).await?;
+            let deferred = deferred(&loaded.state);
+            let mut places = Places::read(&self.ports, &loaded).await?;
+            let mut refused = None;
+            let mut nothing_stands = todo.events.iter().all(|event| matches!(event, Event::Command(_)));
+            if !applied {
+                let status = loaded.state.header.status;
+                let events = self.events_for(todo, &loaded, &places).await?;
+                refused = self.apply(&mut loaded, &events, &todo.times, &mut out).await?;
+                if status.is_terminal() && let Some(why) = places.refuse_again(&loaded) {
+                    refused = Some(EngineError::refused(why));
+                    nothing_stands = true;
+                }
+            }
+            if let Some(refusal) = refused {
+                // What is in memory may be out of date; only what is stored may refuse.
+                if remembered {
+                    continue;
+                }
+                if nothing_stands {
+                    return Err(refusal);
+                }
+                stepped.refused = Some(refusal);
+            }
             if let Some(claim) = todo.claim {
                 let offer = ClaimOffer { places: claim.places, pools: places.offer(&loaded), supervised: claim.supervised };
                 self.apply(&mut loaded, &[Event::Claim(offer)], &[], &mut out).await?;
             }
             let commands = todo.events.iter().any(|event| matches!(event, Event::Command(_) | Event::Start | Event::OwnerLost { .. }));
-            if loaded.version.is_some() && !commands && !loaded.state.is_changed() && out.effects.is_empty() {
+            // A run that is due and stays as it is must not stay due: it would stand before others in the queue of the tick for ever.
+            let overdue = loaded.wake_at.is_some_and(|at| at <= now);
+            owed.retain(|effect| still_holds(effect, &loaded.state) && !out.effects.contains(effect));
+            if loaded.version.is_some() && !commands && !overdue && !loaded.state.is_changed() && out.effects.is_empty() && owed.is_empty() {
+                if remembered && !is_current(&self.ports, &todo.run, &loaded).await? {
+                    continue;
+                }
                 self.memory.put(todo.run.clone(), loaded);
                 return Ok(None);
             }
             let mark = self.ports.random();
             loaded.state.header.commits = mark;
-            marker = Some(mark);
             match self.commit(&mut loaded, &mut places, now).await {
                 Ok(()) => {
-                    let freed = places.freed();
-                    let committed = Committed {
-                        run: todo.run.clone(),
-                        graph: loaded.graph.clone(),
-                        status: loaded.state.header.status,
-                        notes: out.notes,
-                        next_timer: loaded.state.next_timer(now),
-                    };
-                    if todo.claim.is_none() && loaded.state.has_ready() && committed.status != RunStatus::Paused {
-                        self.hint(Function::Dispatch, &todo.run).await;
-                    }
-                    let advanced = Advanced { graph: loaded.graph.clone(), effects: out.effects };
-                    stepped.commits.push(committed);
-                    self.memory.put(todo.run.clone(), loaded);
-                    for waiting in freed {
-                        self.hint(Function::Dispatch, &waiting).await;
-                    }
-                    return Ok(Some(advanced));
+                    out.effects.append(&mut owed);
+                    return Ok(Some(self.committed(todo, loaded, out, places.freed(), deferred, stepped).await));
                 }
                 // What was in memory is not what is stored: read again.
-                Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => {}
+                Err(error) if error.kind == StoreErrorKind::Conflict => {}
+                Err(error) if error.kind == StoreErrorKind::Ambiguous => {
+                    let first = loaded.version.is_none().then_some(loaded);
+                    unsure = Some(Unsure { marker: mark, out, freed: places.freed(), first });
+                }
                 Err(error) => return Err(error.into()),
             }
         }
         Err(EngineError::new(EngineErrorKind::Unavailable, format!("run {} is being changed by others: gave up after {TRIES} tries, nothing is lost", todo.run)))
     }
 
-    /// Applies events and whatever evaluating they call for, in memory.
-    async fn apply(&self, loaded: &mut Loaded, events: &[Event], times: &[Time], out: &mut Out) -> Result<(), EngineError> {
+    /// What a commit that stands gives rise to at once.
+    async fn committed(&self, todo: &Todo, mut loaded: Loaded, out: Out, freed: Vec<RunId>, deferred: Deferred, stepped: &mut Stepped) -> Advanced {
+        let now = self.ports.clock().now();
+        let status = loaded.state.header.status;
+        let graph = loaded.graph.clone();
+        let next_timer = loaded.state.next_timer(now);
+        let announce = todo.claim.is_none() && loaded.state.has_ready() && status != RunStatus::Paused;
+        stepped.commits.push(Committed { run: todo.run.clone(), graph: graph.clone(), status, notes: out.notes, next_timer });
+        self.memory.put(todo.run.clone(), loaded);
+        if announce {
+            self.hint(Function::Dispatch, &todo.run).await;
+        }
+        for waiting in freed {
+            self.hint(Function::Dispatch, &waiting).await;
+        }
+        Advanced { graph, effects: out.effects, deferred }
+    }
+
+    /// The events to apply: a run that waits begins when it has its place and not before, one that nobody waits for any more is cancelled.
+    async fn events_for<'a>(&self, todo: &'a Todo, loaded: &Loaded, places: &Places) -> Result<Cow<'a, [Event]>, EngineError> {
+        let header = &loaded.state.header;
+        let tick = todo.events.contains(&Event::Tick);
+        let looked_at = tick || todo.events.is_empty();
+        let mut events = Cow::Borrowed(todo.events.as_slice());
+        if header.status == RunStatus::Pending && loaded.version.is_some() {
+            if !places.may_begin(loaded) {
+                if todo.events.contains(&Event::Start) {
+                    events.to_mut().retain(|event| *event != Event::Start);
+                }
+            } else if looked_at {
+                events.to_mut().push(Event::Start);
+            }
+        }
+        // The word of a parent that gave up may have been lost.
+        if tick && !header.status.is_terminal() && let Some(parent) = &header.parent {
+            let waits = self.find_run(&parent.run).await?.is_some_and(|view| {
+                view.state.instance(parent.task, parent.index).is_some_and(|instance| instance.attempt == parent.attempt && instance.status().is_in_flight())
+            });
+            if !waits {
+                let reason = format!("its parent run {} no longer waits for it", parent.run);
+                events.to_mut().push(Event::Command(Command::Cancel { reason }));
+            }
+        }
+        Ok(events)
+    }
+
+    /// Applies events and whatever evaluating they call for, in memory. A command that is refused leaves the others as they are.
+    async fn apply(&self, loaded: &mut Loaded, events: &[Event], times: &[Time], out: &mut Out) -> Result<Option<EngineError>, EngineError> {
         let now = self.ports.clock().now();
         let graph = loaded.graph.clone();
+        let mut refused = None;
         for (position, event) in events.iter().enumerate() {
             let at = times.get(position).map_or(now, |at| now.min(*at));
-            loaded.state.apply(&graph, event, at, out).map_err(|refusal| EngineError::refused(refusal.0))?;
+            if let Err(refusal) = loaded.state.apply(&graph, event, at, out) {
+                refused.get_or_insert_with(|| EngineError::refused(refusal.0));
+            }
         }
         loop {
             let mut unresolved = Vec::new();
@@ -161,10 +269,15 @@ impl<P: Ports> Engine<P> {
                 _ => true,
             });
             if unresolved.is_empty() {
-                return Ok(());
+                return Ok(refused);
             }
             for (task, generation) in unresolved {
-                let result = values::resolve(&self.ports, &graph, &loaded.state, task).await?;
+                let result = match values::resolve(&self.ports, &graph, &loaded.state, task).await {
+                    Ok(result) => result,
+                    // What an upstream left behind is not fit for use, and never will be.
+                    Err(error) if error.kind == EngineErrorKind::Corrupt => Resolution::Failed(error.message),
+                    Err(error) => return Err(error),
+                };
                 let event = Event::Resolved { task, generation, result };
                 loaded.state.apply(&graph, &event, now, out).map_err(|refusal| EngineError::refused(refusal.0))?;
             }
@@ -186,6 +299,7 @@ impl<P: Ports> Engine<P> {
         writes.extend(places.writes(loaded));
         let versions = self.ports.store().commit(&writes).await?;
         loaded.version = versions.first().copied();
+        loaded.wake_at = wake_at;
         loaded.pages.extend(numbers.into_iter().zip(versions.iter().skip(1).copied()));
         Ok(())
     }
@@ -203,5 +317,50 @@ impl<P: Ports> Engine<P> {
     /// Forgets what is in memory of a run, so that the next step reads what others may have written.
     pub fn forget(&self, run: &RunId) {
         self.memory.take(run);
+    }
+}
+
+/// The jobs that an attempt handed over to.
+#[derive(Debug, Clone)]
+pub(crate) struct Deferral {
+    pub(crate) jobs: Output,
+    pub(crate) count: u32,
+    pub(crate) done: u64,
+}
+
+/// Every attempt whose work is with deferred jobs.
+fn deferred(state: &RunState) -> Deferred {
+    let mut found = Deferred::new();
+    for (at, task) in (0u32..).zip(state.tasks()) {
+        if task.counts().of(ork_core::run::InstanceStatus::Deferred) == 0 {
+            continue;
+        }
+        for (index, instance) in (0u32..).zip(state.instances(at)) {
+            if let State::Deferred(deferral) = &instance.state {
+                let jobs = Deferral { jobs: deferral.jobs.clone(), count: deferral.count, done: deferral.done };
+                found.insert((at, index, instance.attempt), jobs);
+            }
+        }
+    }
+    found
+}
+
+/// Whether an effect that a lost commit asked for is still called for by the state that is stored.
+fn still_holds(effect: &Effect, state: &RunState) -> bool {
+    let live = |attempt: &Attempt| {
+        state.instance(attempt.task, attempt.index).is_some_and(|instance| {
+            instance.attempt == attempt.attempt && instance.fence == attempt.fence && instance.status().is_in_flight()
+        })
+    };
+    match effect {
+        Effect::Start(attempt) => {
+            live(attempt) && state.instance(attempt.task, attempt.index).is_some_and(|instance| matches!(instance.state, State::Dispatched { .. }))
+        }
+        Effect::StartChild(attempt) => live(attempt),
+        Effect::Stop(attempt) | Effect::StopChild(attempt) => !live(attempt),
+        Effect::TaskEnded(task) => matches!(state.task(*task).phase, TaskPhase::Ended(_)),
+        Effect::RunEnded(status) => state.header.status == *status,
+        // Asked for again until they are answered.
+        Effect::CheckStart(_) | Effect::Reap { .. } | Effect::Poll(_) | Effect::Resolve { .. } => false,
     }
 }

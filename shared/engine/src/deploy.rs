@@ -27,6 +27,8 @@ impl<P: Ports> Engine<P> {
         let version = VersionHash::of(&body);
         let key = Key::Workflow(workflow.name.clone());
         let version_key = Key::WorkflowVersion(workflow.name.clone(), version.clone());
+        // Whether a try whose answer was lost would have changed the version.
+        let mut unsure = false;
         for _ in 0..8 {
             let now = self.ports.clock().now();
             let pool_keys: Vec<Key> = pools.keys().cloned().map(Key::Pool).collect();
@@ -45,7 +47,12 @@ impl<P: Ports> Engine<P> {
             if changed {
                 // A schedule that is as it was keeps its place; a new or changed one begins now.
                 let old = match &before {
-                    Some(before) => crate::loaded::graph(&self.ports, &self.memory, &workflow.name, &before.current).await.ok(),
+                    Some(before) => match crate::loaded::graph(&self.ports, &self.memory, &workflow.name, &before.current).await {
+                        Ok(graph) => Some(graph),
+                        // A version that nobody can read any more had no slots to keep.
+                        Err(error) if matches!(error.kind, EngineErrorKind::Corrupt | EngineErrorKind::NotFound) => None,
+                        Err(error) => return Err(error),
+                    },
                     None => None,
                 };
                 let old = old.as_ref().map(|graph| graph.workflow.schedules.as_slice()).unwrap_or_default();
@@ -74,14 +81,15 @@ impl<P: Ports> Engine<P> {
                 }
             }
             if writes.is_empty() {
-                return Ok(Deployment { version, changed: false });
+                return Ok(Deployment { version, changed: unsure });
             }
             match self.ports.store().commit(&writes).await {
                 Ok(_) => {
                     self.memory.keep_graph(version.clone(), workflow.clone());
                     return Ok(Deployment { version, changed });
                 }
-                Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => {}
+                Err(error) if error.kind == StoreErrorKind::Conflict => {}
+                Err(error) if error.kind == StoreErrorKind::Ambiguous => unsure |= changed,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -112,9 +120,21 @@ impl<P: Ports> Engine<P> {
 
     /// Removes a workflow: it starts no more runs. Its versions and runs stay, so that those under way end right.
     pub async fn delete_workflow(&self, name: &WorkflowName) -> Result<(), EngineError> {
-        let (version, _) = self.workflow(name).await?;
-        self.ports.store().commit(&[Write::Delete { key: Key::Workflow(name.clone()), version }]).await?;
-        Ok(())
+        let mut unsure = false;
+        for _ in 0..8 {
+            let version = match self.workflow(name).await {
+                Ok((version, _)) => version,
+                Err(error) if unsure && error.kind == EngineErrorKind::NotFound => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            match self.ports.store().commit(&[Write::Delete { key: Key::Workflow(name.clone()), version }]).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind == StoreErrorKind::Conflict => {}
+                Err(error) if error.kind == StoreErrorKind::Ambiguous => unsure = true,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(EngineError::new(EngineErrorKind::Unavailable, format!("workflow {name} is being changed by others: gave up")))
     }
 
     /// Every workflow, by name.

@@ -9,7 +9,7 @@ use ork_core::time::Time;
 use crate::documents::WorkflowDocument;
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::graph;
-use crate::ports::{Clock, Index, Ports, Store, StoreErrorKind};
+use crate::ports::{Clock, Index, Key, Ports, Store, StoreErrorKind};
 use crate::{Engine, StartRun};
 
 /// What a slot came to.
@@ -37,25 +37,45 @@ pub(crate) fn workflow_index(document: &WorkflowDocument, workflow: &Workflow, n
 
 impl<P: Ports> Engine<P> {
     /// Fires every schedule that is due. Each slot's run is made before the cursor moves past it, under an id made of the slot,
-    /// so that dying in between or doing it twice makes no second run.
+    /// so that dying in between or doing it twice makes no second run. A workflow that cannot be fired is reported and keeps no other back.
     pub async fn fire_due(&self, limit: usize) -> Result<Vec<Fired>, EngineError> {
         let now = self.ports.clock().now();
         let mut fired = Vec::new();
-        for (name, _) in self.ports.store().due_workflows(now, limit).await? {
-            self.fire(&name, now, &mut fired).await?;
+        for (name, due) in self.ports.store().due_workflows(now, limit).await? {
+            match self.fire(&name, now, &mut fired).await {
+                Ok(()) => {}
+                // It was removed in the meantime.
+                Err(error) if error.kind == EngineErrorKind::NotFound && self.is_gone(&name).await? => {}
+                Err(error) if matches!(error.kind, EngineErrorKind::Corrupt | EngineErrorKind::NotFound | EngineErrorKind::Refused) => {
+                    fired.push(Fired { workflow: name, slot: due, run: Err(error.message) });
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(fired)
     }
 
+    async fn is_gone(&self, name: &WorkflowName) -> Result<bool, EngineError> {
+        Ok(self.ports.store().read(&[Key::Workflow(name.clone())]).await?.pop().flatten().is_none())
+    }
+
     async fn fire(&self, name: &WorkflowName, now: Time, fired: &mut Vec<Fired>) -> Result<(), EngineError> {
-        let (_, document) = match self.workflow(name).await {
-            Err(error) if error.kind == EngineErrorKind::NotFound => return Ok(()),
-            other => other?,
-        };
+        let (_, document) = self.workflow(name).await?;
+        if !document.enabled {
+            return Ok(());
+        }
         let graph = graph(&self.ports, &self.memory, name, &document.current).await?;
         let mut cursors = document.cursors.clone();
         for (schedule, cursor) in graph.workflow.schedules.iter().zip(&mut cursors) {
-            let due = schedule::due(schedule, *cursor, now).map_err(|error| EngineError::corrupt(format!("workflow {name}: {error}")))?;
+            let due = match schedule::due(schedule, *cursor, now) {
+                Ok(due) => due,
+                // Its cursor stays, so that its slots come once it can be read again.
+                Err(error) => {
+                    let why = format!("schedule `{}` of workflow {name} cannot be read: {error}", schedule.cron);
+                    fired.push(Fired { workflow: name.clone(), slot: now, run: Err(why) });
+                    continue;
+                }
+            };
             for slot in due.slots {
                 let run = self.fire_slot(&graph.workflow, schedule.overlap, slot).await?;
                 fired.push(Fired { workflow: name.clone(), slot, run });
@@ -82,26 +102,41 @@ impl<P: Ports> Engine<P> {
 
     async fn fire_slot(&self, workflow: &Workflow, overlap: Overlap, slot: Time) -> Result<Result<RunId, String>, EngineError> {
         let id = RunId::for_slot(&workflow.name, slot);
-        if self.find_run(&id).await?.is_some() {
-            return Ok(Ok(id));
-        }
-        let (_, document) = self.workflow(&workflow.name).await?;
-        match schedule::admit(overlap, document.active.len(), workflow.max_active_runs) {
-            Admission::Drop { why } => return Ok(Err(why)),
-            Admission::CancelThenStart => {
-                for active in &document.active {
-                    let reason = format!("the slot {slot} takes its place (overlap: cancel)");
-                    match self.step(active, vec![Event::Command(Command::Cancel { reason })], None).await {
-                        Ok(_) => {}
-                        Err(error) if matches!(error.kind, EngineErrorKind::Refused | EngineErrorKind::NotFound) => {}
-                        Err(error) => return Err(error),
-                    }
+        let wish = StartRun { id: Some(id.clone()), slot: Some(slot), trigger: RunTrigger::Schedule, ..StartRun::of(workflow.name.clone()) };
+        let mut behind = false;
+        if self.find_run(&id).await?.is_none() {
+            let (_, document) = self.workflow(&workflow.name).await?;
+            // Another tick may have made this very run, or that of a later slot, since.
+            let mut others = Vec::new();
+            for active in document.active.into_iter().filter(|active| *active != id) {
+                let later = match self.find_run(&active).await {
+                    Ok(Some(view)) => view.header.trigger == RunTrigger::Schedule && view.header.slot > slot,
+                    Ok(None) => true,
+                    // It holds its place all the same.
+                    Err(error) if error.kind == EngineErrorKind::Corrupt => false,
+                    Err(error) => return Err(error),
+                };
+                if !later {
+                    others.push(active);
                 }
             }
-            Admission::Start | Admission::Queue { .. } => {}
+            match schedule::admit(overlap, others.len(), workflow.max_active_runs) {
+                Admission::Drop { why } => return Ok(Err(why)),
+                Admission::CancelThenStart => {
+                    for active in &others {
+                        let reason = format!("the slot {slot} takes its place (overlap: cancel)");
+                        match self.step(active, vec![Event::Command(Command::Cancel { reason })], None).await {
+                            Ok(_) => {}
+                            Err(error) if matches!(error.kind, EngineErrorKind::Refused | EngineErrorKind::NotFound) => {}
+                            Err(error) => return Err(error),
+                        }
+                    }
+                }
+                Admission::Queue { .. } => behind = overlap == Overlap::Queue,
+                Admission::Start => {}
+            }
         }
-        let wish = StartRun { id: Some(id), slot: Some(slot), trigger: RunTrigger::Schedule, ..StartRun::of(workflow.name.clone()) };
-        match self.start(wish).await {
+        match self.start_behind(wish, behind).await {
             Ok(started) => Ok(Ok(started.id)),
             // A slot whose run cannot be made (a param without default) is dealt with: it would fail the same way for ever.
             Err(error) if error.kind == EngineErrorKind::Refused => Ok(Err(error.message)),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ork_core::definition::{TaskIndex, Workflow};
 use ork_core::ids::{RunId, VersionHash, WorkflowName};
 use ork_core::run::{Graph, Header, RunState};
+use ork_core::time::Time;
 
 use crate::error::EngineError;
 use crate::ports::{Key, Ports, Precondition, Store, Version};
@@ -21,6 +22,8 @@ pub(crate) struct Loaded {
     /// `None`: not stored yet.
     pub(crate) version: Option<Version>,
     pub(crate) pages: BTreeMap<u32, Version>,
+    /// When the store finds it due.
+    pub(crate) wake_at: Option<Time>,
     /// Values that the instances of a task share, by task and generation.
     pub(crate) prepared: BTreeMap<TaskIndex, (u32, Arc<Prepared>)>,
 }
@@ -53,10 +56,10 @@ impl Memory {
     }
     pub(crate) fn put(&self, run: RunId, loaded: Loaded) {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.insert(run, loaded);
-        if runs.len() > RUNS_KEPT {
+        if runs.len() >= RUNS_KEPT && !runs.contains_key(&run) {
             runs.pop_first();
         }
+        runs.insert(run, loaded);
     }
     /// Looks at a run that is in memory.
     pub(crate) fn peek<T>(&self, run: &RunId, look: impl FnOnce(&Loaded) -> T) -> Option<T> {
@@ -84,6 +87,12 @@ pub(crate) async fn graph<P: Ports>(ports: &P, memory: &Memory, workflow: &Workf
     Ok(memory.keep_graph(version.clone(), definition))
 }
 
+/// Whether what is in memory is what is stored.
+pub(crate) async fn is_current<P: Ports>(ports: &P, run: &RunId, loaded: &Loaded) -> Result<bool, EngineError> {
+    let stored = ports.store().read(&[Key::Run(run.clone())]).await?.pop().flatten();
+    Ok(stored.map(|document| document.version) == loaded.version)
+}
+
 /// Reads a run with all its pages.
 pub(crate) async fn load<P: Ports>(ports: &P, memory: &Memory, run: &RunId) -> Result<Option<Loaded>, EngineError> {
     // Pages are read after the header, so a commit between the two shows as a mismatch: read again.
@@ -104,12 +113,14 @@ pub(crate) async fn load<P: Ports>(ports: &P, memory: &Memory, run: &RunId) -> R
                 bodies.push(found.body);
             }
         }
-        let again = ports.store().read(&[Key::Run(run.clone())]).await?.pop().flatten();
-        if !keys.is_empty() && again.map(|again| again.version) != Some(document.version) {
-            continue;
+        if !keys.is_empty() {
+            let again = ports.store().read(&[Key::Run(run.clone())]).await?.pop().flatten();
+            if again.map(|again| again.version) != Some(document.version) {
+                continue;
+            }
         }
         match RunState::decode(&graph, &document.body, &bodies) {
-            Ok(state) => return Ok(Some(Loaded { graph, state, version: Some(document.version), pages, prepared: BTreeMap::new() })),
+            Ok(state) => return Ok(Some(Loaded { graph, state, version: Some(document.version), pages, wake_at: document.index.wake_at, prepared: BTreeMap::new() })),
             Err(error) => last = Some(damaged(error)),
         }
     }

@@ -7,54 +7,83 @@ use ork_core::definition::Executor as Kind;
 use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::names::{AttemptFile, ObjectName};
-use ork_core::run::{Attempt, Category, Command, Effect, Event, Graph, Header, Overdue, ParentRef, RunState, State};
+use ork_core::run::{Attempt, Category, Command, Effect, Event, Graph, Overdue, ParentRef, RunStatus, RunTrigger, State};
 use ork_core::task::{Output, Verdict};
 
-use crate::advance::{Advanced, ClaimRequest, Todo};
+use crate::advance::{Advanced, ClaimRequest, Deferred, Todo};
 use crate::error::{EngineError, EngineErrorKind};
+use crate::loaded::{Loaded, load};
 use crate::ports::{Clock, Executor, Function, JobStatus, ObjectError, Objects, Ports, StartError, Tracker, TrackerError};
-use crate::{Engine, StartRun, values};
+use crate::{Engine, RunView, StartRun, values};
 
 impl<P: Ports> Engine<P> {
-    pub(crate) async fn perform(&self, run: &RunId, advanced: Advanced, claim: Option<ClaimRequest>, todo: &mut VecDeque<Todo>) -> Result<(), EngineError> {
-        let graph = advanced.graph;
+    /// Does all of it as far as it can be done; gives the first thing that could not.
+    pub(crate) async fn perform(&self, run: &RunId, advanced: Advanced, claim: Option<ClaimRequest>, todo: &mut VecDeque<Todo>) -> Option<EngineError> {
+        let Advanced { graph, effects, deferred } = advanced;
         let mut starts = Vec::new();
         let mut events = Vec::new();
-        for effect in advanced.effects {
-            match effect {
-                Effect::Start(attempt) => starts.push(attempt),
-                Effect::CheckStart(attempt) => match self.begun(run, &graph, attempt).await? {
+        let mut trouble = None;
+        for effect in effects {
+            let done = match effect {
+                Effect::Start(attempt) => {
+                    starts.push(attempt);
+                    Ok(())
+                }
+                Effect::CheckStart(attempt) => self.begun(run, &graph, attempt).await.map(|begun| match begun {
                     true => events.push(Event::Started(attempt)),
                     false => starts.push(attempt),
-                },
-                Effect::Stop(attempt) => self.stop(run, &graph, attempt).await?,
-                Effect::StartChild(attempt) => self.start_child(run, &graph, attempt, &mut events, todo).await?,
-                Effect::StopChild(attempt) => self.stop_child(run, &graph, attempt, todo).await?,
-                Effect::Reap { attempt, why } => events.push(self.reap(run, &graph, attempt, why).await?),
-                Effect::Poll(attempt) => self.poll(run, &graph, attempt, &mut events).await?,
-                Effect::TaskEnded(task) => self.publish_output(run, &graph, task).await?,
-                Effect::RunEnded(_) => self.tell_parent(run, todo).await?,
+                }),
+                Effect::Stop(attempt) => {
+                    self.stop(run, &graph, attempt, &deferred).await;
+                    Ok(())
+                }
+                Effect::StartChild(attempt) => self.start_child(run, &graph, attempt, &mut events, todo).await,
+                Effect::StopChild(attempt) => self.stop_child(run, &graph, attempt, todo).await,
+                Effect::Reap { attempt, why } => self.reap(run, &graph, attempt, why).await.map(|event| events.push(event)),
+                Effect::Poll(attempt) => self.poll(run, &graph, attempt, &mut events).await,
+                Effect::TaskEnded(task) => self.publish_output(run, &graph, task).await,
+                Effect::RunEnded(_) => self.tell_parent(run, todo).await,
                 // Answered before the commit.
-                Effect::Resolve { .. } => {}
-            }
+                Effect::Resolve { .. } => Ok(()),
+            };
+            trouble = trouble.or(done.err());
         }
         if !starts.is_empty() {
-            self.start_attempts(run, &graph, starts, &mut events).await?;
+            self.start_attempts(run, &graph, starts, &mut events).await;
         }
         if !events.is_empty() {
             todo.push_back(Todo { run: run.clone(), events, times: Vec::new(), claim });
         }
-        Ok(())
+        trouble
     }
 
-    /// Builds the specs of claimed attempts and hands them to the executor.
-    async fn start_attempts(&self, run: &RunId, graph: &Graph, attempts: Vec<Attempt>, events: &mut Vec<Event>) -> Result<(), EngineError> {
-        let Some(mut loaded) = self.memory.take(run) else { return Ok(()) };
+    /// The run as this process knows it, or else as it is stored.
+    async fn recall(&self, run: &RunId) -> Result<Loaded, EngineError> {
+        match self.memory.take(run) {
+            Some(loaded) => Ok(loaded),
+            None => load(&self.ports, &self.memory, run).await?.ok_or_else(|| EngineError::not_found(format!("there is no run {run}"))),
+        }
+    }
+
+    /// Builds the specs of claimed attempts and hands them to the executor. What cannot be handed over now goes back to the queue.
+    async fn start_attempts(&self, run: &RunId, graph: &Graph, attempts: Vec<Attempt>, events: &mut Vec<Event>) {
+        let put_back = |attempt: Attempt, why: &EngineError| Event::NotStarted { attempt, retry_after: limits::ANNOUNCE_AGAIN, why: why.message.clone() };
+        let mut loaded = match self.recall(run).await {
+            Ok(loaded) => loaded,
+            Err(error) => return events.extend(attempts.into_iter().map(|attempt| put_back(attempt, &error))),
+        };
         let now = self.ports.clock().now();
         let mut specs = Vec::with_capacity(attempts.len());
         let mut started = Vec::with_capacity(attempts.len());
-        let mut trouble = None;
-        for attempt in attempts {
+        let mut attempts = attempts.into_iter();
+        for attempt in attempts.by_ref() {
+            // Somebody may have cancelled it since it was claimed.
+            let claimed = loaded.state.instance(attempt.task, attempt.index).is_some_and(|instance| {
+                instance.attempt == attempt.attempt && instance.fence == attempt.fence && matches!(instance.state, State::Dispatched { .. })
+            });
+            if !claimed {
+                continue;
+            }
             let generation = loaded.state.task(attempt.task).generation;
             let known = loaded.prepared.get(&attempt.task).filter(|(made_for, _)| *made_for == generation && attempt.attempt == 1);
             let prepared = match known {
@@ -62,16 +91,15 @@ impl<P: Ports> Engine<P> {
                 None => match values::prepare(&self.ports, graph, &loaded.state, attempt.task, attempt.attempt).await {
                     Ok(prepared) => {
                         let prepared = std::sync::Arc::new(prepared);
-                        if attempt.attempt == 1 {
-                            // Only a task with more instances to come asks for the same again.
-                            if loaded.graph.task(attempt.task).fans_out() {
-                                loaded.prepared.insert(attempt.task, (generation, prepared.clone()));
-                            }
+                        // Only a task with more instances to come asks for the same again.
+                        if attempt.attempt == 1 && loaded.graph.task(attempt.task).fans_out() {
+                            loaded.prepared.insert(attempt.task, (generation, prepared.clone()));
                         }
                         prepared
                     }
-                    Err(error) if error.kind == EngineErrorKind::Unavailable => {
-                        trouble = Some(error);
+                    Err(error) if matches!(error.kind, EngineErrorKind::Unavailable | EngineErrorKind::Store) => {
+                        events.push(put_back(attempt, &error));
+                        events.extend(attempts.by_ref().map(|attempt| put_back(attempt, &error)));
                         break;
                     }
                     Err(error) => {
@@ -89,6 +117,9 @@ impl<P: Ports> Engine<P> {
             }
         }
         self.memory.put(run.clone(), loaded);
+        if specs.is_empty() {
+            return;
+        }
         for (attempt, answer) in started.into_iter().zip(self.ports.executor().start(specs).await) {
             match answer {
                 // The claim lease looks after an answer that was lost.
@@ -97,7 +128,6 @@ impl<P: Ports> Engine<P> {
                 Err(StartError::Refused { category, message }) => events.push(refused(attempt, category, message)),
             }
         }
-        trouble.map_or(Ok(()), Err)
     }
 
     fn attempt_object(run: &RunId, graph: &Graph, attempt: Attempt, file: AttemptFile) -> ObjectName {
@@ -146,35 +176,70 @@ impl<P: Ports> Engine<P> {
             Ok(Verdict::Success { output: Output::Inline(text) }) if text.len() > limits::INLINE_OUTPUT_BYTES => {
                 Verdict::Success { output: Output::Object { bytes: text.len() as u64 } }
             }
+            Ok(Verdict::Deferred { jobs: Output::Inline(text), count }) if text.len() > limits::INLINE_OUTPUT_BYTES => {
+                Verdict::Deferred { jobs: Output::Object { bytes: text.len() as u64 }, count }
+            }
+            // The text goes into lists as it is, so it must be one value and nothing else.
+            Ok(Verdict::Success { output: Output::Inline(text) }) => match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+                Ok(_) => Verdict::Success { output: Output::Inline(text) },
+                Err(error) => bad(format!("its output is not JSON: {error}")),
+            },
             Ok(verdict) => verdict,
             Err(error) => bad(error.to_string()),
         })
     }
 
     /// Stops an attempt and asks for its deferred jobs to be stopped.
-    async fn stop(&self, run: &RunId, graph: &Graph, attempt: Attempt) -> Result<(), EngineError> {
+    async fn stop(&self, run: &RunId, graph: &Graph, attempt: Attempt, deferred: &Deferred) {
         self.ports.executor().stop(&attempt.in_run(run)).await;
-        let _ = graph;
-        Ok(())
+        let Some(known) = deferred.get(&(attempt.task, attempt.index, attempt.attempt)) else { return };
+        let Ok(jobs) = self.jobs(run, graph, attempt, &known.jobs, known.count).await else { return };
+        for (job, description) in (0u32..).zip(&jobs) {
+            if known.done & (1 << job) == 0 {
+                // As far as that is possible: the attempt is over either way, and jobs have limits of their own.
+                let _ = self.ports.tracker().cancel(description).await;
+            }
+        }
+    }
+
+    /// The descriptions of an attempt's deferred jobs.
+    async fn jobs(&self, run: &RunId, graph: &Graph, attempt: Attempt, jobs: &Output, count: u32) -> Result<Vec<Value>, EngineError> {
+        let task = &graph.task(attempt.task).name;
+        let text = match jobs {
+            Output::Inline(text) => text.clone(),
+            Output::Object { .. } => {
+                let name = |file| Self::attempt_object(run, graph, attempt, file);
+                values::stored_text(&self.ports, name(AttemptFile::Output), name(AttemptFile::Result)).await?
+            }
+        };
+        let list: Vec<Value> = serde_json::from_str(&text).map_err(|error| EngineError::corrupt(format!("the deferred jobs of {task} cannot be read: {error}")))?;
+        if list.len() != count as usize || list.len() > limits::DEFERRED_JOBS {
+            return Err(EngineError::corrupt(format!("{task} deferred to {count} job(s), but describes {}", list.len())));
+        }
+        Ok(list)
     }
 
     /// Asks about the deferred jobs of an attempt that are not done.
     async fn poll(&self, run: &RunId, graph: &Graph, attempt: Attempt, events: &mut Vec<Event>) -> Result<(), EngineError> {
-        let deferral = self.memory.peek(run, |loaded| match loaded.state.instance(attempt.task, attempt.index).map(|instance| &instance.state) {
-            Some(State::Deferred(deferral)) => Some(deferral.clone()),
+        let loaded = self.recall(run).await?;
+        let deferral = match loaded.state.instance(attempt.task, attempt.index) {
+            Some(instance) if instance.attempt == attempt.attempt => match &instance.state {
+                State::Deferred(deferral) => Some(deferral.clone()),
+                _ => None,
+            },
             _ => None,
-        });
-        let Some(deferral) = deferral.flatten() else { return Ok(()) };
-        let text = match &deferral.jobs {
-            Output::Inline(text) => text.as_ref().to_owned(),
-            Output::Object { .. } => {
-                let name = Self::attempt_object(run, graph, attempt, AttemptFile::Output);
-                let object = self.ports.objects().get(&name, limits::OUTPUT_BYTES as u64).await?;
-                let bytes = object.ok_or_else(|| EngineError::corrupt(format!("{name} is missing")))?.bytes;
-                String::from_utf8(bytes).map_err(|_| EngineError::corrupt(format!("{name} is not UTF-8")))?
-            }
         };
-        let jobs: Vec<Value> = serde_json::from_str(&text).map_err(|error| EngineError::corrupt(format!("the deferred jobs of {run} cannot be read: {error}")))?;
+        self.memory.put(run.clone(), loaded);
+        let Some(deferral) = deferral else { return Ok(()) };
+        let jobs = match self.jobs(run, graph, attempt, &deferral.jobs, deferral.count).await {
+            Ok(jobs) => jobs,
+            // Nobody will ever be able to ask about them.
+            Err(error) if error.kind == EngineErrorKind::Corrupt => {
+                events.push(Event::Job { attempt, job: 0, result: Some(Err(error.message)), poll_at: self.ports.clock().now() });
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         for (job, description) in (0u32..).zip(&jobs) {
             if deferral.done & (1 << job) != 0 {
                 continue;
@@ -195,7 +260,7 @@ impl<P: Ports> Engine<P> {
 
     /// Puts a task's output where people look for it.
     async fn publish_output(&self, run: &RunId, graph: &Graph, task: u32) -> Result<(), EngineError> {
-        let Some(loaded) = self.memory.take(run) else { return Ok(()) };
+        let loaded = self.recall(run).await?;
         let text = if values::has_output(&loaded.state, task) { Some(values::task_output(&self.ports, graph, &loaded.state, task).await) } else { None };
         self.memory.put(run.clone(), loaded);
         let Some(text) = text.transpose()? else { return Ok(()) };
@@ -216,13 +281,13 @@ impl<P: Ports> Engine<P> {
         let child = child_id(run, name.as_str(), attempt);
         if let Some(view) = self.find_run(&child).await? {
             if view.header.status.is_terminal() {
-                events.push(self.child_ended(&view.header, &view.graph, &view.state, attempt).await?);
+                events.push(self.child_ended(&view, attempt).await?);
             } else {
                 self.hint(Function::Dispatch, &child).await;
             }
             return Ok(());
         }
-        let Some(loaded) = self.memory.take(run) else { return Ok(()) };
+        let loaded = self.recall(run).await?;
         let depth = loaded.state.header.depth + 1;
         let prepared = values::prepare(&self.ports, graph, &loaded.state, attempt.task, attempt.attempt).await;
         let spec = prepared.and_then(|prepared| values::spec(graph, &loaded.state, &prepared, attempt, self.ports.clock().now()).map_err(EngineError::refused));
@@ -232,14 +297,16 @@ impl<P: Ports> Engine<P> {
             Ok(spec) => {
                 let params = serde_json::from_str(spec.input.get()).map_err(|error| EngineError::corrupt(error.to_string()))?;
                 let parent = ParentRef { run: run.clone(), task: attempt.task, index: attempt.index, attempt: attempt.attempt };
-                self.create(StartRun { id: Some(child), params, parent: Some(parent), depth, ..StartRun::of(name.clone()) }).await
+                let trigger = RunTrigger::Parent;
+                self.create(StartRun { id: Some(child), params, trigger, parent: Some(parent), depth, ..StartRun::of(name.clone()) }, false).await
             }
             Err(error) => Err(error),
         };
         match started {
-            Ok(started) if started.queued => Ok(()),
-            Ok(started) => {
-                todo.push_back(Todo { run: started.id, events: vec![Event::Start], times: Vec::new(), claim: None });
+            Ok(made) => {
+                if made.begin {
+                    todo.push_back(Todo { run: made.started.id, events: vec![Event::Start], times: Vec::new(), claim: None });
+                }
                 Ok(())
             }
             Err(error) if matches!(error.kind, EngineErrorKind::NotFound | EngineErrorKind::Refused | EngineErrorKind::Corrupt) => {
@@ -261,35 +328,52 @@ impl<P: Ports> Engine<P> {
     }
 
     async fn tell_parent(&self, run: &RunId, todo: &mut VecDeque<Todo>) -> Result<(), EngineError> {
-        let parent = self.memory.peek(run, |loaded| loaded.state.header.parent.clone()).flatten();
-        let Some(parent) = parent else { return Ok(()) };
+        // Most runs have none; who is in memory need not be read for that.
+        if self.memory.peek(run, |loaded| loaded.state.header.parent.is_none()) == Some(true) {
+            return Ok(());
+        }
         let Some(view) = self.find_run(run).await? else { return Ok(()) };
+        let Some(parent) = view.header.parent.clone() else { return Ok(()) };
         // The fence of the parent's attempt is not known here; the attempt number decides.
         let attempt = Attempt { task: parent.task, index: parent.index, attempt: parent.attempt, fence: 0 };
-        let event = self.child_ended(&view.header, &view.graph, &view.state, attempt).await?;
+        let event = self.child_ended(&view, attempt).await?;
         todo.push_back(Todo { run: parent.run, events: vec![event], times: Vec::new(), claim: None });
         Ok(())
     }
 
     /// The end of a sub-workflow's run: its output is the outputs of its last tasks, by name.
-    async fn child_ended(&self, header: &Header, graph: &Graph, state: &RunState, attempt: Attempt) -> Result<Event, EngineError> {
+    async fn child_ended(&self, view: &RunView, attempt: Attempt) -> Result<Event, EngineError> {
+        let header = &view.header;
+        let output = if header.status == RunStatus::Success { self.child_output(view).await } else { Ok(Output::null()) };
+        match output {
+            Ok(output) => Ok(Event::ChildEnded { attempt, run: header.id.clone(), status: header.status, output }),
+            // It would be the same however often the parent asks.
+            Err(error) if matches!(error.kind, EngineErrorKind::Corrupt | EngineErrorKind::Refused) => {
+                Ok(refused(attempt, Category::Permanent, format!("run {} of the sub-workflow succeeded, but: {}", header.id, error.message)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn child_output(&self, view: &RunView) -> Result<Output, EngineError> {
+        let (graph, state) = (&view.graph, &view.state);
         let mut outputs = serde_json::Map::new();
         let mut bytes = 0;
         for &task in graph.order() {
             if graph.dependents(task).is_empty() && values::has_output(state, task) {
                 let text = values::task_output(&self.ports, graph, state, task).await?;
                 bytes += text.len();
-                if bytes <= limits::OUTPUT_BYTES {
-                    outputs.insert(graph.task(task).name.to_string(), serde_json::from_str(&text).map_err(|error| EngineError::corrupt(error.to_string()))?);
+                if bytes > limits::OUTPUT_BYTES {
+                    return Err(EngineError::refused(format!("its outputs have more than the {} bytes allowed", limits::OUTPUT_BYTES)));
                 }
+                outputs.insert(graph.task(task).name.to_string(), serde_json::from_str(&text).map_err(|error| EngineError::corrupt(error.to_string()))?);
             }
         }
         let text = Value::Object(outputs).to_string();
-        let output = match &header.parent {
-            Some(parent) if text.len() > limits::INLINE_OUTPUT_BYTES => self.store_child_output(parent, text).await?,
-            _ => Output::Inline(text.into()),
-        };
-        Ok(Event::ChildEnded { attempt, run: header.id.clone(), status: header.status, output })
+        match &view.header.parent {
+            Some(parent) if text.len() > limits::INLINE_OUTPUT_BYTES => self.store_child_output(parent, text).await,
+            _ => Ok(Output::Inline(text.into())),
+        }
     }
 
     async fn store_child_output(&self, parent: &ParentRef, text: String) -> Result<Output, EngineError> {

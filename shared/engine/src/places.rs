@@ -5,32 +5,37 @@ use std::collections::BTreeMap;
 use ork_core::definition::{Overlap, Workflow};
 use ork_core::ids::{PoolName, RunId};
 use ork_core::run::RunStatus;
-use ork_core::time::Time;
 
 use crate::documents::{PoolDocument, WorkflowDocument, decode, encode};
 use crate::error::EngineError;
-use crate::fire::workflow_index;
 use crate::loaded::Loaded;
-use crate::ports::{Key, Ports, Precondition, Store, Version, Write};
+use crate::ports::{Index, Key, Ports, Precondition, Store, Version, Write};
 
 /// Whether runs of this workflow have to be counted.
 pub(crate) fn counts_runs(workflow: &Workflow) -> bool {
     workflow.max_active_runs.is_some() || workflow.schedules.iter().any(|schedule| schedule.overlap != Overlap::Allow)
 }
 
+/// Runs at once. Without a limit of its own a workflow has a queue only for `overlap: queue`: one at a time.
+fn most_active(workflow: &Workflow) -> usize {
+    workflow.max_active_runs.map_or(1, |most| most as usize)
+}
+
+/// Runs that a pool remembers to tell; whoever comes later finds a free place by looking.
+const WAITING: usize = 1_000;
+
 /// The shared documents that a commit of one run may have to change.
 pub(crate) struct Places {
     pools: BTreeMap<PoolName, (Option<Version>, PoolDocument)>,
-    workflow: Option<(Version, WorkflowDocument)>,
-    now: Time,
+    workflow: Option<(Version, Index, WorkflowDocument)>,
     /// Runs to be told that a place came free.
     freed: Vec<RunId>,
 }
 
 impl Places {
     /// Reads what the run's graph calls for; nothing at all for most.
-    pub(crate) async fn read<P: Ports>(ports: &P, loaded: &Loaded, now: Time) -> Result<Self, EngineError> {
-        let mut places = Self { pools: BTreeMap::new(), workflow: None, now, freed: Vec::new() };
+    pub(crate) async fn read<P: Ports>(ports: &P, loaded: &Loaded) -> Result<Self, EngineError> {
+        let mut places = Self { pools: BTreeMap::new(), workflow: None, freed: Vec::new() };
         let names: Vec<PoolName> = loaded.state.pools(&loaded.graph).into_keys().collect();
         let mut keys: Vec<Key> = names.iter().cloned().map(Key::Pool).collect();
         // The count of active runs changes when a run ends or begins again.
@@ -44,7 +49,8 @@ impl Places {
         let mut found = ports.store().read(&keys).await?;
         if counted && let Some(document) = found.pop().flatten() {
             let what = format!("workflow {}", loaded.state.header.workflow);
-            places.workflow = Some((document.version, decode(&what, &document.body)?));
+            let standing = decode(&what, &document.body)?;
+            places.workflow = Some((document.version, document.index, standing));
         }
         for (name, document) in names.into_iter().zip(found) {
             let pool = match document {
@@ -63,6 +69,24 @@ impl Places {
         self.pools.iter().map(|(name, (_, pool))| (name.clone(), pool.free_for(run).saturating_sub(held.get(name).copied().unwrap_or(0)))).collect()
     }
 
+    /// Whether a run that waits has its place. Where places are not counted any more, everybody has one.
+    pub(crate) fn may_begin(&self, loaded: &Loaded) -> bool {
+        let run = &loaded.state.header.id;
+        self.workflow.as_ref().is_none_or(|(_, _, standing)| {
+            let unknown = !standing.queued.contains(run);
+            standing.active.contains(run) || (unknown && standing.queued.is_empty() && standing.active.len() < most_active(&loaded.graph.workflow))
+        })
+    }
+
+    /// Why a run that had ended may not go on now, if its workflow has no place for it.
+    pub(crate) fn refuse_again(&self, loaded: &Loaded) -> Option<String> {
+        let header = &loaded.state.header;
+        let (_, _, standing) = self.workflow.as_ref()?;
+        let most = loaded.graph.workflow.max_active_runs? as usize;
+        let full = !header.status.is_terminal() && !standing.active.contains(&header.id) && standing.active.len() >= most;
+        full.then(|| format!("run {} cannot go on now: {} run(s) of {} are active, which is its limit (max_active_runs); wait for their end or cancel them", header.id, standing.active.len(), header.workflow))
+    }
+
     /// The writes that bring the shared documents in line with the run's new state.
     pub(crate) fn writes(&mut self, loaded: &Loaded) -> Vec<Write> {
         let run = &loaded.state.header.id;
@@ -78,7 +102,7 @@ impl Places {
             }
             next.waiting.retain(|waiting| waiting != run);
             let full = next.held.values().sum::<u32>() >= next.size;
-            if full && loaded.state.has_ready() && !loaded.state.header.status.is_terminal() {
+            if full && loaded.state.has_ready() && !loaded.state.header.status.is_terminal() && next.waiting.len() < WAITING {
                 next.waiting.push(run.clone());
             }
             if now_held < before {
@@ -86,10 +110,10 @@ impl Places {
             }
             if next != *pool {
                 let precondition = version.map_or(Precondition::Absent, Precondition::At);
-                writes.push(Write::Put { key: Key::Pool(name.clone()), precondition, body: encode(&next), index: crate::ports::Index::default() });
+                writes.push(Write::Put { key: Key::Pool(name.clone()), precondition, body: encode(&next), index: Index::default() });
             }
         }
-        if let Some((version, workflow)) = &self.workflow {
+        if let Some((version, index, workflow)) = &self.workflow {
             let mut next = workflow.clone();
             let status = loaded.state.header.status;
             if status.is_terminal() {
@@ -98,16 +122,19 @@ impl Places {
             } else if status != RunStatus::Pending && !next.active.contains(run) {
                 next.queued.retain(|queued| queued != run);
                 next.active.push(run.clone());
+            } else if status == RunStatus::Pending && !next.active.contains(run) && !next.queued.contains(run) {
+                // The workflow was removed and stored anew in the meantime.
+                next.queued.push(run.clone());
             }
-            let most = loaded.graph.workflow.max_active_runs.map_or(1, |most| most as usize);
+            let most = most_active(&loaded.graph.workflow);
             while next.active.len() < most && !next.queued.is_empty() {
                 let promoted = next.queued.remove(0);
                 self.freed.push(promoted.clone());
                 next.active.push(promoted);
             }
             if next != *workflow {
-                let index = workflow_index(&next, &loaded.graph.workflow, self.now);
-                writes.push(Write::Put { key: Key::Workflow(next.name.clone()), precondition: Precondition::At(*version), body: encode(&next), index });
+                // Its schedules and their cursors are as they were, and so is when they are due.
+                writes.push(Write::Put { key: Key::Workflow(next.name.clone()), precondition: Precondition::At(*version), body: encode(&next), index: index.clone() });
             }
         }
         writes

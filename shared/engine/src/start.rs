@@ -71,55 +71,75 @@ pub struct Started {
     pub stepped: Stepped,
 }
 
+/// A run that exists, and whether it is to begin now.
+pub(crate) struct Made {
+    pub(crate) started: Started,
+    pub(crate) begin: bool,
+}
+
 impl<P: Ports> Engine<P> {
     /// Starts a run, once for each id. Wrong inputs are refused before anything is written.
     pub async fn start(&self, wish: StartRun) -> Result<Started, EngineError> {
-        let mut started = self.create(wish).await?;
-        if started.created && !started.queued {
+        self.start_behind(wish, false).await
+    }
+
+    /// As [`Engine::start`]; `behind` puts it into the queue while any other run of its workflow is active.
+    pub(crate) async fn start_behind(&self, wish: StartRun, behind: bool) -> Result<Started, EngineError> {
+        let Made { mut started, begin } = self.create(wish, behind).await?;
+        if begin {
             started.stepped = self.step(&started.id, vec![Event::Start], None).await?;
         }
         Ok(started)
     }
 
-    /// Makes a run without letting it begin: the caller applies [`Event::Start`] unless it is queued.
-    pub(crate) async fn create(&self, wish: StartRun) -> Result<Started, EngineError> {
+    /// Makes a run without letting it begin: the caller applies [`Event::Start`] if it is to begin.
+    pub(crate) async fn create(&self, wish: StartRun, behind: bool) -> Result<Made, EngineError> {
+        let mut id = wish.id.clone();
+        // Whether an earlier try may have made it.
+        let mut unsure = false;
         for _ in 0..8 {
-            let (document, stored) = self.workflow(&wish.workflow).await?;
-            let version = wish.version.clone().unwrap_or_else(|| stored.current.clone());
-            let graph = graph(&self.ports, &self.memory, &wish.workflow, &version).await?;
+            let (version, index, document) = self.standing(&wish.workflow).await?;
+            let pinned = wish.version.clone().unwrap_or_else(|| document.current.clone());
+            let graph = graph(&self.ports, &self.memory, &wish.workflow, &pinned).await?;
             let now = self.ports.clock().now();
-            let id = match &wish.id {
-                Some(id) => id.clone(),
-                None => self.invent_id(&wish.workflow, now),
-            };
+            // The same in every try, so that a commit whose answer was lost is found again.
+            let id = id.get_or_insert_with(|| self.invent_id(&wish.workflow, now)).clone();
             if let Some(found) = self.find_run(&id).await? {
-                return Ok(Started { queued: found.header.status == RunStatus::Pending, id, created: false, stepped: Stepped::default() });
+                let queued = document.queued.contains(&id);
+                // Whoever made it may have died before it began.
+                let begin = found.header.status == RunStatus::Pending && !queued;
+                return Ok(Made { started: Started { id, created: unsure, queued, stepped: Stepped::default() }, begin });
             }
-            let mut state = self.make_run(&graph, &wish, &id, version, now)?;
-            let mut next = stored.clone();
-            let queued = counts_runs(&graph.workflow) && !admit(&mut next, &graph, &id)?;
+            let mut state = self.make_run(&graph, &wish, &id, pinned, now)?;
+            let mut queued = false;
             if counts_runs(&graph.workflow) {
                 // The place and the run are one commit, so neither exists without the other.
+                let mut next = document.clone();
+                queued = !admit(&mut next, &graph, &id, behind)?;
                 let wake_at = state.next_wake_at(now);
                 let body = state.encode();
-                let index = Index { wake_at, status: Some(RunStatus::Pending), workflow: Some(wish.workflow.clone()), created_at: Some(now) };
+                let header = Index { wake_at, status: Some(RunStatus::Pending), workflow: Some(wish.workflow.clone()), created_at: Some(now) };
                 let mut writes = vec![
-                    Write::Put { key: Key::Run(id.clone()), precondition: Precondition::Absent, body: body.header, index },
-                    self.put_workflow(&next, &graph, document, now),
+                    Write::Put { key: Key::Run(id.clone()), precondition: Precondition::Absent, body: body.header, index: header },
+                    // Its schedules are as they were, and so is when they are due.
+                    Write::Put { key: Key::Workflow(next.name.clone()), precondition: Precondition::At(version), body: encode(&next), index },
                 ];
                 for (page, body) in body.pages {
                     writes.push(Write::Put { key: Key::Page(id.clone(), page), precondition: Precondition::Absent, body, index: Index::default() });
                 }
                 match self.ports.store().commit(&writes).await {
                     Ok(_) => {}
-                    Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => continue,
+                    Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => {
+                        unsure |= error.kind == StoreErrorKind::Ambiguous;
+                        continue;
+                    }
                     Err(error) => return Err(error.into()),
                 }
             } else {
-                let loaded = Loaded { graph: graph.clone(), state, version: None, pages: BTreeMap::new(), prepared: BTreeMap::new() };
+                let loaded = Loaded { graph: graph.clone(), state, version: None, pages: BTreeMap::new(), wake_at: None, prepared: BTreeMap::new() };
                 self.memory.put(id.clone(), loaded);
             }
-            return Ok(Started { id, created: true, queued, stepped: Stepped::default() });
+            return Ok(Made { started: Started { id, created: true, queued, stepped: Stepped::default() }, begin: !queued });
         }
         Err(EngineError::new(crate::EngineErrorKind::Unavailable, format!("workflow {} is being changed by others: gave up, nothing was started", wish.workflow)))
     }
@@ -180,9 +200,13 @@ impl<P: Ports> Engine<P> {
     }
 
     pub(crate) async fn workflow(&self, name: &WorkflowName) -> Result<(Version, WorkflowDocument), EngineError> {
+        self.standing(name).await.map(|(version, _, document)| (version, document))
+    }
+
+    async fn standing(&self, name: &WorkflowName) -> Result<(Version, Index, WorkflowDocument), EngineError> {
         let found = self.ports.store().read(&[Key::Workflow(name.clone())]).await?.pop().flatten();
         let document = found.ok_or_else(|| EngineError::not_found(format!("there is no workflow called {name}")))?;
-        Ok((document.version, decode(&format!("workflow {name}"), &document.body)?))
+        Ok((document.version, document.index, decode(&format!("workflow {name}"), &document.body)?))
     }
 
     pub(crate) fn put_workflow(&self, next: &WorkflowDocument, graph: &Graph, version: Version, now: Time) -> Write {
@@ -192,9 +216,10 @@ impl<P: Ports> Engine<P> {
 }
 
 /// Gives the run a place or a place in the queue; says whether it may begin.
-fn admit(document: &mut WorkflowDocument, graph: &Graph, id: &RunId) -> Result<bool, EngineError> {
-    let most = graph.workflow.max_active_runs.map_or(usize::MAX, |most| most as usize);
-    if document.active.len() < most {
+fn admit(document: &mut WorkflowDocument, graph: &Graph, id: &RunId, behind: bool) -> Result<bool, EngineError> {
+    let most = if behind { 1 } else { graph.workflow.max_active_runs.map_or(usize::MAX, |most| most as usize) };
+    // Who came first is served first.
+    if document.active.len() < most && (document.queued.is_empty() || most == usize::MAX) {
         document.active.push(id.clone());
         return Ok(true);
     }

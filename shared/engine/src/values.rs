@@ -15,7 +15,7 @@ use ork_core::time::Time;
 use serde_json::value::RawValue;
 
 use crate::error::EngineError;
-use crate::ports::{Objects, Ports};
+use crate::ports::{ObjectError, Objects, Ports};
 
 /// What the instances of one task share.
 #[derive(Debug)]
@@ -95,18 +95,27 @@ pub(crate) async fn output_text<P: Ports>(ports: &P, graph: &Graph, state: &RunS
                 attempt: instance.attempt,
                 file,
             };
-            let limit = limits::OUTPUT_BYTES as u64;
-            let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| EngineError::corrupt(format!("{} is not UTF-8", name(AttemptFile::Output))));
-            if let Some(object) = ports.objects().get(&name(AttemptFile::Output), limit).await? {
-                return Ok(text(object.bytes)?.into());
-            }
-            // Between the page's limit and the verdict's, the output is inside the verdict.
-            let verdict = ports.objects().get(&name(AttemptFile::Result), limit).await?;
-            match verdict.and_then(|object| serde_json::from_slice::<Verdict>(&object.bytes).ok()) {
-                Some(Verdict::Success { output: Output::Inline(text) }) => Ok(text),
-                _ => Err(EngineError::corrupt(format!("the output of {}, {}, is missing", definition.name, name(AttemptFile::Output)))),
-            }
+            stored_text(ports, name(AttemptFile::Output), name(AttemptFile::Result)).await
         }
+    }
+}
+
+/// A text that does not fit a page: it has an object of its own, or else it is inside the verdict.
+pub(crate) async fn stored_text<P: Ports>(ports: &P, own: ObjectName, verdict: ObjectName) -> Result<Arc<str>, EngineError> {
+    let limit = limits::OUTPUT_BYTES as u64;
+    // What a worker left behind stays as it is: asking again would not help.
+    let get = async |name: &ObjectName| match ports.objects().get(name, limit).await {
+        Err(error @ ObjectError::TooLarge { .. }) => Err(EngineError::corrupt(error.to_string())),
+        other => other.map_err(EngineError::from),
+    };
+    if let Some(object) = get(&own).await? {
+        let text = String::from_utf8(object.bytes).map_err(|_| EngineError::corrupt(format!("{own} is not UTF-8")))?;
+        serde_json::from_str::<serde::de::IgnoredAny>(&text).map_err(|error| EngineError::corrupt(format!("{own} is not JSON: {error}")))?;
+        return Ok(text.into());
+    }
+    match get(&verdict).await?.and_then(|object| serde_json::from_slice::<Verdict>(&object.bytes).ok()) {
+        Some(Verdict::Success { output: Output::Inline(text) } | Verdict::Deferred { jobs: Output::Inline(text), .. }) => Ok(text),
+        _ => Err(EngineError::corrupt(format!("{own}, which a verdict names, is missing"))),
     }
 }
 

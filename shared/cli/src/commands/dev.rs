@@ -42,10 +42,15 @@ pub(crate) struct DevArgs {
 /// Runs until it is stopped.
 pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     if !args.folder.is_dir() {
-        return Err(Failure::new(format!("`{}` is not a folder", shown(&args.folder))).hint("`ork execute FILE` runs one workflow file"));
+        return Err(
+            Failure::new(format!("`{}` is not a folder", shown(&args.folder)))
+                .hint("`ork execute FILE` runs one workflow file"),
+        );
     }
     let root = workflow_file::absolute(&args.folder)?;
-    let state = args.state.beside(&root.join(workflow_file::PROJECT_FILE), config)?;
+    let state = args
+        .state
+        .beside(&root.join(workflow_file::PROJECT_FILE), config)?;
     engine::block_on(async {
         // One engine executes, another stores what changed: the first is busy for as long as it runs.
         let recorder = engine::to_record(state.clone())?;
@@ -56,14 +61,29 @@ pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit,
         }
         let custom = custom(&root, out)?;
         let mut embedded = engine::to_execute(state.clone(), &args.engine, custom, config)?;
-        out.say(&format!("{} from {}, state in {}; it listens nowhere yet, Ctrl-C stops it", count(loaded, "workflow"), shown(&root), shown(&state)));
-        let style = if args.verbose { Style::Notes } else { Style::Lines };
+        out.say(&format!(
+            "{} from {}, state in {}; it listens nowhere yet, Ctrl-C stops it",
+            count(loaded, "workflow"),
+            shown(&root),
+            shown(&state)
+        ));
+        let style = if args.verbose {
+            Style::Notes
+        } else {
+            Style::Lines
+        };
         let screen = SharedScreen::new(Screen::new(style, true, out), out);
         watch(&mut embedded, &recorder, &mut folder, &screen, out).await
     })
 }
 
-async fn watch(embedded: &mut Embedded, recorder: &Embedded, folder: &mut Folder, screen: &SharedScreen, out: &Output) -> Result<Exit, Failure> {
+async fn watch(
+    embedded: &mut Embedded,
+    recorder: &Embedded,
+    folder: &mut Folder,
+    screen: &SharedScreen,
+    out: &Output,
+) -> Result<Exit, Failure> {
     let mut stops = Stops::listen()?;
     let control = Control::new();
     let mut observer = screen.clone();
@@ -98,7 +118,12 @@ async fn tell(recorder: &Embedded, news: News, out: &Output) -> Result<bool, ()>
             Ok((version, changed)) => {
                 let name = &file.workflow.name;
                 if changed {
-                    out.say(&format!("{}: {} version {}", shown(&file.path), out.talk.bold(name.as_str()), version.short()));
+                    out.say(&format!(
+                        "{}: {} version {}",
+                        shown(&file.path),
+                        out.talk.bold(name.as_str()),
+                        version.short()
+                    ));
                 }
                 Ok(true)
             }
@@ -109,7 +134,10 @@ async fn tell(recorder: &Embedded, news: News, out: &Output) -> Result<bool, ()>
         },
         News::Wrong { path, checked } => {
             out.diagnostics(&checked.found, &checked.source);
-            out.say(&format!("{}: not loaded; the version that was last right stays", shown(&path)));
+            out.say(&format!(
+                "{}: not loaded; the version that was last right stays",
+                shown(&path)
+            ));
             Ok(false)
         }
         News::Unreadable(failure) => {
@@ -117,7 +145,18 @@ async fn tell(recorder: &Embedded, news: News, out: &Output) -> Result<bool, ()>
             Err(())
         }
         News::Double { path, name, first } => {
-            out.warn(&format!("{}: not loaded; workflow {name} comes from {} already", shown(&path), shown(&first)));
+            out.warn(&format!(
+                "{}: not loaded; workflow {name} comes from {} already",
+                shown(&path),
+                shown(&first)
+            ));
+            Ok(false)
+        }
+        News::Settings(path) => {
+            out.say(&format!(
+                "{} changed; its executors count from the next start of `ork dev` on",
+                shown(&path)
+            ));
             Ok(false)
         }
         News::Gone { path, name } => {
@@ -128,5 +167,8 @@ async fn tell(recorder: &Embedded, news: News, out: &Output) -> Result<bool, ()>
 }
 
 fn custom(root: &Path, out: &Output) -> Result<Custom, Failure> {
-    Ok(engine::custom_of(&workflow_file::project_of(&root.join("any.yaml"), out)?))
+    Ok(engine::custom_of(&workflow_file::project_of(
+        &root.join("any.yaml"),
+        out,
+    )?))
 }

@@ -1,6 +1,6 @@
 //! `ork execute FILE`, `ork run FILE`: runs a workflow file here and now.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ork_core::definition::{TaskIndex, Workflow};
@@ -29,7 +29,12 @@ pub(crate) struct ExecuteArgs {
     #[arg(value_name = "FILE", required_unless_present = "file_option")]
     file: Option<PathBuf>,
     /// Workflow file, as an option
-    #[arg(long = "file", id = "file_option", value_name = "FILE", conflicts_with = "file")]
+    #[arg(
+        long = "file",
+        id = "file_option",
+        value_name = "FILE",
+        conflicts_with = "file"
+    )]
     file_option: Option<PathBuf>,
     #[command(flatten)]
     params: ParamArgs,
@@ -50,9 +55,19 @@ pub(crate) struct ExecuteArgs {
     pub(crate) show: ShowArgs,
 }
 
+impl ExecuteArgs {
+    /// The workflow file.
+    pub(crate) fn path(&self) -> Result<&Path, Failure> {
+        self.file
+            .as_deref()
+            .or(self.file_option.as_deref())
+            .ok_or_else(|| Failure::new("no workflow file was named"))
+    }
+}
+
 /// Runs a workflow file to its end.
 pub(crate) fn execute(args: &ExecuteArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
-    let path = args.file.as_deref().or(args.file_option.as_deref()).ok_or_else(|| Failure::new("no workflow file was named"))?;
+    let path = args.path()?;
     let file = workflow_file::load(path, out)?;
     let given = args.params.given(&file.workflow)?;
     let resolved = params::resolve(&file.workflow, &given, progress::now())?;
@@ -64,28 +79,48 @@ pub(crate) fn execute(args: &ExecuteArgs, config: &Config, out: &Output) -> Resu
     }
     refuse_what_cannot_run(&file, &wanted, &state)?;
     engine::block_on(async {
-        let mut embedded = engine::to_execute(state, &args.engine, engine::custom_of(&file.project), config)?;
+        let mut embedded = engine::to_execute(
+            state,
+            &args.engine,
+            engine::custom_of(&file.project),
+            config,
+        )?;
         let (version, _) = engine::deploy(&embedded, &file).await?;
-        let wish = StartRun { version: Some(version), params: given, only, ..StartRun::of(file.workflow.name.clone()) };
-        let run = embedded.start(wish).await.map_err(failure)?.id;
-        if !args.show.quiet {
-            out.say(&format!("{} run {}", out.talk.bold(file.workflow.name.as_str()), run));
-        }
-        drive::to_the_end(&mut embedded, &run, args.timeout, &args.show, out).await
+        let wish = StartRun {
+            version: Some(version),
+            params: given,
+            only,
+            ..StartRun::of(file.workflow.name.clone())
+        };
+        let started = embedded.start(wish).await.map_err(failure)?;
+        drive::from_the_start(&mut embedded, started, args.timeout, &args.show, out).await
     })
 }
 
 /// The tasks asked for by name.
 pub(crate) fn tasks(workflow: &Workflow, names: &[String]) -> Result<Vec<TaskName>, Failure> {
-    names.iter().map(|name| task(workflow, name).map(|at| workflow.tasks[at as usize].name.clone())).collect()
+    names
+        .iter()
+        .map(|name| task(workflow, name).map(|at| workflow.tasks[at as usize].name.clone()))
+        .collect()
 }
 
 /// The position of the task called `name`.
 pub(crate) fn task(workflow: &Workflow, name: &str) -> Result<TaskIndex, Failure> {
     workflow.task_index(name).ok_or_else(|| {
-        let known: Vec<&str> = workflow.tasks.iter().take(12).map(|task| task.name.as_str()).collect();
-        let more = if workflow.tasks.len() > known.len() { ", …" } else { "" };
-        Failure::new(format!("workflow `{}` has no task `{name}`", workflow.name)).hint(format!("it has {}{more}", known.join(", ")))
+        let known: Vec<&str> = workflow
+            .tasks
+            .iter()
+            .take(12)
+            .map(|task| task.name.as_str())
+            .collect();
+        let more = if workflow.tasks.len() > known.len() {
+            ", …"
+        } else {
+            ""
+        };
+        Failure::new(format!("workflow `{}` has no task `{name}`", workflow.name))
+            .hint(format!("it has {}{more}", known.join(", ")))
     })
 }
 
@@ -93,14 +128,26 @@ pub(crate) fn task(workflow: &Workflow, name: &str) -> Result<TaskIndex, Failure
 fn wanted(workflow: &Workflow, only: &[TaskName]) -> Vec<bool> {
     let graph = Graph::new(workflow.clone());
     let mut marks = vec![only.is_empty(); workflow.tasks.len()];
-    for at in only.iter().filter_map(|name| workflow.task_index(name.as_str())) {
+    for at in only
+        .iter()
+        .filter_map(|name| workflow.task_index(name.as_str()))
+    {
         graph.mark_ancestors(at, &mut marks);
     }
     marks
 }
 
-fn refuse_what_cannot_run(file: &WorkflowFile, wanted: &[bool], state: &std::path::Path) -> Result<(), Failure> {
-    let tasks = file.workflow.tasks.iter().zip(wanted).filter(|(_, wanted)| **wanted);
+fn refuse_what_cannot_run(
+    file: &WorkflowFile,
+    wanted: &[bool],
+    state: &Path,
+) -> Result<(), Failure> {
+    let tasks = file
+        .workflow
+        .tasks
+        .iter()
+        .zip(wanted)
+        .filter(|(_, wanted)| **wanted);
     let wrong: Vec<String> = tasks
         .filter_map(|(task, _)| {
             let why = engine::cannot_run(&task.executor, &file.project, state)?;
@@ -110,6 +157,10 @@ fn refuse_what_cannot_run(file: &WorkflowFile, wanted: &[bool], state: &std::pat
     match wrong.as_slice() {
         [] => Ok(()),
         [one] => Err(Failure::new(one.clone())),
-        many => Err(Failure::new(format!("{} cannot run here\n  - {}", count(many.len(), "task"), many.join("\n  - ")))),
+        many => Err(Failure::new(format!(
+            "{} cannot run here\n  - {}",
+            count(many.len(), "task"),
+            many.join("\n  - ")
+        ))),
     }
 }

@@ -14,15 +14,12 @@ use crate::workflow_file::{reason, shown};
 /// The schema that editors are pointed to.
 const SCHEMA: &str = "ork.schema.json";
 
-/// How a workflow is written.
+/// How a workflow is written. The variants have no doc comments so that `--help` stays one line per option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Style {
-    /// Free inputs with {{ }} templates
     #[default]
     Planned,
-    /// Every input and output typed
     Strict,
-    /// Python scripts in `fun` blocks
     Fun,
 }
 
@@ -32,7 +29,7 @@ pub(crate) struct InitArgs {
     /// Folder, made when missing
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
-    /// How the workflow is written
+    /// Free inputs with {{ }} (planned), every input and output typed (strict), Python scripts (fun)
     #[arg(long, value_enum, default_value_t)]
     style: Style,
 }
@@ -41,22 +38,55 @@ pub(crate) struct InitArgs {
 pub(crate) fn init(args: &InitArgs, out: &Output) -> Result<Exit, Failure> {
     let schema = format!("{:#}\n", workflow_schema());
     let files: Vec<(&str, &str)> = match args.style {
-        Style::Planned => vec![("hello.yaml", include_str!("init/planned.yaml")), ("tasks.py", include_str!("init/tasks.py")), (SCHEMA, &schema)],
-        Style::Strict => vec![("hello.yaml", include_str!("init/strict.yaml")), ("tasks.py", include_str!("init/tasks.py")), (SCHEMA, &schema)],
+        Style::Planned => vec![
+            ("hello.yaml", include_str!("init/planned.yaml")),
+            ("tasks.py", include_str!("init/tasks.py")),
+            (SCHEMA, &schema),
+        ],
+        Style::Strict => vec![
+            ("hello.yaml", include_str!("init/strict.yaml")),
+            ("tasks.py", include_str!("init/tasks.py")),
+            (SCHEMA, &schema),
+        ],
         Style::Fun => vec![("hello.workflow", include_str!("init/fun.workflow"))],
     };
-    let there: Vec<String> = files.iter().map(|(name, _)| args.folder.join(name)).filter(|path| path.symlink_metadata().is_ok()).map(|path| shown(&path)).collect();
+    let there: Vec<String> = files
+        .iter()
+        .map(|(name, _)| args.folder.join(name))
+        .filter(|path| path.symlink_metadata().is_ok())
+        .map(|path| shown(&path))
+        .collect();
     if !there.is_empty() {
-        return Err(Failure::new(format!("{} would be overwritten; nothing was written", there.join(", "))).hint("name another folder: `ork init DIR`"));
+        return Err(Failure::new(format!(
+            "{} would be overwritten; nothing was written",
+            there.join(", ")
+        ))
+        .hint("name another folder: `ork init DIR`"));
     }
-    fs::create_dir_all(&args.folder).map_err(|error| Failure::new(format!("cannot make the folder `{}`: {}", shown(&args.folder), reason(&error))))?;
+    fs::create_dir_all(&args.folder).map_err(|error| {
+        Failure::new(format!(
+            "cannot make the folder `{}`: {}",
+            shown(&args.folder),
+            reason(&error)
+        ))
+    })?;
     for (name, text) in &files {
         let path = args.folder.join(name);
-        write(&path, text).map_err(|error| Failure::new(format!("cannot write `{}`: {}", shown(&path), reason(&error))))?;
+        write(&path, text).map_err(|error| {
+            Failure::new(format!(
+                "cannot write `{}`: {}",
+                shown(&path),
+                reason(&error)
+            ))
+        })?;
         out.say(&format!("wrote {}", shown(&path)));
     }
     let file = shown(&args.folder.join(files[0].0));
-    let param = if args.style == Style::Fun { "" } else { " --param name=you" };
+    let param = if args.style == Style::Fun {
+        ""
+    } else {
+        " --param name=you"
+    };
     out.say("\nnext:");
     out.say(&format!("  ork execute {file}{param}"));
     out.say(&format!("  ork execute {file} --dry-run"));

@@ -72,7 +72,17 @@ impl RunArgs {
 /// Runs one of them.
 pub(crate) fn run(args: RunArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     match args.command {
-        None => execute::execute(&args.execute, config, out),
+        None => {
+            let path = args.execute.path()?;
+            if path.components().count() == 1 && path.extension().is_none() && !path.exists() {
+                let message = format!(
+                    "`{}` is neither a file here nor something `ork run` can do",
+                    path.display()
+                );
+                return Err(Failure::new(message).hint("`ork run --help` lists what it can do"));
+            }
+            execute::execute(&args.execute, config, out)
+        }
         Some(RunCommand::Start(args)) => start::start(&args, config, out),
         Some(RunCommand::List(args)) => list::list(&args, config, out),
         Some(RunCommand::Status(args)) => status::status(&args, config, out),

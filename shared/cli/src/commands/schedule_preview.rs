@@ -33,16 +33,27 @@ pub(crate) struct PreviewArgs {
 pub(crate) fn preview(args: &PreviewArgs, out: &Output) -> Result<Exit, Failure> {
     let workflow = workflow_file::load(&args.file, out)?.workflow;
     let from = args.from.unwrap_or_else(progress::now);
-    let slots = schedule::preview(&workflow.schedules, from, args.count as usize).map_err(|error| Failure::new(error.to_string()))?;
+    let slots = schedule::preview(&workflow.schedules, from, args.count as usize)
+        .map_err(|error| Failure::new(error.to_string()))?;
     if workflow.schedules.is_empty() {
         out.say(&format!("workflow {} has no schedule", workflow.name));
     } else if workflow.schedules.iter().all(|one| !one.enabled) {
-        out.say(&format!("the schedule of workflow {} is disabled", workflow.name));
+        out.say(&format!(
+            "the schedule of workflow {} is disabled",
+            workflow.name
+        ));
     } else if slots.is_empty() {
-        out.say(&format!("workflow {} is not due within {} years", workflow.name, schedule::SEARCH_YEARS));
+        out.say(&format!(
+            "workflow {} is not due within {} years",
+            workflow.name,
+            schedule::SEARCH_YEARS
+        ));
     }
     if args.json {
-        let slots: Vec<Value> = slots.iter().map(|one| json!({ "slot": one.slot.rfc3339(), "local": one.local, "note": one.note })).collect();
+        let slots: Vec<Value> = slots
+            .iter()
+            .map(|one| json!({ "slot": one.slot.rfc3339(), "local": one.local, "note": one.note }))
+            .collect();
         out.json(&Value::from(slots))?;
         return Ok(Exit::Success);
     }
@@ -52,10 +63,21 @@ pub(crate) fn preview(args: &PreviewArgs, out: &Output) -> Result<Exit, Failure>
     let several = workflow.schedules.len() > 1;
     let mut text = String::new();
     for (at, one) in workflow.schedules.iter().enumerate() {
-        let words = schedule::Cron::parse(&one.cron).map(|cron| schedule::describe(&cron)).unwrap_or_default();
-        let number = if several { format!("{} ", at + 1) } else { String::new() };
+        let words = schedule::Cron::parse(&one.cron)
+            .map(|cron| schedule::describe(&cron))
+            .unwrap_or_default();
+        let number = if several {
+            format!("{} ", at + 1)
+        } else {
+            String::new()
+        };
         let off = if one.enabled { "" } else { " (disabled)" };
-        text.push_str(&format!("{number}{} {}{off}  {}\n", out.data.bold(&one.cron), one.timezone, out.data.dim(&words)));
+        text.push_str(&format!(
+            "{number}{} {}{off}  {}\n",
+            out.data.bold(&one.cron),
+            one.timezone,
+            out.data.dim(&words)
+        ));
     }
     text.push('\n');
     let mut table = Table::new(["slot (UTC)", "local", "schedule", "note"]);
@@ -63,8 +85,14 @@ pub(crate) fn preview(args: &PreviewArgs, out: &Output) -> Result<Exit, Failure>
         table.row([
             Cell::new(one.slot.rfc3339()),
             Cell::new(one.local.clone()),
-            Cell::right(if several { (one.schedule + 1).to_string() } else { String::new() }),
-            Cell::painted(one.note.clone().unwrap_or_default(), |paint, text| paint.yellow(text)),
+            Cell::right(if several {
+                (one.schedule + 1).to_string()
+            } else {
+                String::new()
+            }),
+            Cell::painted(one.note.clone().unwrap_or_default(), |paint, text| {
+                paint.yellow(text)
+            }),
         ]);
     }
     text.push_str(&table.render(out.data));

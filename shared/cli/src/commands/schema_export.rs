@@ -33,18 +33,32 @@ pub(crate) fn export(args: &ExportArgs, config: &Config, out: &Output) -> Result
     match &args.out {
         None => out.json(&document)?,
         Some(path) => {
-            fs::write(path, format!("{document:#}\n")).map_err(|error| Failure::new(format!("cannot write `{}`: {}", shown(path), reason(&error))))?;
+            fs::write(path, format!("{document:#}\n")).map_err(|error| {
+                Failure::new(format!(
+                    "cannot write `{}`: {}",
+                    shown(path),
+                    reason(&error)
+                ))
+            })?;
             out.say(&format!("wrote {}", shown(path)));
         }
     }
-    let errors = document["errors"].as_array().filter(|_| args.python.is_some()).map(Vec::as_slice).unwrap_or_default();
+    let errors = document["errors"]
+        .as_array()
+        .filter(|_| args.python.is_some())
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     if errors.is_empty() {
         return Ok(Exit::Success);
     }
     let file = args.python.as_deref().map(shown).unwrap_or_default();
     for error in errors {
         let message = error["message"].as_str().unwrap_or_default();
-        out.say(&format!("{} {file}:{}: {message}", out.talk.red("error:"), error["line"]));
+        out.say(&format!(
+            "{} {file}:{}: {message}",
+            out.talk.red("error:"),
+            error["line"]
+        ));
     }
     Ok(Exit::Invalid)
 }

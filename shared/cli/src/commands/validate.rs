@@ -44,16 +44,27 @@ pub(crate) fn validate(args: &ValidateArgs, out: &Output) -> Result<Exit, Failur
         }
         found.extend(checked.found);
     }
-    let errors = found.iter().filter(|one| one.severity == Severity::Error).count();
+    let errors = found
+        .iter()
+        .filter(|one| one.severity == Severity::Error)
+        .count();
     let warnings = found.len() - errors;
     if args.json {
         out.json(&diagnostic_lists(&found))?;
     } else if errors + warnings > 0 {
         let both = [(errors, "error"), (warnings, "warning")];
-        let said: Vec<String> = both.iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(*n, what)).collect();
+        let said: Vec<String> = both
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| count(*n, what))
+            .collect();
         out.say(&format!("\n{}", said.join(" and ")));
     }
-    Ok(if errors > 0 || (args.strict && warnings > 0) { Exit::Invalid } else { Exit::Success })
+    Ok(if errors > 0 || (args.strict && warnings > 0) {
+        Exit::Invalid
+    } else {
+        Exit::Success
+    })
 }
 
 fn about(checked: &Checked) -> String {
@@ -61,7 +72,12 @@ fn about(checked: &Checked) -> String {
         None => "ok".to_owned(),
         Some(workflow) => {
             let version = workflow.version();
-            format!("ok, workflow {} with {} (version {})", workflow.name, count(workflow.tasks.len(), "task"), version.short())
+            format!(
+                "ok, workflow {} with {} (version {})",
+                workflow.name,
+                count(workflow.tasks.len(), "task"),
+                version.short()
+            )
         }
     }
 }

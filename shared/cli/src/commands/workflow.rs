@@ -49,7 +49,11 @@ impl WorkflowCommand {
 }
 
 /// Runs one of them.
-pub(crate) fn run(command: WorkflowCommand, config: &Config, out: &Output) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    command: WorkflowCommand,
+    config: &Config,
+    out: &Output,
+) -> Result<Exit, Failure> {
     match command {
         WorkflowCommand::Deploy(args) => deploy::deploy(&args, config, out),
         WorkflowCommand::List(args) => list::list(&args, config, out),
@@ -64,13 +68,30 @@ pub(crate) fn run(command: WorkflowCommand, config: &Config, out: &Output) -> Re
 /// The workflow called `name`.
 pub(crate) async fn known(embedded: &Embedded, name: &str) -> Result<WorkflowDocument, Failure> {
     let mut all = embedded.workflows().await.map_err(failure)?;
-    if let Some(at) = all.iter().position(|document| document.name.as_str() == name) {
+    if let Some(at) = all
+        .iter()
+        .position(|document| document.name.as_str() == name)
+    {
         return Ok(all.swap_remove(at));
     }
-    let names: Vec<&str> = all.iter().take(12).map(|document| document.name.as_str()).collect();
+    let names: Vec<&str> = all
+        .iter()
+        .take(12)
+        .map(|document| document.name.as_str())
+        .collect();
     let hint = match names.as_slice() {
-        [] => "nothing is deployed here yet: `ork workflow deploy FILE`; --state DIR looks elsewhere".to_owned(),
-        names => format!("deployed are {}{}", names.join(", "), if all.len() > names.len() { ", …" } else { "" }),
+        [] => {
+            "nothing is deployed here yet: `ork workflow deploy FILE`; --state DIR looks elsewhere"
+                .to_owned()
+        }
+        names => format!(
+            "deployed are {}{}",
+            names.join(", "),
+            if all.len() > names.len() { ", …" } else { "" }
+        ),
     };
-    Err(Failure::new(format!("no workflow `{name}` is deployed in this state folder")).hint(hint))
+    Err(Failure::new(format!(
+        "no workflow `{name}` is deployed in this state folder"
+    ))
+    .hint(hint))
 }

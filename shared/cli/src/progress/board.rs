@@ -24,7 +24,11 @@ pub(super) struct TaskView {
 impl TaskView {
     fn of(graph: &Graph, state: &RunState, task: TaskIndex, tenths: u32) -> Self {
         let seen = state.task(task);
-        let only = if graph.task(task).fans_out() { None } else { state.instance(task, 0) };
+        let only = if graph.task(task).fans_out() {
+            None
+        } else {
+            state.instance(task, 0)
+        };
         Self {
             status: seen.status(),
             counts: *seen.counts(),
@@ -60,10 +64,28 @@ pub(super) struct RunView {
 impl RunView {
     fn new(graph: &Arc<Graph>, state: &RunState) -> Self {
         let count = TaskIndex::try_from(state.tasks().len()).unwrap_or(TaskIndex::MAX);
-        let tasks: Vec<TaskView> = (0..count).map(|task| TaskView::of(graph, state, task, 0)).collect();
-        let (ended, total) = tasks.iter().map(TaskView::weight).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        let tasks_ended = tasks.iter().map(|task| u32::from(task.status.is_terminal())).sum();
-        Self { graph: Arc::clone(graph), status: state.header.status, started_at: None, eta: None, eta_at: Time(0), tasks, tasks_ended, ended, total }
+        let tasks: Vec<TaskView> = (0..count)
+            .map(|task| TaskView::of(graph, state, task, 0))
+            .collect();
+        let (ended, total) = tasks
+            .iter()
+            .map(TaskView::weight)
+            .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let tasks_ended = tasks
+            .iter()
+            .map(|task| u32::from(task.status.is_terminal()))
+            .sum();
+        Self {
+            graph: Arc::clone(graph),
+            status: state.header.status,
+            started_at: None,
+            eta: None,
+            eta_at: Time(0),
+            tasks,
+            tasks_ended,
+            ended,
+            total,
+        }
     }
 
     fn refresh(&mut self, state: &RunState, task: TaskIndex) {
@@ -74,12 +96,20 @@ impl RunView {
         let after = view.weight();
         self.ended = self.ended + after.0 - before.0;
         self.total = self.total + after.1 - before.1;
-        self.tasks_ended = self.tasks_ended + u32::from(view.status.is_terminal()) - u32::from(was_over);
+        self.tasks_ended =
+            self.tasks_ended + u32::from(view.status.is_terminal()) - u32::from(was_over);
     }
 
     /// 0 to 100; 100 only at the end.
     pub(super) fn percent(&self) -> u64 {
-        if self.status.is_terminal() { 100 } else { (self.ended * 100).checked_div(self.total).unwrap_or(0).min(99) }
+        if self.status.is_terminal() {
+            100
+        } else {
+            (self.ended * 100)
+                .checked_div(self.total)
+                .unwrap_or(0)
+                .min(99)
+        }
     }
 }
 
@@ -91,11 +121,20 @@ pub(super) struct Board {
 
 impl Board {
     /// Takes in what a commit changed: the tasks its notes name, and only those.
-    pub(super) fn take(&mut self, run: &RunId, graph: &Arc<Graph>, state: &RunState, notes: &[Note]) -> &mut RunView {
+    pub(super) fn take(
+        &mut self,
+        run: &RunId,
+        graph: &Arc<Graph>,
+        state: &RunState,
+        notes: &[Note],
+    ) -> &mut RunView {
         if !self.runs.contains_key(run) {
             self.runs.insert(run.clone(), RunView::new(graph, state));
         }
-        let view = self.runs.get_mut(run).expect("it was just inserted if it was not there");
+        let view = self
+            .runs
+            .get_mut(run)
+            .expect("it was just inserted if it was not there");
         if notes.is_empty() || state.header.status.is_terminal() {
             // Somebody else's commits, or a cancel: no note says which tasks it changed.
             let tenths: Vec<u32> = view.tasks.iter().map(|task| task.tenths).collect();

@@ -19,15 +19,32 @@ const BYTES: u64 = 32 * 1024;
 const INSTANCES: usize = 3;
 
 /// Everything about the failure of `task`.
-pub(super) fn failed(graph: &Graph, state: &RunState, task: TaskIndex, log: &LogPath<'_>, paint: Paint, out: &mut String) {
+pub(super) fn failed(
+    graph: &Graph,
+    state: &RunState,
+    task: TaskIndex,
+    log: &LogPath<'_>,
+    paint: Paint,
+    out: &mut String,
+) {
     let definition = graph.task(task);
-    let failed: Vec<(u32, &Instance)> = (0..).zip(state.instances(task)).filter(|(_, one)| one.status() == InstanceStatus::Failed).collect();
+    let failed: Vec<(u32, &Instance)> = (0..)
+        .zip(state.instances(task))
+        .filter(|(_, one)| one.status() == InstanceStatus::Failed)
+        .collect();
     for &(index, instance) in failed.iter().take(INSTANCES) {
-        let name = if definition.fans_out() { format!("{}[{index}]", definition.name) } else { definition.name.to_string() };
+        let name = if definition.fans_out() {
+            format!("{}[{index}]", definition.name)
+        } else {
+            definition.name.to_string()
+        };
         out.push_str(&format!("\n{} {}", paint.red("failed:"), paint.bold(&name)));
         match &instance.failure {
             Some(failure) => {
-                out.push_str(&format!(", attempt {} ({})\n", failure.attempt, failure.category));
+                out.push_str(&format!(
+                    ", attempt {} ({})\n",
+                    failure.attempt, failure.category
+                ));
                 for line in failure.message.lines() {
                     out.push_str(&format!("  {}\n", harmless(line)));
                 }
@@ -44,7 +61,13 @@ pub(super) fn failed(graph: &Graph, state: &RunState, task: TaskIndex, log: &Log
     }
     if failed.len() > INSTANCES {
         let more = count(failed.len() - INSTANCES, "more failed instance");
-        out.push_str(&format!("\n{} {}: {more}; `ork run logs {} {}.INDEX` shows the log of one\n", paint.red("failed:"), definition.name, state.header.id, definition.name));
+        out.push_str(&format!(
+            "\n{} {}: {more}; `ork run logs {} {}.INDEX` shows the log of one\n",
+            paint.red("failed:"),
+            definition.name,
+            state.header.id,
+            definition.name
+        ));
     }
 }
 
@@ -52,11 +75,17 @@ pub(super) fn failed(graph: &Graph, state: &RunState, task: TaskIndex, log: &Log
 fn tail(path: &Path) -> Option<Vec<String>> {
     let mut file = File::open(path).ok()?;
     let size = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(size.saturating_sub(BYTES))).ok()?;
+    file.seek(SeekFrom::Start(size.saturating_sub(BYTES)))
+        .ok()?;
     let mut bytes = Vec::new();
     file.take(BYTES).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(LINES);
-    (!lines.is_empty()).then(|| lines[from..].iter().map(|line| (*line).to_owned()).collect())
+    (!lines.is_empty()).then(|| {
+        lines[from..]
+            .iter()
+            .map(|line| (*line).to_owned())
+            .collect()
+    })
 }

@@ -11,7 +11,13 @@ use crate::workflow_file::count;
 const WORD: usize = 9;
 
 /// The lines of one commit. `view` has taken it in already.
-pub(super) fn lines(view: &mut RunView, state: &RunState, notes: &[Note], paint: Paint, out: &mut Vec<String>) {
+pub(super) fn lines(
+    view: &mut RunView,
+    state: &RunState,
+    notes: &[Note],
+    paint: Paint,
+    out: &mut Vec<String>,
+) {
     let graph = std::sync::Arc::clone(&view.graph);
     let mut moved: Vec<TaskIndex> = Vec::new();
     for note in notes {
@@ -35,27 +41,71 @@ fn line(paint: Paint, status: InstanceStatus, word: &str, name: &str, rest: &str
     text.trim_end().to_owned()
 }
 
-fn single(graph: &Graph, state: &RunState, task: TaskIndex, note: &Note, paint: Paint) -> Option<String> {
+fn single(
+    graph: &Graph,
+    state: &RunState,
+    task: TaskIndex,
+    note: &Note,
+    paint: Paint,
+) -> Option<String> {
     let name = graph.task(task).name.as_str();
     Some(match &note.kind {
         NoteKind::Started { attempt: 1 } => line(paint, InstanceStatus::Running, "start", name, ""),
-        NoteKind::Started { attempt } => line(paint, InstanceStatus::Running, "start", name, &format!("attempt {attempt}")),
-        NoteKind::RetryIn { .. } => line(paint, InstanceStatus::Retrying, "retrying", name, &about(note, graph)),
-        NoteKind::Deferred { .. } => line(paint, InstanceStatus::Deferred, "deferred", name, &about(note, graph)),
-        NoteKind::Skipped(reason) => line(paint, InstanceStatus::Skipped, "skipped", name, &reason.render(graph)),
+        NoteKind::Started { attempt } => line(
+            paint,
+            InstanceStatus::Running,
+            "start",
+            name,
+            &format!("attempt {attempt}"),
+        ),
+        NoteKind::RetryIn { .. } => line(
+            paint,
+            InstanceStatus::Retrying,
+            "retrying",
+            name,
+            &about(note, graph),
+        ),
+        NoteKind::Deferred { .. } => line(
+            paint,
+            InstanceStatus::Deferred,
+            "deferred",
+            name,
+            &about(note, graph),
+        ),
+        NoteKind::Skipped(reason) => line(
+            paint,
+            InstanceStatus::Skipped,
+            "skipped",
+            name,
+            &reason.render(graph),
+        ),
         NoteKind::Unresolvable(why) => line(paint, InstanceStatus::Failed, "failed", name, why),
-        NoteKind::Paused | NoteKind::Resumed | NoteKind::Reset { .. } | NoteKind::OwnerLost { .. } => {
-            line(paint, InstanceStatus::Paused, "note", name, &about(note, graph))
-        }
+        NoteKind::Paused
+        | NoteKind::Resumed
+        | NoteKind::Reset { .. }
+        | NoteKind::OwnerLost { .. } => line(
+            paint,
+            InstanceStatus::Paused,
+            "note",
+            name,
+            &about(note, graph),
+        ),
         NoteKind::Succeeded { .. } | NoteKind::Failed { .. } => ended(graph, state, task, paint),
-        NoteKind::Ready { .. } if matches!(graph.task(task).executor, Executor::Marker) => ended(graph, state, task, paint),
+        NoteKind::Ready { .. } if matches!(graph.task(task).executor, Executor::Marker) => {
+            ended(graph, state, task, paint)
+        }
         _ => return None,
     })
 }
 
 /// A note without the task's name, which the line has already.
 fn about(note: &Note, graph: &Graph) -> String {
-    Note { task: None, index: None, kind: note.kind.clone() }.render(graph)
+    Note {
+        task: None,
+        index: None,
+        kind: note.kind.clone(),
+    }
+    .render(graph)
 }
 
 fn ended(graph: &Graph, state: &RunState, task: TaskIndex, paint: Paint) -> String {
@@ -63,33 +113,74 @@ fn ended(graph: &Graph, state: &RunState, task: TaskIndex, paint: Paint) -> Stri
     let status = seen.status();
     let took = match state.instance(task, 0) {
         Some(only) if !graph.task(task).fans_out() => only.took(),
-        _ => seen.finished_at.zip(seen.ready_at).map(|(end, start)| end.since(start)),
+        _ => seen
+            .finished_at
+            .zip(seen.ready_at)
+            .map(|(end, start)| end.since(start)),
     };
     let mut rest = took.map(|took| took.to_string()).unwrap_or_default();
     if graph.task(task).fans_out() {
         let counts = seen.counts();
-        rest = format!("{}/{} succeeded, {rest}", counts.of(InstanceStatus::Success), counts.total());
+        rest = format!(
+            "{}/{} succeeded, {rest}",
+            counts.of(InstanceStatus::Success),
+            counts.total()
+        );
     }
     if status == InstanceStatus::Failed
-        && let Some(failure) = state.instances(task).iter().find_map(|instance| instance.failure.as_ref())
+        && let Some(failure) = state
+            .instances(task)
+            .iter()
+            .find_map(|instance| instance.failure.as_ref())
     {
         let first = failure.message.lines().next().unwrap_or_default();
         rest = format!("{rest}: {first} ({})", failure.category);
     }
-    line(paint, status, status.as_str(), graph.task(task).name.as_str(), &rest)
+    line(
+        paint,
+        status,
+        status.as_str(),
+        graph.task(task).name.as_str(),
+        &rest,
+    )
 }
 
-fn fan_out(view: &mut RunView, graph: &Graph, state: &RunState, task: TaskIndex, note: &Note, paint: Paint) -> Option<String> {
+fn fan_out(
+    view: &mut RunView,
+    graph: &Graph,
+    state: &RunState,
+    task: TaskIndex,
+    note: &Note,
+    paint: Paint,
+) -> Option<String> {
     let name = graph.task(task).name.as_str();
     Some(match &note.kind {
-        NoteKind::Skipped(reason) => line(paint, InstanceStatus::Skipped, "skipped", name, &reason.render(graph)),
+        NoteKind::Skipped(reason) => line(
+            paint,
+            InstanceStatus::Skipped,
+            "skipped",
+            name,
+            &reason.render(graph),
+        ),
         NoteKind::Unresolvable(why) => line(paint, InstanceStatus::Failed, "failed", name, why),
         NoteKind::Reset { .. } => {
             view.tasks[task as usize].tenths = 0;
-            line(paint, InstanceStatus::Paused, "note", name, &about(note, graph))
+            line(
+                paint,
+                InstanceStatus::Paused,
+                "note",
+                name,
+                &about(note, graph),
+            )
         }
         NoteKind::TaskEnded { .. } => ended(graph, state, task, paint),
-        NoteKind::Ready { instances } => line(paint, InstanceStatus::Running, "start", name, &count(*instances as usize, "instance")),
+        NoteKind::Ready { instances } => line(
+            paint,
+            InstanceStatus::Running,
+            "start",
+            name,
+            &count(*instances as usize, "instance"),
+        ),
         _ => return None,
     })
 }
@@ -104,7 +195,17 @@ fn tenth(view: &mut RunView, graph: &Graph, task: TaskIndex, paint: Paint) -> Op
     }
     seen.tenths = tenths;
     let failed = seen.counts.of(InstanceStatus::Failed);
-    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+    let failed = if failed > 0 {
+        format!(", {failed} failed")
+    } else {
+        String::new()
+    };
     let rest = format!("{}% ({ended}/{total}{failed})", tenths * 10);
-    Some(line(paint, InstanceStatus::Running, "running", graph.task(task).name.as_str(), &rest))
+    Some(line(
+        paint,
+        InstanceStatus::Running,
+        "running",
+        graph.task(task).name.as_str(),
+        &rest,
+    ))
 }

@@ -50,7 +50,15 @@ pub(crate) struct Screen {
 impl Screen {
     /// Nothing shown yet.
     pub(crate) fn new(style: Style, many: bool, out: &Output) -> Self {
-        Self { style, paint: out.talk, many, board: Board::default(), since: now(), waiting: Vec::new(), drawn: 0 }
+        Self {
+            style,
+            paint: out.talk,
+            many,
+            board: Board::default(),
+            since: now(),
+            waiting: Vec::new(),
+            drawn: 0,
+        }
     }
 
     /// Whether it wants to be drawn from time to time.
@@ -96,17 +104,29 @@ impl Screen {
 
     /// What removes the picture from the terminal.
     fn wiped(&self) -> String {
-        if self.drawn == 0 { String::new() } else { format!("\x1b[{}A\r\x1b[J", self.drawn) }
+        if self.drawn == 0 {
+            String::new()
+        } else {
+            format!("\x1b[{}A\r\x1b[J", self.drawn)
+        }
     }
 
-    fn take(&mut self, run: &RunId, graph: &Arc<Graph>, state: &RunState, notes: &[Note]) -> Vec<String> {
+    fn take(
+        &mut self,
+        run: &RunId,
+        graph: &Arc<Graph>,
+        state: &RunState,
+        notes: &[Note],
+    ) -> Vec<String> {
         let mut fresh = Vec::new();
         if self.style == Style::Silent {
             return fresh;
         }
         let view = self.board.take(run, graph, state, notes);
         match self.style {
-            Style::Notes | Style::LiveNotes => fresh.extend(notes.iter().map(|note| harmless(&note.render(graph)))),
+            Style::Notes | Style::LiveNotes => {
+                fresh.extend(notes.iter().map(|note| harmless(&note.render(graph))))
+            }
             Style::Lines => lines::lines(view, state, notes, self.paint, &mut fresh),
             Style::Live | Style::Silent => {}
         }
@@ -119,11 +139,19 @@ impl Screen {
         }
         if self.many {
             let status = state.header.status;
-            if notes.iter().any(|note| matches!(note.kind, ork_core::run::NoteKind::RunStarted)) && self.style == Style::Lines {
+            if notes
+                .iter()
+                .any(|note| matches!(note.kind, ork_core::run::NoteKind::RunStarted))
+                && self.style == Style::Lines
+            {
                 fresh.insert(0, self.paint.cyan("started"));
             }
             if status.is_terminal() {
-                let took = state.header.finished_at.zip(state.header.started_at).map(|(end, start)| end.since(start));
+                let took = state
+                    .header
+                    .finished_at
+                    .zip(state.header.started_at)
+                    .map(|(end, start)| end.since(start));
                 let took = took.map(|took| format!(" in {took}")).unwrap_or_default();
                 if self.style == Style::Lines {
                     fresh.push(format!("{}{took}", self.paint.run(status, status.as_str())));
@@ -150,7 +178,10 @@ pub(crate) struct SharedScreen {
 impl SharedScreen {
     /// Shares `screen`.
     pub(crate) fn new(screen: Screen, out: &Output) -> Self {
-        Self { screen: Rc::new(RefCell::new(screen)), out: Rc::new(out.clone()) }
+        Self {
+            screen: Rc::new(RefCell::new(screen)),
+            out: Rc::new(out.clone()),
+        }
     }
     /// Whether it wants to be drawn from time to time.
     pub(crate) fn is_live(&self) -> bool {

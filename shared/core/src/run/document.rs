@@ -126,8 +126,27 @@ impl RunState {
         if run.instances.len() != sections.slots {
             return Err(DecodeError::Damaged("its pages do not hold the instances its header counts"));
         }
+        run.require_positions(graph)?;
         run.index(graph)?;
         Ok(run)
+    }
+
+    /// Refuses what would lead outside the workflow later on.
+    fn require_positions(&self, graph: &Graph) -> Result<(), DecodeError> {
+        let inside = |task: u32| (task as usize) < self.tasks.len();
+        let named = |reason: SkipReason| match reason {
+            SkipReason::UpstreamFailed(task) | SkipReason::UpstreamSkipped(task) | SkipReason::UpstreamCancelled(task) => inside(task),
+            SkipReason::NoUpstream | SkipReason::When | SkipReason::NotAskedFor => true,
+        };
+        let tasks = self.tasks.iter().all(|task| !matches!(task.phase, TaskPhase::Ended(TaskOutcome::Skipped(reason)) if !named(reason)));
+        let instances = self.instances.iter().all(|instance| !matches!(instance.state, State::Skipped(reason) if !named(reason)));
+        if !tasks || !instances || !self.header.only.iter().all(|&task| inside(task)) {
+            return Err(DecodeError::Damaged("it names a task that its workflow does not have"));
+        }
+        if self.tasks.iter().zip(&graph.workflow.tasks).any(|(task, definition)| !definition.fans_out() && task.count != 1) {
+            return Err(DecodeError::Damaged("a task that does not fan out has not one instance"));
+        }
+        Ok(())
     }
 
     /// Builds what is derived: owners, counts, queue, timers, upstream tallies.
@@ -406,7 +425,10 @@ fn read_instance(reader: &mut Reader<'_>, base: Time) -> Result<Instance, Decode
         InstanceStatus::Running => State::Running { beat_by: reader.time_option(base)?, end_by: reader.time_option(base)? },
         InstanceStatus::Deferred => {
             let jobs = read_output(reader)?;
-            let (count, done) = (reader.small()?, reader.number()?);
+            let (count, done): (u32, u64) = (reader.small()?, reader.number()?);
+            if count == 0 || count as usize > limits::DEFERRED_JOBS {
+                return Err(DecodeError::Damaged("an instance waits for too many jobs or none"));
+            }
             State::Deferred(Box::new(Deferral { jobs, count, done, poll_at: reader.time(base)?, end_by: reader.time(base)? }))
         }
         InstanceStatus::Retrying => State::Retrying { due: reader.time(base)? },

@@ -28,7 +28,9 @@ pub enum HostError {
         source: libloading::Error,
     },
     /// It does not export what Ork calls.
-    #[error("the library {path} does not export `{symbol}`: export Ork's two entry points with #[unsafe(no_mangle)] pub extern \"C\"")]
+    #[error(
+        "the library {path} does not export `{symbol}`: export Ork's two entry points with #[unsafe(no_mangle)] pub extern \"C\""
+    )]
     Symbol {
         /// Which file.
         path: PathBuf,
@@ -36,7 +38,9 @@ pub enum HostError {
         symbol: &'static str,
     },
     /// It was built for another Ork.
-    #[error("the library {path} has version {found} of Ork's task interface, this Ork calls version {ABI}: build it again with a matching SDK")]
+    #[error(
+        "the library {path} has version {found} of Ork's task interface, this Ork calls version {ABI}: build it again with a matching SDK"
+    )]
     Version {
         /// Which file.
         path: PathBuf,
@@ -66,8 +70,17 @@ fn run(path: &Path, function: &str) -> Result<ExitCode, Box<dyn std::error::Erro
     let (code, emitted) = library.call(&name, &input);
     if code != 0 {
         let message = String::from_utf8_lossy(&emitted);
-        complain(if message.trim().is_empty() { "the task failed without a message" } else { message.trim() });
-        return Ok(ExitCode::from(u8::try_from(code).ok().filter(|code| *code != 0).unwrap_or(1)));
+        complain(if message.trim().is_empty() {
+            "the task failed without a message"
+        } else {
+            message.trim()
+        });
+        return Ok(ExitCode::from(
+            u8::try_from(code)
+                .ok()
+                .filter(|code| *code != 0)
+                .unwrap_or(1),
+        ));
     }
     match std::env::var_os("ORK_OUTPUT_FILE") {
         Some(file) => std::fs::write(file, &emitted)?,
@@ -75,7 +88,18 @@ fn run(path: &Path, function: &str) -> Result<ExitCode, Box<dyn std::error::Erro
             let mut out = std::io::stdout().lock();
             out.write_all(b"\nORK_OUTPUT:")?;
             // A line of its own, whatever white space the library put between its tokens.
-            out.write_all(&emitted.iter().map(|byte| if *byte == b'\n' || *byte == b'\r' { b' ' } else { *byte }).collect::<Vec<u8>>())?;
+            out.write_all(
+                &emitted
+                    .iter()
+                    .map(|byte| {
+                        if *byte == b'\n' || *byte == b'\r' {
+                            b' '
+                        } else {
+                            *byte
+                        }
+                    })
+                    .collect::<Vec<u8>>(),
+            )?;
             out.write_all(b"\n")?;
             out.flush()?;
         }

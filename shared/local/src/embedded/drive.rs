@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use ork_core::ids::RunId;
-use ork_core::run::{Attempt, Command, Event, RunStatus, State};
+use ork_core::run::{Attempt, Command, Event, NoteKind, RunStatus, State};
 use ork_core::time::{Millis, Time};
 use ork_engine::ports::{Clock, Store};
 use ork_engine::{ClaimRequest, EngineError, EngineErrorKind, Stepped};
@@ -353,15 +353,23 @@ impl Embedded {
                 desk.since = None;
             }
         }
+        let mut claimed = 0;
         let claim = desk.mine.contains(run).then(|| ClaimRequest { places: self.places(), supervised: true });
         match self.engine.step_at(run, events, times, claim).await {
-            Ok(stepped) => self.learn(stepped, desk, observer),
+            Ok(stepped) => {
+                for note in stepped.commits.iter().filter(|commit| commit.run == *run).flat_map(|commit| &commit.notes) {
+                    claimed += u32::from(matches!(note.kind, NoteKind::Claimed { .. }));
+                }
+                self.learn(stepped, desk, observer);
+            }
             // A command that came too late (the run has just ended) changes nothing.
             Err(error) if error.kind == EngineErrorKind::Refused => {}
             Err(error) => return Err(error),
         }
-        // With places left, what is still ready waits for its task's concurrency or a pool: the end of an attempt or a hint comes then.
-        if self.places() == 0 && self.engine.peek(run, |_, state| state.has_ready()) == Some(true) {
+        // With places to spare, what is still ready waits for its task's concurrency or a pool: the end of an attempt or a hint
+        // comes then. Places may have come free meanwhile, so what counts is what was offered.
+        let exhausted = claim.is_some_and(|claim| claimed >= claim.places);
+        if exhausted && self.engine.peek(run, |_, state| state.has_ready()) == Some(true) {
             desk.ready.insert(run.clone());
         }
         Ok(())

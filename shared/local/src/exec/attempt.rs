@@ -112,7 +112,9 @@ impl Attempt {
 
     /// Reads once from the result pipe.
     pub(crate) fn read_result(&mut self, buffer: &mut [u8]) -> bool {
-        let Body::Forked { result, frame, .. } = &mut self.body else { return false };
+        let Body::Forked { result, frame, .. } = &mut self.body else {
+            return false;
+        };
         let Some(fd) = result else { return false };
         match read(fd, buffer) {
             Read::Some(n) => {
@@ -148,7 +150,11 @@ impl Attempt {
     /// The next instant at which something is due.
     pub(crate) fn due(&self) -> Option<Instant> {
         let deadline = self.deadline.filter(|_| self.why.is_none());
-        let memory = self.memory.as_ref().filter(|_| self.why.is_none()).map(|watch| watch.next);
+        let memory = self
+            .memory
+            .as_ref()
+            .filter(|_| self.why.is_none())
+            .map(|watch| watch.next);
         [deadline, self.kill_at, memory].into_iter().flatten().min()
     }
 }

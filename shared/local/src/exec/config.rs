@@ -49,7 +49,10 @@ impl ExecConfig {
 
     /// A variable of the environment tasks start from.
     pub(crate) fn env(&self, name: &str) -> Option<&OsString> {
-        self.env_passthrough.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+        self.env_passthrough
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value)
     }
 }
 
@@ -65,7 +68,10 @@ pub struct RunDir {
 impl RunDir {
     /// The folder `workflow_dir`.
     pub fn new(workflow_dir: PathBuf) -> Self {
-        Self { workflow_dir, workflow_file: None }
+        Self {
+            workflow_dir,
+            workflow_file: None,
+        }
     }
 }
 

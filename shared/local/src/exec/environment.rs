@@ -23,7 +23,11 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// `root` must exist; `number` must be unique in it.
     pub(crate) fn new(root: &Path, number: u64) -> Self {
-        Self { base: root.join(number.to_string()), files: Vec::new(), folder: None }
+        Self {
+            base: root.join(number.to_string()),
+            files: Vec::new(),
+            folder: None,
+        }
     }
     /// A path nobody else uses; the caller sees to its removal.
     pub(crate) fn unregistered(&self, ending: &str) -> PathBuf {
@@ -41,12 +45,24 @@ impl Scratch {
     /// A file that only this user may read.
     pub(crate) fn file(&mut self, ending: &str, contents: &[u8]) -> Result<PathBuf, String> {
         let path = self.path(ending);
-        private(&path).and_then(|mut file| file.write_all(contents)).map_err(|error| format!("the scratch file {} cannot be written: {error}", path.display()))?;
+        private(&path)
+            .and_then(|mut file| file.write_all(contents))
+            .map_err(|error| {
+                format!(
+                    "the scratch file {} cannot be written: {error}",
+                    path.display()
+                )
+            })?;
         Ok(path)
     }
     /// A folder of its own.
     pub(crate) fn folder(&mut self) -> Result<PathBuf, String> {
-        std::fs::create_dir(&self.base).map_err(|error| format!("the scratch folder {} cannot be made: {error}", self.base.display()))?;
+        std::fs::create_dir(&self.base).map_err(|error| {
+            format!(
+                "the scratch folder {} cannot be made: {error}",
+                self.base.display()
+            )
+        })?;
         self.folder = Some(self.base.clone());
         Ok(self.base.clone())
     }
@@ -65,7 +81,13 @@ impl Drop for Scratch {
 }
 
 fn private(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// A variable and its value.
@@ -84,25 +106,42 @@ pub(crate) fn add_secrets(spec: &mut TaskSpec, config: &ExecConfig) -> Result<()
     if spec.input_secrets.is_empty() {
         return Ok(());
     }
-    let mut input: serde_json::Map<String, serde_json::Value> = serde_json::from_str(spec.input.get()).map_err(|error| format!("the input is no JSON object: {error}"))?;
+    let mut input: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(spec.input.get())
+            .map_err(|error| format!("the input is no JSON object: {error}"))?;
     for (name, reference) in &spec.input_secrets {
         input.insert(name.clone(), secret(&reference.name, name, config)?.into());
     }
-    spec.input = serde_json::value::to_raw_value(&input).map_err(|error| format!("the input is no JSON object: {error}"))?.into();
+    spec.input = serde_json::value::to_raw_value(&input)
+        .map_err(|error| format!("the input is no JSON object: {error}"))?
+        .into();
     Ok(())
 }
 
 /// The task's own variables and its secrets: what lies over the base environment of whatever executor.
-pub(crate) fn own(spec: &TaskSpec, config: &ExecConfig, scratch: &mut Scratch) -> Result<Vec<Var>, String> {
-    let mut vars: Vec<Var> = spec.env.iter().map(|(name, value)| (name.into(), value.into())).collect();
+pub(crate) fn own(
+    spec: &TaskSpec,
+    config: &ExecConfig,
+    scratch: &mut Scratch,
+) -> Result<Vec<Var>, String> {
+    let mut vars: Vec<Var> = spec
+        .env
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
     for (at, mount) in spec.secrets.iter().enumerate() {
         let value = secret(&mount.secret.name, &mount.name, config)?;
         let value = match &mount.path {
             None => value.into(),
             // Where the path says is not ours to write on a laptop: the variable tells where the file is.
             Some(path) => {
-                let name = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or("secret");
-                scratch.file(&format!("{at}.{name}"), value.as_bytes())?.into_os_string()
+                let name = Path::new(path)
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .unwrap_or("secret");
+                scratch
+                    .file(&format!("{at}.{name}"), value.as_bytes())?
+                    .into_os_string()
             }
         };
         vars.push((mount.name.clone().into(), value));
@@ -115,35 +154,67 @@ pub(crate) fn json_var(name: &str, text: &str, scratch: &mut Scratch) -> Result<
     if text.len() <= ENV_BYTES {
         return Ok((format!("ORK_{name}_JSON").into(), text.into()));
     }
-    let path = scratch.file(&format!("{}.json", name.to_ascii_lowercase()), text.as_bytes())?;
-    Ok((format!("ORK_{name}_JSON_FILE").into(), path.into_os_string()))
+    let path = scratch.file(
+        &format!("{}.json", name.to_ascii_lowercase()),
+        text.as_bytes(),
+    )?;
+    Ok((
+        format!("ORK_{name}_JSON_FILE").into(),
+        path.into_os_string(),
+    ))
 }
 
 /// What a person would call the instance: run, task and, where it fans out, index.
 pub(crate) fn task_id(spec: &TaskSpec) -> String {
-    if spec.fans_out { format!("{}/{}.{}", spec.id.run, spec.task_name, spec.id.index) } else { format!("{}/{}", spec.id.run, spec.task_name) }
+    if spec.fans_out {
+        format!("{}/{}.{}", spec.id.run, spec.task_name, spec.id.index)
+    } else {
+        format!("{}/{}", spec.id.run, spec.task_name)
+    }
 }
 
 /// Everything a process is told about its attempt, besides [`own`].
-pub(crate) fn attempt(spec: &TaskSpec, scratch: &mut Scratch, output: &Path) -> Result<Vec<Var>, String> {
+pub(crate) fn attempt(
+    spec: &TaskSpec,
+    scratch: &mut Scratch,
+    output: &Path,
+) -> Result<Vec<Var>, String> {
     let mut vars: Vec<Var> = vec![
         json_var("INPUT", spec.input.get(), scratch)?,
         json_var("UPSTREAM", spec.upstream.get(), scratch)?,
         ("ORK_TASK_ID".into(), task_id(spec).into()),
         ("ORK_RUN_ID".into(), spec.id.run.as_str().into()),
         ("ORK_TASK_NAME".into(), spec.task_name.as_str().into()),
-        ("ORK_WORKFLOW_NAME".into(), spec.workflow_name.as_str().into()),
+        (
+            "ORK_WORKFLOW_NAME".into(),
+            spec.workflow_name.as_str().into(),
+        ),
         ("ORK_ATTEMPT".into(), spec.id.attempt.to_string().into()),
-        ("ORK_PARALLEL_INDEX".into(), spec.parallel_index.to_string().into()),
-        ("ORK_PARALLEL_COUNT".into(), spec.parallel_count.to_string().into()),
+        (
+            "ORK_PARALLEL_INDEX".into(),
+            spec.parallel_index.to_string().into(),
+        ),
+        (
+            "ORK_PARALLEL_COUNT".into(),
+            spec.parallel_count.to_string().into(),
+        ),
         ("ORK_OUTPUT_FILE".into(), output.into()),
     ];
     match &spec.executor {
-        Executor::Python { source: PythonSource::File(file), function, .. } | Executor::Library { file, function } => {
+        Executor::Python {
+            source: PythonSource::File(file),
+            function,
+            ..
+        }
+        | Executor::Library { file, function } => {
             vars.push(("ORK_TASK_FILE".into(), file.into()));
             vars.push(("ORK_TASK_FUNCTION".into(), function.into()));
         }
-        Executor::Python { source: PythonSource::Module(module), function, .. } => {
+        Executor::Python {
+            source: PythonSource::Module(module),
+            function,
+            ..
+        } => {
             vars.push(("ORK_TASK_MODULE".into(), module.into()));
             vars.push(("ORK_TASK_FUNCTION".into(), function.into()));
         }

@@ -18,11 +18,17 @@ impl ExitWatch {
             Err(error) => return Err(super::pipe::explain(error)),
         }
         let (read, write) = super::pipe::pipe()?;
-        std::thread::Builder::new().name("ork-wait".to_owned()).stack_size(64 * 1024).spawn(move || {
-            // Whatever the answer: there is nothing left to wait for. Dropping the write end tells.
-            while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
-            drop(write);
-        })?;
+        std::thread::Builder::new()
+            .name("ork-wait".to_owned())
+            .stack_size(64 * 1024)
+            .spawn(move || {
+                // Whatever the answer: there is nothing left to wait for. Dropping the write end tells.
+                while let Err(rustix::io::Errno::INTR) = waitid(
+                    WaitId::Pid(pid),
+                    WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+                ) {}
+                drop(write);
+            })?;
         Ok(Self(read))
     }
 

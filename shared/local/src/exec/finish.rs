@@ -22,8 +22,18 @@ use super::verdict::{End, Why, ended, killed};
 impl Reactor {
     /// The leader of a process attempt has ended.
     pub(crate) fn exited(&mut self, slot: usize) {
-        let Some(mut attempt) = self.vacate(slot) else { return };
-        let Body::Process { child, output, shown, .. } = &mut attempt.body else { return };
+        let Some(mut attempt) = self.vacate(slot) else {
+            return;
+        };
+        let Body::Process {
+            child,
+            output,
+            shown,
+            ..
+        } = &mut attempt.body
+        else {
+            return;
+        };
         let (output, shown) = (std::mem::take(output), std::mem::take(shown));
         self.shared.watchdog.leave(watch_slot(self.seat, slot));
         if let Some(pid) = attempt.pid {
@@ -42,7 +52,12 @@ impl Reactor {
                 Capture::Line(line) => from_process(line.finish(), written, &object),
                 _ => failed(Category::Unknown, "the output was not looked for"),
             },
-            _ => ended(end, &attempt.job.spec, &shown, attempt.log.last_line().as_deref()),
+            _ => ended(
+                end,
+                &attempt.job.spec,
+                &shown,
+                attempt.log.last_line().as_deref(),
+            ),
         });
     }
 
@@ -54,7 +69,12 @@ impl Reactor {
     }
 
     /// Settles an attempt whose pipes are read: judged by `judge` unless we killed it.
-    pub(crate) fn end(&mut self, mut attempt: Attempt, maxrss: Option<u64>, judge: impl FnOnce(&mut Attempt) -> Verdict) {
+    pub(crate) fn end(
+        &mut self,
+        mut attempt: Attempt,
+        maxrss: Option<u64>,
+        judge: impl FnOnce(&mut Attempt) -> Verdict,
+    ) {
         let log_bytes = attempt.log.finish();
         let grace = self.shared.config.grace;
         let mut verdict = match attempt.why {
@@ -65,10 +85,20 @@ impl Reactor {
             *log_tail = attempt.log.tail();
         }
         if let Some(error) = attempt.log.error() {
-            self.news(ExecEvent::Setup { text: error.to_owned() });
+            self.news(ExecEvent::Setup {
+                text: error.to_owned(),
+            });
         }
-        let since = if attempt.started { attempt.begun } else { attempt.job.submitted };
-        let sampled = attempt.memory.as_ref().map(|watch| watch.peak).filter(|peak| *peak > 0);
+        let since = if attempt.started {
+            attempt.begun
+        } else {
+            attempt.job.submitted
+        };
+        let sampled = attempt
+            .memory
+            .as_ref()
+            .map(|watch| watch.peak)
+            .filter(|peak| *peak > 0);
         let event = ExecEvent::Ended {
             id: attempt.job.spec.id.clone(),
             verdict,
@@ -88,15 +118,28 @@ fn elapsed(since: Instant) -> Millis {
 }
 
 /// The output of a process: its last `ORK_OUTPUT:` line, else its output file, else null.
-fn from_process(line: Option<(Vec<u8>, u64)>, written: Option<std::io::Result<(Vec<u8>, u64)>>, object: &Path) -> Verdict {
+fn from_process(
+    line: Option<(Vec<u8>, u64)>,
+    written: Option<std::io::Result<(Vec<u8>, u64)>>,
+    object: &Path,
+) -> Verdict {
     let (source, found) = match (line, written) {
         (Some(line), _) => ("the ORK_OUTPUT line", line),
         (None, Some(Ok(file))) => ("the file ORK_OUTPUT_FILE", file),
-        (None, Some(Err(error))) => return failed(Category::Permanent, format!("the file ORK_OUTPUT_FILE cannot be read: {error}")),
+        (None, Some(Err(error))) => {
+            return failed(
+                Category::Permanent,
+                format!("the file ORK_OUTPUT_FILE cannot be read: {error}"),
+            );
+        }
         (None, None) => return output::success(b"", "", object),
     };
     let (json, bytes) = found;
-    if bytes > OUTPUT_BYTES as u64 { too_large(bytes) } else { output::success(&json, source, object) }
+    if bytes > OUTPUT_BYTES as u64 {
+        too_large(bytes)
+    } else {
+        output::success(&json, source, object)
+    }
 }
 
 /// Reads and removes the file a task may have written; `None` when it did not.
@@ -107,34 +150,63 @@ fn take_file(path: &Path) -> Option<std::io::Result<(Vec<u8>, u64)>> {
         Err(error) => return Some(Err(error)),
     };
     let mut bytes = Vec::new();
-    let read = file.metadata().and_then(|meta| file.take(OUTPUT_BYTES as u64 + 1).read_to_end(&mut bytes).map(|_| meta.len()));
+    let read = file.metadata().and_then(|meta| {
+        file.take(OUTPUT_BYTES as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map(|_| meta.len())
+    });
     // Left behind it would only wait for the end of the engine, which sweeps the folder.
     let _ = std::fs::remove_file(path);
     Some(read.map(|size| (bytes, size)))
 }
 
 /// What a child's result frame says, if it is whole and kept.
-pub(crate) fn from_frame(frame: &ResultFrame, text: Option<&output::Text>, object: &Path) -> Option<Verdict> {
+pub(crate) fn from_frame(
+    frame: &ResultFrame,
+    text: Option<&output::Text>,
+    object: &Path,
+) -> Option<Verdict> {
     if let Some(bytes) = frame.too_large() {
         return frame.is_whole().then(|| too_large(bytes));
     }
-    let outcome = match serde_json::from_slice::<super::python::frames::Outcome<'_>>(frame.json()?) {
+    let outcome = match serde_json::from_slice::<super::python::frames::Outcome<'_>>(frame.json()?)
+    {
         Ok(outcome) => outcome,
-        Err(error) => return Some(failed(Category::Unknown, format!("the interpreter's answer cannot be understood: {error}"))),
+        Err(error) => {
+            return Some(failed(
+                Category::Unknown,
+                format!("the interpreter's answer cannot be understood: {error}"),
+            ));
+        }
     };
     if !outcome.ok {
-        let message = outcome.message.unwrap_or_else(|| "the task failed without a message".to_owned());
-        return Some(failed(outcome.category.unwrap_or(Category::Unknown), message));
+        let message = outcome
+            .message
+            .unwrap_or_else(|| "the task failed without a message".to_owned());
+        return Some(failed(
+            outcome.category.unwrap_or(Category::Unknown),
+            message,
+        ));
     }
     Some(match text {
         Some(text) if text.total > OUTPUT_BYTES as u64 => too_large(text.total),
         Some(text) => output::success_text(&text.bytes, object),
-        None => output::success(outcome.output.map_or(b"".as_slice(), |output| output.get().as_bytes()), "the function's result", object),
+        None => output::success(
+            outcome
+                .output
+                .map_or(b"".as_slice(), |output| output.get().as_bytes()),
+            "the function's result",
+            object,
+        ),
     })
 }
 
 /// Settles the attempt of a forked child that has ended.
-pub(crate) fn judge_forked(attempt: &mut Attempt, end: End, shared: &super::shared::Shared) -> Verdict {
+pub(crate) fn judge_forked(
+    attempt: &mut Attempt,
+    end: End,
+    shared: &super::shared::Shared,
+) -> Verdict {
     let spec: &TaskSpec = &attempt.job.spec;
     let object = object(shared, spec, AttemptFile::Output);
     let text = match &attempt.capture {
@@ -156,7 +228,9 @@ pub(crate) fn judge_forked(attempt: &mut Attempt, end: End, shared: &super::shar
             }
             verdict
         }
-        None if end == End::Code(0) => failed(Category::Unknown, "the interpreter ended without an answer"),
+        None if end == End::Code(0) => {
+            failed(Category::Unknown, "the interpreter ended without an answer")
+        }
         None => ended(end, spec, "python", attempt.log.last_line().as_deref()),
     }
 }

@@ -32,10 +32,19 @@ impl LocalExecutor {
         let parallel = config.parallel.max(1);
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let seats = parallel.min(cores);
-        let slots: Vec<usize> = (0..seats).map(|seat| parallel / seats + usize::from(seat < parallel % seats)).collect();
+        let slots: Vec<usize> = (0..seats)
+            .map(|seat| parallel / seats + usize::from(seat < parallel % seats))
+            .collect();
         let shared = Arc::new(Shared::new(config, events, &slots)?);
         let threads = Mutex::new(slots.iter().map(|_| None).collect());
-        Ok(Self { inner: Arc::new(Inner { shared, slots, threads, builders: Mutex::new(Vec::new()) }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                shared,
+                slots,
+                threads,
+                builders: Mutex::new(Vec::new()),
+            }),
+        })
     }
 
     /// Queues an attempt. An attempt that is already queued or running is not queued again.
@@ -50,6 +59,14 @@ impl LocalExecutor {
     /// Prepares the Python environment of a folder ahead of its first task. Harmless when there is nothing to do.
     pub fn prepare(&self, dir: &Arc<RunDir>) {
         if let Some(dir) = self.inner.shared.prepare(dir) {
+            self.inner.build(dir);
+        }
+    }
+
+    /// Looks at the Python environment of a folder again, after its `requirements.txt` may have changed. Tasks that run keep
+    /// theirs; waiting ones get the new one.
+    pub fn refresh(&self, dir: &Arc<RunDir>) {
+        if let Some(dir) = self.inner.shared.refresh(dir) {
             self.inner.build(dir);
         }
     }
@@ -92,7 +109,9 @@ impl Inner {
             if threads[seat].is_none() {
                 let (shared, slots) = (Arc::clone(&self.shared), self.slots[seat]);
                 let run = move || Reactor::new(shared, seat, slots).run();
-                let thread = std::thread::Builder::new().name(format!("ork-exec-{seat}")).spawn(run);
+                let thread = std::thread::Builder::new()
+                    .name(format!("ork-exec-{seat}"))
+                    .spawn(run);
                 // No thread means no memory for one: the machine is beyond help, and so is this engine.
                 threads[seat] = Some(thread.expect("the system gives a thread"));
             } else {
@@ -109,15 +128,32 @@ impl Inner {
             let found = python::prepare(&shared, &dir);
             shared.prepared(&dir, found);
         };
-        let thread = std::thread::Builder::new().name("ork-setup".to_owned()).spawn(run).expect("the system gives a thread");
-        self.builders.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        let thread = std::thread::Builder::new()
+            .name("ork-setup".to_owned())
+            .spawn(run)
+            .expect("the system gives a thread");
+        self.builders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(thread);
         self.wake(&seats);
     }
 
     fn shutdown(&self) {
         self.shared.close();
-        let threads: Vec<_> = self.threads.lock().unwrap_or_else(PoisonError::into_inner).iter_mut().filter_map(Option::take).collect();
-        let builders: Vec<_> = self.builders.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+        let threads: Vec<_> = self
+            .threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter_mut()
+            .filter_map(Option::take)
+            .collect();
+        let builders: Vec<_> = self
+            .builders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+            .collect();
         for thread in threads.into_iter().chain(builders) {
             // A thread that panicked has said so on stderr; the others are still to be waited for.
             let _ = thread.join();

@@ -27,7 +27,15 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, file: None, written: 0, ring: Vec::new(), ring_at: 0, beyond: 0, error: None }
+        Self {
+            path,
+            file: None,
+            written: 0,
+            ring: Vec::new(),
+            ring_at: 0,
+            beyond: 0,
+            error: None,
+        }
     }
 
     /// Takes what was printed. Never fails: a log that cannot be written is told about at the end.
@@ -56,7 +64,10 @@ impl Log {
             }),
         };
         if let Err(error) = done {
-            self.error = Some(format!("the log {} cannot be written: {error}", self.path.display()));
+            self.error = Some(format!(
+                "the log {} cannot be written: {error}",
+                self.path.display()
+            ));
         }
     }
 
@@ -82,7 +93,9 @@ impl Log {
             let ring = std::mem::take(&mut self.ring);
             let dropped = self.beyond - ring.len() as u64;
             if dropped > 0 {
-                let note = format!("\n[ork: {dropped} bytes are left out here; a log keeps its first {HEAD_BYTES} and last {END_BYTES} bytes]\n");
+                let note = format!(
+                    "\n[ork: {dropped} bytes are left out here; a log keeps its first {HEAD_BYTES} and last {END_BYTES} bytes]\n"
+                );
                 self.write(note.as_bytes());
                 self.written += note.len();
             }
@@ -91,7 +104,11 @@ impl Log {
             self.written += ring.len();
             self.beyond = 0;
         }
-        if self.error.is_some() { 0 } else { self.written as u64 }
+        if self.error.is_some() {
+            0
+        } else {
+            self.written as u64
+        }
     }
 
     /// Why the log is incomplete, if it is.
@@ -101,12 +118,16 @@ impl Log {
 
     /// The last line that is not blank; call after `finish`.
     pub(crate) fn last_line(&self) -> Option<String> {
-        self.tail().into_iter().rfind(|line| !line.trim().is_empty())
+        self.tail()
+            .into_iter()
+            .rfind(|line| !line.trim().is_empty())
     }
 
     /// The last lines; call after `finish`.
     pub(crate) fn tail(&self) -> Vec<String> {
-        let Some(file) = &self.file else { return Vec::new() };
+        let Some(file) = &self.file else {
+            return Vec::new();
+        };
         let size = self.written as u64;
         let want = size.min((LOG_TAIL_LINES * (LINE_BYTES + 1)) as u64);
         let mut bytes = vec![0; usize::try_from(want).unwrap_or(0)];
@@ -119,7 +140,10 @@ impl Log {
             return Vec::new();
         }
         let lines: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
-        lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].iter().map(|line| cut(line)).collect()
+        lines[lines.len().saturating_sub(LOG_TAIL_LINES)..]
+            .iter()
+            .map(|line| cut(line))
+            .collect()
     }
 }
 
@@ -134,9 +158,21 @@ fn cut(line: &[u8]) -> String {
 }
 
 fn create(path: &Path) -> std::io::Result<File> {
-    let open = || OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path);
+    let open = || {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)
+    };
     open().or_else(|error| {
-        let Some(parent) = path.parent().filter(|_| error.kind() == std::io::ErrorKind::NotFound) else { return Err(error) };
+        let Some(parent) = path
+            .parent()
+            .filter(|_| error.kind() == std::io::ErrorKind::NotFound)
+        else {
+            return Err(error);
+        };
         std::fs::create_dir_all(parent)?;
         open()
     })
@@ -163,7 +199,10 @@ mod tests {
         assert!(text.len() <= LOG_BYTES + 200, "{}", text.len());
         assert!(text.starts_with("line 000000"));
         assert!(text.ends_with("line 299999 of a rather talkative task\n"));
-        assert!(text.contains(&format!("{} bytes are left out here", total - LOG_BYTES)), "the count");
+        assert!(
+            text.contains(&format!("{} bytes are left out here", total - LOG_BYTES)),
+            "the count"
+        );
         let tail = log.tail();
         assert_eq!(tail.len(), LOG_TAIL_LINES);
         assert_eq!(tail[99], "line 299999 of a rather talkative task");

@@ -20,7 +20,12 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, peak: 0, looks: 0, next: std::time::Instant::now() + INTERVAL }
+        Self {
+            limit,
+            peak: 0,
+            looks: 0,
+            next: std::time::Instant::now() + INTERVAL,
+        }
     }
 
     /// Looks now; true when the group holds more than it may.
@@ -28,7 +33,11 @@ impl Watch {
         self.next = std::time::Instant::now() + INTERVAL;
         self.looks += 1;
         let leader = leader.as_raw_nonzero().get();
-        let found = if self.looks.is_multiple_of(THOROUGH) { everybody(leader) } else { family(leader) };
+        let found = if self.looks.is_multiple_of(THOROUGH) {
+            everybody(leader)
+        } else {
+            family(leader)
+        };
         self.peak = self.peak.max(found);
         found > self.limit
     }
@@ -42,10 +51,16 @@ fn family(leader: i32) -> u64 {
         let Some((_, rss)) = stat(pid) else { continue };
         bytes += rss;
         // Children are listed by the thread that made them.
-        let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { continue };
+        let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+            continue;
+        };
         for thread in threads.flatten() {
             if let Ok(children) = fs::read_to_string(thread.path().join("children")) {
-                pending.extend(children.split_ascii_whitespace().filter_map(|child| child.parse::<i32>().ok()));
+                pending.extend(
+                    children
+                        .split_ascii_whitespace()
+                        .filter_map(|child| child.parse::<i32>().ok()),
+                );
             }
         }
     }
@@ -54,9 +69,16 @@ fn family(leader: i32) -> u64 {
 
 /// Whoever is in the group.
 fn everybody(group: i32) -> u64 {
-    let Ok(processes) = fs::read_dir("/proc") else { return 0 };
-    let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter_map(stat).filter(|(of, _)| *of == group).map(|(_, rss)| rss).sum()
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return 0;
+    };
+    let pids = processes
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter_map(stat)
+        .filter(|(of, _)| *of == group)
+        .map(|(_, rss)| rss)
+        .sum()
 }
 
 /// A process's group and resident bytes.

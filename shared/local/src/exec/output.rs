@@ -15,7 +15,12 @@ const NESTING: usize = 120;
 
 /// A failed verdict; the message is cut to what a page keeps.
 pub(crate) fn failed(category: Category, message: impl Into<String>) -> Verdict {
-    Verdict::Failed { category, message: cut(message.into()), log_tail: Vec::new(), exit_code: None }
+    Verdict::Failed {
+        category,
+        message: cut(message.into()),
+        log_tail: Vec::new(),
+        exit_code: None,
+    }
 }
 
 /// Cuts a text to what a page keeps of an error.
@@ -35,7 +40,9 @@ fn cut(mut message: String) -> String {
 pub(crate) fn too_large(bytes: u64) -> Verdict {
     failed(
         Category::Permanent,
-        format!("the output has {bytes} bytes, more than the {OUTPUT_BYTES} allowed: write it to a file and return the file's path"),
+        format!(
+            "the output has {bytes} bytes, more than the {OUTPUT_BYTES} allowed: write it to a file and return the file's path"
+        ),
     )
 }
 
@@ -44,7 +51,9 @@ pub(crate) fn too_large(bytes: u64) -> Verdict {
 pub(crate) fn success(json: &[u8], source: &str, object: &Path) -> Verdict {
     let json = json.trim_ascii();
     if json.is_empty() {
-        return Verdict::Success { output: Output::null() };
+        return Verdict::Success {
+            output: Output::null(),
+        };
     }
     if json.len() > OUTPUT_BYTES {
         return too_large(json.len() as u64);
@@ -54,15 +63,26 @@ pub(crate) fn success(json: &[u8], source: &str, object: &Path) -> Verdict {
         Err(why) => {
             let start = String::from_utf8_lossy(&json[..json.len().min(80)]);
             let dots = if json.len() > 80 { "…" } else { "" };
-            return failed(Category::Permanent, format!("{source} is not JSON: {why}; it begins `{start}{dots}`"));
+            return failed(
+                Category::Permanent,
+                format!("{source} is not JSON: {why}; it begins `{start}{dots}`"),
+            );
         }
     };
     if let Some((jobs, count)) = deferred(text) {
         if count > DEFERRED_JOBS {
-            return failed(Category::Permanent, format!("{source} defers to {count} jobs, more than the {DEFERRED_JOBS} allowed: split the task"));
+            return failed(
+                Category::Permanent,
+                format!(
+                    "{source} defers to {count} jobs, more than the {DEFERRED_JOBS} allowed: split the task"
+                ),
+            );
         }
         return match place(jobs, object) {
-            Ok(jobs) => Verdict::Deferred { jobs, count: u32::try_from(count).unwrap_or(u32::MAX) },
+            Ok(jobs) => Verdict::Deferred {
+                jobs,
+                count: u32::try_from(count).unwrap_or(u32::MAX),
+            },
             Err(verdict) => verdict,
         };
     }
@@ -74,7 +94,8 @@ pub(crate) fn success(json: &[u8], source: &str, object: &Path) -> Verdict {
 
 /// Settles a successful end whose output is plain text.
 pub(crate) fn success_text(text: &[u8], object: &Path) -> Verdict {
-    let json = serde_json::to_string(&String::from_utf8_lossy(text)).expect("a string is always JSON");
+    let json =
+        serde_json::to_string(&String::from_utf8_lossy(text)).expect("a string is always JSON");
     if json.len() > OUTPUT_BYTES {
         return too_large(json.len() as u64);
     }
@@ -89,8 +110,16 @@ fn place(json: &str, object: &Path) -> Result<Output, Verdict> {
         return Ok(Output::Inline(json.into()));
     }
     match write(object, json.as_bytes()) {
-        Ok(()) => Ok(Output::Object { bytes: json.len() as u64 }),
-        Err(error) => Err(failed(Category::Recoverable, format!("the output cannot be written to {}: {error}", object.display()))),
+        Ok(()) => Ok(Output::Object {
+            bytes: json.len() as u64,
+        }),
+        Err(error) => Err(failed(
+            Category::Recoverable,
+            format!(
+                "the output cannot be written to {}: {error}",
+                object.display()
+            ),
+        )),
     }
 }
 
@@ -99,7 +128,12 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let temporary = path.with_extension("json.part");
     let put = || std::fs::write(&temporary, bytes);
     put().or_else(|error| {
-        let Some(parent) = path.parent().filter(|_| error.kind() == std::io::ErrorKind::NotFound) else { return Err(error) };
+        let Some(parent) = path
+            .parent()
+            .filter(|_| error.kind() == std::io::ErrorKind::NotFound)
+        else {
+            return Err(error);
+        };
         std::fs::create_dir_all(parent)?;
         put()
     })?;
@@ -107,7 +141,8 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 fn check(json: &[u8]) -> Result<&str, String> {
-    let text = std::str::from_utf8(json).map_err(|error| format!("byte {} is not UTF-8", error.valid_up_to()))?;
+    let text = std::str::from_utf8(json)
+        .map_err(|error| format!("byte {} is not UTF-8", error.valid_up_to()))?;
     serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|error| error.to_string())?;
     let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
@@ -173,7 +208,11 @@ impl OutputLine {
         while let Some(&first) = bytes.first() {
             match self.state {
                 Line::Start(seen) if first == PREFIX[seen] => {
-                    self.state = if seen + 1 == PREFIX.len() { Line::Output } else { Line::Start(seen + 1) };
+                    self.state = if seen + 1 == PREFIX.len() {
+                        Line::Output
+                    } else {
+                        Line::Start(seen + 1)
+                    };
                     bytes = &bytes[1..];
                 }
                 Line::Start(_) => self.state = Line::Other,
@@ -189,7 +228,8 @@ impl OutputLine {
                     let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
                     self.current_bytes += part.len() as u64;
                     let room = (OUTPUT_BYTES + 1).saturating_sub(self.current.len());
-                    self.current.extend_from_slice(&part[..part.len().min(room)]);
+                    self.current
+                        .extend_from_slice(&part[..part.len().min(room)]);
                     bytes = rest;
                     if end.is_some() {
                         bytes = &bytes[1..];
@@ -201,7 +241,10 @@ impl OutputLine {
     }
 
     fn finish_line(&mut self) {
-        self.last = Some((std::mem::take(&mut self.current), std::mem::take(&mut self.current_bytes)));
+        self.last = Some((
+            std::mem::take(&mut self.current),
+            std::mem::take(&mut self.current_bytes),
+        ));
         self.state = Line::Start(0);
     }
 
@@ -225,7 +268,8 @@ impl Text {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
         let room = (OUTPUT_BYTES + 1).saturating_sub(self.bytes.len());
-        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.bytes
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 }
 
@@ -238,7 +282,9 @@ mod tests {
         for chunk in chunks {
             found.push(chunk);
         }
-        found.finish().map(|(bytes, _)| String::from_utf8(bytes).expect("text"))
+        found
+            .finish()
+            .map(|(bytes, _)| String::from_utf8(bytes).expect("text"))
     }
 
     #[test]
@@ -254,21 +300,55 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_quoted_with_its_position() {
-        let Verdict::Failed { category, message, .. } = success(b"{\"a\": tru}", "the ORK_OUTPUT line", Path::new("/nowhere")) else { panic!("failed") };
+        let Verdict::Failed {
+            category, message, ..
+        } = success(
+            b"{\"a\": tru}",
+            "the ORK_OUTPUT line",
+            Path::new("/nowhere"),
+        )
+        else {
+            panic!("failed")
+        };
         assert_eq!(category, Category::Permanent);
-        assert!(message.contains("column 10") && message.contains("`{\"a\": tru}`"), "{message}");
+        assert!(
+            message.contains("column 10") && message.contains("`{\"a\": tru}`"),
+            "{message}"
+        );
         let deep = "[".repeat(200) + &"]".repeat(200);
-        let Verdict::Failed { message, .. } = success(deep.as_bytes(), "x", Path::new("/nowhere")) else { panic!("failed") };
+        let Verdict::Failed { message, .. } = success(deep.as_bytes(), "x", Path::new("/nowhere"))
+        else {
+            panic!("failed")
+        };
         assert!(message.contains("nested deeper"), "{message}");
     }
 
     #[test]
     fn deferred_jobs_are_told_from_an_output() {
         let object = Path::new("/nowhere");
-        let jobs = success(br#" {"note": 1, "deferred": [{"service_type": "custom_http"}]} "#, "x", object);
-        assert_eq!(jobs, Verdict::Deferred { jobs: Output::Inline(r#"[{"service_type": "custom_http"}]"#.into()), count: 1 });
-        for plain in [r#"{"deferred": true}"#, r#"{"deferred": []}"#, r#"["deferred"]"#] {
-            assert_eq!(success(plain.as_bytes(), "x", object), Verdict::Success { output: Output::Inline(plain.into()) });
+        let jobs = success(
+            br#" {"note": 1, "deferred": [{"service_type": "custom_http"}]} "#,
+            "x",
+            object,
+        );
+        assert_eq!(
+            jobs,
+            Verdict::Deferred {
+                jobs: Output::Inline(r#"[{"service_type": "custom_http"}]"#.into()),
+                count: 1
+            }
+        );
+        for plain in [
+            r#"{"deferred": true}"#,
+            r#"{"deferred": []}"#,
+            r#"["deferred"]"#,
+        ] {
+            assert_eq!(
+                success(plain.as_bytes(), "x", object),
+                Verdict::Success {
+                    output: Output::Inline(plain.into())
+                }
+            );
         }
     }
 }

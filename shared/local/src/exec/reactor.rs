@@ -70,6 +70,8 @@ impl Reactor {
     /// Until everything is closed and over.
     pub(crate) fn run(mut self) {
         loop {
+            // Ends are told before the next start, which takes a while.
+            self.tell(None);
             let mut pause = self.take();
             if self.closing.is_some() && self.free == self.slots.len() {
                 break;
@@ -97,7 +99,10 @@ impl Reactor {
             }
             Turn::Stop(ids) => {
                 for id in ids {
-                    let slot = self.slots.iter().position(|slot| slot.as_ref().is_some_and(|attempt| attempt.job.spec.id == id));
+                    let slot = self.slots.iter().position(|slot| {
+                        slot.as_ref()
+                            .is_some_and(|attempt| attempt.job.spec.id == id)
+                    });
                     if let Some(slot) = slot {
                         self.kill(slot, Why::Stopped);
                     }
@@ -127,7 +132,9 @@ impl Reactor {
     /// Begins to end an attempt: SIGTERM now, SIGKILL after the grace period; too much memory is given no grace.
     pub(crate) fn kill(&mut self, slot: usize, why: Why) {
         let grace = self.shared.config.grace;
-        let Some(attempt) = &mut self.slots[slot] else { return };
+        let Some(attempt) = &mut self.slots[slot] else {
+            return;
+        };
         if attempt.why.is_some() {
             return;
         }
@@ -142,7 +149,9 @@ impl Reactor {
 
     /// Sends a signal to an attempt's process group, which cannot be another's: its leader is not reaped yet.
     fn signal(&mut self, slot: usize, signal: Signal) {
-        let Some(attempt) = &self.slots[slot] else { return };
+        let Some(attempt) = &self.slots[slot] else {
+            return;
+        };
         let (template, id) = match &attempt.body {
             Body::Process { .. } => {
                 if let Some(pid) = attempt.pid {
@@ -169,7 +178,9 @@ impl Reactor {
             }
         }
         for slot in 0..self.slots.len() {
-            let Some(attempt) = &mut self.slots[slot] else { continue };
+            let Some(attempt) = &mut self.slots[slot] else {
+                continue;
+            };
             if attempt.due().is_none_or(|due| due > now) {
                 continue;
             }
@@ -177,7 +188,11 @@ impl Reactor {
                 attempt.kill_at = None;
                 attempt.forced = true;
                 let template = match attempt.body {
-                    Body::Forked { template, .. } | Body::Reused { template, .. } if !attempt.started => Some(template),
+                    Body::Forked { template, .. } | Body::Reused { template, .. }
+                        if !attempt.started =>
+                    {
+                        Some(template)
+                    }
                     _ => None,
                 };
                 match template {
@@ -187,11 +202,11 @@ impl Reactor {
                 }
             } else if attempt.deadline.is_some_and(|at| at <= now) && attempt.why.is_none() {
                 self.kill(slot, Why::Timeout);
-            } else if let (Some(pid), Some(watch)) = (attempt.pid, &mut attempt.memory) {
-                if watch.is_over(pid) {
-                    let held = watch.peak;
-                    self.kill(slot, Why::Memory(held));
-                }
+            } else if let (Some(pid), Some(watch)) = (attempt.pid, &mut attempt.memory)
+                && watch.is_over(pid)
+            {
+                let held = watch.peak;
+                self.kill(slot, Why::Memory(held));
             }
         }
     }
@@ -202,7 +217,8 @@ impl Reactor {
             self.news_since.get_or_insert_with(Instant::now);
         } else {
             // An end is not kept waiting.
-            self.news_since = Instant::now().checked_sub(NEWS_WAIT);
+            let now = Instant::now();
+            self.news_since = Some(now.checked_sub(NEWS_WAIT).unwrap_or(now));
         }
         self.news.push(event);
     }
@@ -216,7 +232,9 @@ impl Reactor {
 
     /// Tells the news that has waited long enough; gives how long to wait at most.
     fn tell(&mut self, pause: Option<Duration>) -> Option<Duration> {
-        let Some(since) = self.news_since else { return pause };
+        let Some(since) = self.news_since else {
+            return pause;
+        };
         let waited = since.elapsed();
         if waited >= NEWS_WAIT {
             self.flush();
@@ -227,7 +245,13 @@ impl Reactor {
     }
 
     fn poll(&mut self, pause: Option<Duration>) {
-        let due = self.slots.iter().flatten().filter_map(Attempt::due).chain(self.closing).min();
+        let due = self
+            .slots
+            .iter()
+            .flatten()
+            .filter_map(Attempt::due)
+            .chain(self.closing)
+            .min();
         let due = due.map(|due| due.saturating_duration_since(Instant::now()));
         let pause = pause.into_iter().chain(due).min();
         for (token, flags) in self.ready(pause) {
@@ -259,7 +283,10 @@ impl Reactor {
 
     /// Waits, at most `pause`, and gives what became ready. Ends come last, so that output is read before it is judged.
     fn ready(&self, pause: Option<Duration>) -> Vec<(Token, PollFlags)> {
-        let mut fds = vec![PollFd::from_borrowed_fd(self.shared.bells[self.seat].fd(), PollFlags::IN)];
+        let mut fds = vec![PollFd::from_borrowed_fd(
+            self.shared.bells[self.seat].fd(),
+            PollFlags::IN,
+        )];
         let mut tokens = vec![Token::Bell];
         for (at, slot) in self.slots.iter().enumerate() {
             let Some(attempt) = slot else { continue };
@@ -276,7 +303,10 @@ impl Reactor {
                     fds.push(PollFd::from_borrowed_fd(exit.fd(), PollFlags::IN));
                     tokens.push(Token::Exit(at));
                 }
-                Body::Forked { result: Some(result), .. } => {
+                Body::Forked {
+                    result: Some(result),
+                    ..
+                } => {
                     fds.push(PollFd::new(result, PollFlags::IN));
                     tokens.push(Token::Result(at));
                 }
@@ -294,16 +324,30 @@ impl Reactor {
                     tokens.push(Token::Channel(*id, *worker_id));
                 }
             }
-            let write = if template.has_unsent() { PollFlags::OUT } else { PollFlags::empty() };
-            fds.push(PollFd::from_borrowed_fd(template.socket.as_fd(), PollFlags::IN | write));
+            let write = if template.has_unsent() {
+                PollFlags::OUT
+            } else {
+                PollFlags::empty()
+            };
+            fds.push(PollFd::from_borrowed_fd(
+                template.socket.as_fd(),
+                PollFlags::IN | write,
+            ));
             tokens.push(Token::Template(*id));
         }
-        let timeout = pause.map(|pause| Timespec { tv_sec: i64::try_from(pause.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(pause.subsec_nanos()) });
+        let timeout = pause.map(|pause| Timespec {
+            tv_sec: i64::try_from(pause.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(pause.subsec_nanos()),
+        });
         match poll(&mut fds, timeout.as_ref()) {
             Ok(1..) => {}
             // Interrupted, or out of memory for a moment: the loop comes back.
             Ok(0) | Err(_) => return Vec::new(),
         }
-        fds.iter().zip(&tokens).filter(|(fd, _)| !fd.revents().is_empty()).map(|(fd, token)| (*token, fd.revents())).collect()
+        fds.iter()
+            .zip(&tokens)
+            .filter(|(fd, _)| !fd.revents().is_empty())
+            .map(|(fd, token)| (*token, fd.revents()))
+            .collect()
     }
 }

@@ -99,12 +99,38 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: ExecConfig, events: UnboundedSender<ExecEvent>, slots: &[usize]) -> std::io::Result<Self> {
-        let bells = slots.iter().map(|_| Bell::new()).collect::<Result<_, _>>()?;
-        let seats = slots.iter().map(|free| Seat { asleep: true, free: *free, stops: Vec::new() }).collect();
+    pub(crate) fn new(
+        config: ExecConfig,
+        events: UnboundedSender<ExecEvent>,
+        slots: &[usize],
+    ) -> std::io::Result<Self> {
+        let bells = slots
+            .iter()
+            .map(|_| Bell::new())
+            .collect::<Result<_, _>>()?;
+        let seats = slots
+            .iter()
+            .map(|free| Seat {
+                asleep: true,
+                free: *free,
+                stops: Vec::new(),
+            })
+            .collect();
         let watchdog = Watchdog::new(config.exe.clone());
-        let state = Mutex::new(State { seats, ..State::default() });
-        Ok(Self { config, events, watchdog, bells, scratch: OnceLock::new(), numbers: AtomicU64::new(0), warned: AtomicBool::new(false), state })
+        let state = Mutex::new(State {
+            seats,
+            ..State::default()
+        });
+        Ok(Self {
+            config,
+            events,
+            watchdog,
+            bells,
+            scratch: OnceLock::new(),
+            numbers: AtomicU64::new(0),
+            warned: AtomicBool::new(false),
+            state,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -122,8 +148,19 @@ impl Shared {
         let made = self.scratch.get_or_init(|| {
             let root = self.config.state_dir.join("scratch");
             sweep(&root);
-            let path = root.join(format!("{}-{}", std::process::id(), super::watchdog::uptime()));
-            std::fs::create_dir_all(&path).map(|()| path.clone()).map_err(|error| format!("the scratch folder {} cannot be made: {error}", path.display()))
+            let path = root.join(format!(
+                "{}-{}",
+                std::process::id(),
+                super::watchdog::uptime()
+            ));
+            std::fs::create_dir_all(&path)
+                .map(|()| path.clone())
+                .map_err(|error| {
+                    format!(
+                        "the scratch folder {} cannot be made: {error}",
+                        path.display()
+                    )
+                })
         });
         made.as_deref().map_err(Clone::clone)
     }
@@ -139,7 +176,11 @@ impl Shared {
     }
 
     /// Queues an attempt; gives the seats to wake and the lane to prepare.
-    pub(crate) fn push(&self, spec: TaskSpec, dir: Arc<RunDir>) -> (Vec<usize>, Option<Arc<RunDir>>) {
+    pub(crate) fn push(
+        &self,
+        spec: TaskSpec,
+        dir: Arc<RunDir>,
+    ) -> (Vec<usize>, Option<Arc<RunDir>>) {
         let mut state = self.lock();
         if state.places.contains_key(&spec.id) {
             return (Vec::new(), None);
@@ -151,13 +192,20 @@ impl Shared {
             self.say(stopped(spec.id, Instant::now()));
             return (Vec::new(), None);
         }
-        state.places.insert(spec.id.clone(), Place { number, seat: None });
+        state
+            .places
+            .insert(spec.id.clone(), Place { number, seat: None });
         let preload = match &spec.executor {
             Executor::Python { preload, .. } => Some(*preload),
             Executor::Script { .. } => Some(false),
             _ => None,
         };
-        let job = Job { number, spec, dir, submitted: Instant::now() };
+        let job = Job {
+            number,
+            spec,
+            dir,
+            submitted: Instant::now(),
+        };
         let mut prepare = None;
         let queued = match preload {
             None => {
@@ -172,7 +220,11 @@ impl Shared {
                     prepare = Some(Arc::clone(&lane.dir));
                 }
                 lane.jobs.push_back(job);
-                if matches!(lane.env, EnvState::Ready(_)) { lane.jobs.len() } else { 0 }
+                if matches!(lane.env, EnvState::Ready(_)) {
+                    lane.jobs.len()
+                } else {
+                    0
+                }
             }
         };
         // One sleeper for one job; a second one when jobs pile up.
@@ -196,10 +248,28 @@ impl Shared {
         Some(Arc::clone(&lane.dir))
     }
 
+    /// Has the environment of `dir` looked at again; `Some` when the caller must do it.
+    pub(crate) fn refresh(&self, dir: &Arc<RunDir>) -> Option<Arc<RunDir>> {
+        let mut state = self.lock();
+        lane(&mut state, dir, false);
+        let mut lanes = state.lanes.iter_mut();
+        let same = |lane: &&mut Lane| lane.dir.workflow_dir == dir.workflow_dir;
+        if lanes.any(|lane| same(&&mut *lane) && matches!(lane.env, EnvState::Preparing)) {
+            return None;
+        }
+        for lane in state.lanes.iter_mut().filter(same) {
+            lane.env = EnvState::Preparing;
+        }
+        Some(Arc::clone(dir))
+    }
+
     /// The environment of a folder is there, or not: then its waiting attempts fail, and a later one tries again.
     pub(crate) fn prepared(&self, dir: &RunDir, found: Result<PythonEnv, Trouble>) {
         let mut state = self.lock();
-        let lanes = state.lanes.iter_mut().filter(|lane| lane.dir.workflow_dir == dir.workflow_dir);
+        let lanes = state
+            .lanes
+            .iter_mut()
+            .filter(|lane| lane.dir.workflow_dir == dir.workflow_dir);
         match found {
             Ok(env) => {
                 let env = Arc::new(env);
@@ -215,13 +285,22 @@ impl Shared {
                     lane.env = EnvState::Unknown;
                     jobs.extend(lane.jobs.drain(..));
                 }
-                jobs.retain(|job| state.places.get(&job.spec.id).is_some_and(|place| place.number == job.number));
+                jobs.retain(|job| {
+                    state
+                        .places
+                        .get(&job.spec.id)
+                        .is_some_and(|place| place.number == job.number)
+                });
                 for job in &jobs {
                     state.places.remove(&job.spec.id);
                 }
                 drop(state);
                 for job in jobs {
-                    self.say(unstarted(job.spec.id, failed(trouble.category, trouble.message.clone()), job.submitted));
+                    self.say(unstarted(
+                        job.spec.id,
+                        failed(trouble.category, trouble.message.clone()),
+                        job.submitted,
+                    ));
                 }
             }
         }
@@ -234,7 +313,12 @@ impl Shared {
     }
 
     /// What the reactor at `seat`, with so many free places, is to do next. `wants` says whether it takes a Python job now.
-    pub(crate) fn turn(&self, seat: usize, free: usize, mut wants: impl FnMut(Waiting<'_>) -> bool) -> Turn {
+    pub(crate) fn turn(
+        &self,
+        seat: usize,
+        free: usize,
+        mut wants: impl FnMut(Waiting<'_>) -> bool,
+    ) -> Turn {
         let mut state = self.lock();
         let state = &mut *state;
         state.seats[seat].free = free;
@@ -249,7 +333,11 @@ impl Shared {
         if free > 0 {
             // A job that was stopped while it waited is still in its queue.
             let places = &state.places;
-            let live = |job: &Job| places.get(&job.spec.id).is_some_and(|place| place.number == job.number);
+            let live = |job: &Job| {
+                places
+                    .get(&job.spec.id)
+                    .is_some_and(|place| place.number == job.number)
+            };
             while state.plain.front().is_some_and(|job| !live(job)) {
                 state.plain.pop_front();
             }
@@ -258,11 +346,19 @@ impl Shared {
                 while lane.jobs.front().is_some_and(|job| !live(job)) {
                     lane.jobs.pop_front();
                 }
-                let (Some(job), EnvState::Ready(env)) = (lane.jobs.front(), &lane.env) else { continue };
+                let (Some(job), EnvState::Ready(env)) = (lane.jobs.front(), &lane.env) else {
+                    continue;
+                };
                 if best.is_some_and(|(number, _)| number < job.number) {
                     continue;
                 }
-                let waiting = Waiting { env, dir: &lane.dir.workflow_dir, preload: lane.preload, waited: job.submitted.elapsed(), jobs: lane.jobs.len() };
+                let waiting = Waiting {
+                    env,
+                    dir: &lane.dir.workflow_dir,
+                    preload: lane.preload,
+                    waited: job.submitted.elapsed(),
+                    jobs: lane.jobs.len(),
+                };
                 if wants(waiting) {
                     best = Some((job.number, Some(at)));
                 } else {
@@ -321,7 +417,12 @@ impl Shared {
 
     /// Running attempts.
     pub(crate) fn running(&self) -> Vec<AttemptId> {
-        self.lock().places.iter().filter(|(_, place)| place.seat.is_some()).map(|(id, _)| id.clone()).collect()
+        self.lock()
+            .places
+            .iter()
+            .filter(|(_, place)| place.seat.is_some())
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// Lets nothing in any more and ends what waits. The reactors end what runs.
@@ -330,7 +431,12 @@ impl Shared {
         state.closed = true;
         state.plain.clear();
         state.lanes.iter_mut().for_each(|lane| lane.jobs.clear());
-        let waiting: Vec<AttemptId> = state.places.iter().filter(|(_, place)| place.seat.is_none()).map(|(id, _)| id.clone()).collect();
+        let waiting: Vec<AttemptId> = state
+            .places
+            .iter()
+            .filter(|(_, place)| place.seat.is_none())
+            .map(|(id, _)| id.clone())
+            .collect();
         for id in waiting {
             state.places.remove(&id);
             self.say(stopped(id, Instant::now()));
@@ -372,11 +478,18 @@ impl Drop for Shared {
 
 /// Removes what engines that are gone have left behind.
 fn sweep(root: &Path) {
-    let Ok(entries) = std::fs::read_dir(root) else { return };
+    let Ok(entries) = std::fs::read_dir(root) else {
+        return;
+    };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.split_once('-')?.0.parse().ok()).and_then(Pid::from_raw);
-        if owner.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)) {
+        let owner = name
+            .to_str()
+            .and_then(|name| name.split_once('-')?.0.parse().ok())
+            .and_then(Pid::from_raw);
+        if owner.is_some_and(|pid| {
+            rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
+        }) {
             // Another engine may sweep at the same moment.
             let _ = std::fs::remove_dir_all(entry.path());
         }
@@ -384,17 +497,28 @@ fn sweep(root: &Path) {
 }
 
 fn lane(state: &mut State, dir: &Arc<RunDir>, preload: bool) -> usize {
-    let same = |lane: &Lane| lane.preload == preload && (Arc::ptr_eq(&lane.dir, dir) || lane.dir.workflow_dir == dir.workflow_dir);
+    let same = |lane: &Lane| {
+        lane.preload == preload
+            && (Arc::ptr_eq(&lane.dir, dir) || lane.dir.workflow_dir == dir.workflow_dir)
+    };
     if let Some(at) = state.lanes.iter().position(same) {
         return at;
     }
-    let known = state.lanes.iter().find(|lane| lane.dir.workflow_dir == dir.workflow_dir);
+    let known = state
+        .lanes
+        .iter()
+        .find(|lane| lane.dir.workflow_dir == dir.workflow_dir);
     let env = match known.map(|lane| &lane.env) {
         Some(EnvState::Ready(env)) => EnvState::Ready(Arc::clone(env)),
         Some(EnvState::Preparing) => EnvState::Preparing,
         _ => EnvState::Unknown,
     };
-    state.lanes.push(Lane { dir: Arc::clone(dir), preload, jobs: VecDeque::new(), env });
+    state.lanes.push(Lane {
+        dir: Arc::clone(dir),
+        preload,
+        jobs: VecDeque::new(),
+        env,
+    });
     state.lanes.len() - 1
 }
 
@@ -425,5 +549,13 @@ fn stopped(id: AttemptId, submitted: Instant) -> ExecEvent {
 /// The end of an attempt that never started.
 pub(crate) fn unstarted(id: AttemptId, verdict: Verdict, submitted: Instant) -> ExecEvent {
     let duration = Millis(u64::try_from(submitted.elapsed().as_millis()).unwrap_or(u64::MAX));
-    ExecEvent::Ended { id, verdict, log_bytes: 0, started: false, stopped: false, maxrss: None, duration }
+    ExecEvent::Ended {
+        id,
+        verdict,
+        log_bytes: 0,
+        started: false,
+        stopped: false,
+        maxrss: None,
+        duration,
+    }
 }

@@ -41,13 +41,30 @@ impl From<ExitStatus> for End {
 pub(crate) fn killed(why: Why, spec: &TaskSpec, grace: Duration, by_force: bool) -> Verdict {
     match why {
         Why::Timeout => {
-            let how = if by_force { format!(", ignored SIGTERM for {} and was killed", Millis(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX))) } else { " and was stopped".to_owned() };
-            failed(Category::Timeout, format!("ran longer than its timeout of {}{how}", spec.timeout))
+            let how = if by_force {
+                format!(
+                    ", ignored SIGTERM for {} and was killed",
+                    Millis(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX))
+                )
+            } else {
+                " and was stopped".to_owned()
+            };
+            failed(
+                Category::Timeout,
+                format!("ran longer than its timeout of {}{how}", spec.timeout),
+            )
         }
         Why::Stopped => failed(Category::Unknown, "stopped"),
         Why::Memory(bytes) => {
             let limit = spec.memory_bytes.unwrap_or(0);
-            failed(Category::Oom, format!("held {} of memory, more than its limit of {}, and was killed", mebibytes(bytes), mebibytes(limit)))
+            failed(
+                Category::Oom,
+                format!(
+                    "held {} of memory, more than its limit of {}, and was killed",
+                    mebibytes(bytes),
+                    mebibytes(limit)
+                ),
+            )
         }
     }
 }
@@ -58,16 +75,42 @@ pub(crate) fn ended(end: End, spec: &TaskSpec, shown: &str, last: Option<&str>) 
     let (category, what) = match end {
         End::Signal(9) | End::Code(137) if limited => {
             let limit = mebibytes(spec.memory_bytes.unwrap_or(0));
-            (Category::Oom, format!("`{shown}` was killed by SIGKILL: the system ran out of memory for it (its limit is {limit})"))
+            (
+                Category::Oom,
+                format!(
+                    "`{shown}` was killed by SIGKILL: the system ran out of memory for it (its limit is {limit})"
+                ),
+            )
         }
-        End::Signal(signal) => (Category::Unknown, format!("`{shown}` was killed by {}", signal_name(signal))),
-        End::Code(64) => (Category::Permanent, format!("`{shown}` exited with code 64 (permanent)")),
-        End::Code(75) => (Category::Transient, format!("`{shown}` exited with code 75 (transient)")),
-        End::Code(code @ 129..=192) => (Category::Unknown, format!("`{shown}` exited with code {code} ({} in a child)", signal_name(code - 128))),
-        End::Code(code) => (Category::Unknown, format!("`{shown}` exited with code {code}")),
+        End::Signal(signal) => (
+            Category::Unknown,
+            format!("`{shown}` was killed by {}", signal_name(signal)),
+        ),
+        End::Code(64) => (
+            Category::Permanent,
+            format!("`{shown}` exited with code 64 (permanent)"),
+        ),
+        End::Code(75) => (
+            Category::Transient,
+            format!("`{shown}` exited with code 75 (transient)"),
+        ),
+        End::Code(code @ 129..=192) => (
+            Category::Unknown,
+            format!(
+                "`{shown}` exited with code {code} ({} in a child)",
+                signal_name(code - 128)
+            ),
+        ),
+        End::Code(code) => (
+            Category::Unknown,
+            format!("`{shown}` exited with code {code}"),
+        ),
     };
     let message = match last {
-        Some(last) if !last.trim().is_empty() => format!("{what}: {}", last.trim().chars().take(300).collect::<String>()),
+        Some(last) if !last.trim().is_empty() => format!(
+            "{what}: {}",
+            last.trim().chars().take(300).collect::<String>()
+        ),
         _ => what,
     };
     let mut verdict = failed(category, message);
@@ -79,7 +122,11 @@ pub(crate) fn ended(end: End, spec: &TaskSpec, shown: &str, last: Option<&str>) 
 
 /// A size as people say it.
 pub(crate) fn mebibytes(bytes: u64) -> String {
-    if bytes < 1 << 20 { format!("{} KiB", bytes / 1024) } else { format!("{} MiB", bytes >> 20) }
+    if bytes < 1 << 20 {
+        format!("{} KiB", bytes / 1024)
+    } else {
+        format!("{} MiB", bytes >> 20)
+    }
 }
 
 /// `SIGSEGV`, or `signal 40` where there is no name.
@@ -110,5 +157,8 @@ pub(crate) fn signal_name(signal: i32) -> String {
         (Signal::SYS, "SIGSYS"),
     ];
     let known = NAMES.iter().find(|(known, _)| known.as_raw() == signal);
-    known.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
+    known.map_or_else(
+        || format!("signal {signal}"),
+        |(_, name)| (*name).to_owned(),
+    )
 }

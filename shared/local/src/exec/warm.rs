@@ -51,33 +51,57 @@ impl Reactor {
 
     /// Starts the template that [`Reactor::wants`] found missing. Not being able to is not an error yet: the first reactor takes the jobs.
     pub(crate) fn start_wanted(&mut self) {
-        if let Some((env, preload)) = self.wanted.take() {
-            if let Err(verdict) = self.start_template(&env, preload.as_deref()) {
-                if let Verdict::Failed { message, .. } = verdict {
-                    self.news(ExecEvent::Setup { text: message });
-                }
-            }
+        let Some((env, preload)) = self.wanted.take() else {
+            return;
+        };
+        if let Err(Verdict::Failed { message, .. }) = self.start_template(&env, preload.as_deref())
+        {
+            self.news(ExecEvent::Setup { text: message });
         }
     }
 
     fn find_template(&self, python: &Path, preload: Option<&Path>) -> Option<u64> {
-        self.templates.iter().find(|(_, template)| template.python == python && template.preload.as_deref() == preload).map(|(id, _)| *id)
+        self.templates
+            .iter()
+            .find(|(_, template)| {
+                template.python == python && template.preload.as_deref() == preload
+            })
+            .map(|(id, _)| *id)
     }
 
     fn start_template(&mut self, env: &PythonEnv, preload: Option<&Path>) -> Result<u64, Verdict> {
-        let root = self.shared.scratch().map_err(|message| failed(Category::Recoverable, message))?;
+        let root = self
+            .shared
+            .scratch()
+            .map_err(|message| failed(Category::Recoverable, message))?;
         let id = self.shared.number();
         let complaints = root.join(format!("{id}.python"));
-        let template = Template::start(env, preload, &self.shared.config, complaints).map_err(|error| {
-            let category = if error.kind() == std::io::ErrorKind::NotFound { Category::Permanent } else { Category::Transient };
-            failed(category, format!("the interpreter {} cannot be started: {error}", env.python.display()))
-        })?;
+        let template =
+            Template::start(env, preload, &self.shared.config, complaints).map_err(|error| {
+                let category = if error.kind() == std::io::ErrorKind::NotFound {
+                    Category::Permanent
+                } else {
+                    Category::Transient
+                };
+                failed(
+                    category,
+                    format!(
+                        "the interpreter {} cannot be started: {error}",
+                        env.python.display()
+                    ),
+                )
+            })?;
         self.templates.insert(id, template);
         Ok(id)
     }
 
     /// Hands an attempt to a template, starting one where there is none yet.
-    pub(crate) fn start_python(&mut self, slot: usize, job: Box<Job>, env: &PythonEnv) -> Result<Attempt, Verdict> {
+    pub(crate) fn start_python(
+        &mut self,
+        slot: usize,
+        job: Box<Job>,
+        env: &PythonEnv,
+    ) -> Result<Attempt, Verdict> {
         let shared = Arc::clone(&self.shared);
         let preload = matches!(job.spec.executor, Executor::Python { preload: true, .. });
         let preload = preload.then_some(job.dir.workflow_dir.as_path());
@@ -85,12 +109,34 @@ impl Reactor {
             Some(id) => id,
             None => self.start_template(env, preload)?,
         };
-        let reused = matches!(job.spec.executor, Executor::Python { isolation: Isolation::Reuse, preload: false, .. });
-        let root = shared.scratch().map_err(|message| failed(Category::Recoverable, message))?;
+        let reused = matches!(
+            job.spec.executor,
+            Executor::Python {
+                isolation: Isolation::Reuse,
+                preload: false,
+                ..
+            }
+        );
+        let root = shared
+            .scratch()
+            .map_err(|message| failed(Category::Recoverable, message))?;
         let mut scratch = Scratch::new(root, shared.number());
         let id = shared.number();
-        let frame = request::task(id, &job.spec, &job.dir, &shared.config, &mut scratch, reused).map_err(|message| failed(Category::Permanent, message))?;
-        let trouble = |error: std::io::Error| failed(Category::Transient, format!("the task cannot be started: {error}"));
+        let frame = request::task(
+            id,
+            &job.spec,
+            &job.dir,
+            &shared.config,
+            &mut scratch,
+            reused,
+        )
+        .map_err(|message| failed(Category::Permanent, message))?;
+        let trouble = |error: std::io::Error| {
+            failed(
+                Category::Transient,
+                format!("the task cannot be started: {error}"),
+            )
+        };
         let log = Log::new(object(&shared, &job.spec, AttemptFile::Log));
         let mut attempt = Attempt {
             begun: Instant::now(),
@@ -106,13 +152,20 @@ impl Reactor {
             err: None,
             capture: Capture::Nothing,
             _scratch: scratch,
-            body: Body::Reused { template, worker: 0 },
+            body: Body::Reused {
+                template,
+                worker: 0,
+            },
             job,
         };
         if reused {
             let worker = self.worker(template, &attempt).map_err(trouble)?;
             attempt.body = Body::Reused { template, worker };
-            let worker = self.templates.get_mut(&template).and_then(|template| template.workers.get_mut(&worker)).expect("just found or made");
+            let worker = self
+                .templates
+                .get_mut(&template)
+                .and_then(|template| template.workers.get_mut(&worker))
+                .expect("just found or made");
             worker.give(slot, &frame);
             if let Some(pid) = worker.pid {
                 self.mark_started(&mut attempt, pid);
@@ -130,8 +183,16 @@ impl Reactor {
         }
         fds.push(result_write);
         attempt.out = Some(out);
-        attempt.body = Body::Forked { template, id, result: Some(result), frame: ResultFrame::default() };
-        let template = self.templates.get_mut(&template).expect("just found or made");
+        attempt.body = Body::Forked {
+            template,
+            id,
+            result: Some(result),
+            frame: ResultFrame::default(),
+        };
+        let template = self
+            .templates
+            .get_mut(&template)
+            .expect("just found or made");
         template.attempts.insert(id, slot);
         template.send(frame, fds);
         Ok(attempt)
@@ -142,14 +203,23 @@ impl Reactor {
         let key = WorkerKey::of(&attempt.job.spec, &attempt.job.dir);
         let places = self.slots.len();
         let id = self.shared.number();
-        let template = self.templates.get_mut(&template).expect("just found or made");
-        let idle = template.workers.iter().find(|(_, worker)| worker.current.is_none() && worker.channel.is_some() && worker.key == key);
+        let template = self
+            .templates
+            .get_mut(&template)
+            .expect("just found or made");
+        let idle = template.workers.iter().find(|(_, worker)| {
+            worker.current.is_none() && worker.channel.is_some() && worker.key == key
+        });
         if let Some((id, _)) = idle {
             return Ok(*id);
         }
         if template.workers.len() >= places {
             // Makes room: closing its channel ends an idle child.
-            if let Some(other) = template.workers.values_mut().find(|worker| worker.current.is_none() && worker.channel.is_some()) {
+            if let Some(other) = template
+                .workers
+                .values_mut()
+                .find(|worker| worker.current.is_none() && worker.channel.is_some())
+            {
                 other.channel = None;
             }
         }
@@ -171,8 +241,13 @@ impl Reactor {
     }
 
     fn tell_started(&mut self, attempt: &Attempt) {
-        let pid = attempt.pid.map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
-        self.news(ExecEvent::Started { id: attempt.job.spec.id.clone(), pid });
+        let pid = attempt
+            .pid
+            .map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+        self.news(ExecEvent::Started {
+            id: attempt.job.spec.id.clone(),
+            pid,
+        });
     }
 
     pub(crate) fn template_kill(&mut self, template: u64, id: u64, signal: Signal) {
@@ -188,7 +263,9 @@ impl Reactor {
     }
 
     pub(crate) fn template_readable(&mut self, id: u64) {
-        let Some(template) = self.templates.get_mut(&id) else { return };
+        let Some(template) = self.templates.get_mut(&id) else {
+            return;
+        };
         let ended = loop {
             match read(&template.socket, &mut self.buffer) {
                 Read::Some(n) => {
@@ -216,37 +293,70 @@ impl Reactor {
         }
     }
 
-    fn template_said(&mut self, id: u64, event: Event) {
-        let Some(template) = self.templates.get_mut(&id) else { return };
+    fn template_said(&mut self, template_id: u64, event: Event) {
+        let Some(template) = self.templates.get_mut(&template_id) else {
+            return;
+        };
         match event {
-            Event::Ready { protocol } if protocol != PROTOCOL => self.template_died(id),
+            Event::Ready { protocol } if protocol != PROTOCOL => self.template_died(template_id),
             Event::Ready { .. } => template.ready = true,
             Event::Started { id, pid } => {
-                let Some(pid) = Pid::from_raw(pid) else { return };
+                let Some(pid) = Pid::from_raw(pid) else {
+                    return;
+                };
                 let mut slot = template.attempts.get(&id).copied();
                 if let Some(worker) = template.workers.get_mut(&id) {
                     worker.pid = Some(pid);
                     slot = worker.current;
                 }
-                let Some(mut attempt) = slot.and_then(|slot| self.slots[slot].take()) else { return };
+                let Some(mut attempt) = slot.and_then(|slot| self.slots[slot].take()) else {
+                    return;
+                };
                 self.mark_started(&mut attempt, pid);
                 self.tell_started(&attempt);
+                let reused = matches!(&attempt.body, Body::Reused { .. });
                 let slot = slot.expect("there is an attempt");
                 self.slots[slot] = Some(attempt);
-            }
-            Event::Refused { id, message } => {
-                let slot = template.attempts.remove(&id).or_else(|| template.workers.remove(&id)?.current);
-                if let Some(attempt) = slot.and_then(|slot| self.vacate(slot)) {
-                    self.end(attempt, None, |_| failed(Category::Transient, format!("the task cannot be started: {message}")));
+                if reused
+                    && self
+                        .templates
+                        .get(&template_id)
+                        .and_then(|template| template.workers.get(&id))
+                        .is_some_and(|worker| worker.answer.is_whole())
+                {
+                    self.answered(template_id, id);
                 }
             }
-            Event::Exited { id, code, signal, maxrss } => {
-                let end = signal.map_or(End::Code(code.unwrap_or(0)), End::Signal);
+            Event::Refused { id, message } => {
+                let slot = template
+                    .attempts
+                    .remove(&id)
+                    .or_else(|| template.workers.remove(&id)?.current);
+                if let Some(attempt) = slot.and_then(|slot| self.vacate(slot)) {
+                    self.end(attempt, None, |_| {
+                        failed(
+                            Category::Transient,
+                            format!("the task cannot be started: {message}"),
+                        )
+                    });
+                }
+            }
+            Event::Exited {
+                id,
+                code,
+                signal,
+                maxrss,
+            } => {
+                let end = signal.map_or_else(|| End::Code(code.unwrap_or(0)), End::Signal);
                 if let Some(slot) = template.attempts.remove(&id) {
-                    let Some(mut attempt) = self.vacate(slot) else { return };
+                    let Some(mut attempt) = self.vacate(slot) else {
+                        return;
+                    };
                     attempt.drain(&mut self.buffer);
                     let shared = Arc::clone(&self.shared);
-                    self.end(attempt, maxrss, |attempt| judge_forked(attempt, end, &shared));
+                    self.end(attempt, maxrss, |attempt| {
+                        judge_forked(attempt, end, &shared)
+                    });
                 } else if let Some(worker) = template.workers.remove(&id) {
                     self.worker_exited(worker, end, maxrss);
                 }
@@ -256,7 +366,9 @@ impl Reactor {
 
     /// A child that served many is gone, perhaps in the middle of an attempt.
     fn worker_exited(&mut self, mut worker: Worker, end: End, maxrss: Option<u64>) {
-        let Some(mut attempt) = worker.current.take().and_then(|slot| self.vacate(slot)) else { return };
+        let Some(mut attempt) = worker.current.take().and_then(|slot| self.vacate(slot)) else {
+            return;
+        };
         attempt.out = worker.log.take();
         attempt.drain(&mut self.buffer);
         // Its answer may still be on the way.
@@ -268,12 +380,19 @@ impl Reactor {
         let shared = Arc::clone(&self.shared);
         self.end(attempt, maxrss, |attempt| {
             let path = object(&shared, &attempt.job.spec, AttemptFile::Output);
-            from_frame(&worker.answer, None, &path).unwrap_or_else(|| judge_forked(attempt, end, &shared))
+            from_frame(&worker.answer, None, &path)
+                .unwrap_or_else(|| judge_forked(attempt, end, &shared))
         });
     }
 
     pub(crate) fn worker_printed(&mut self, template: u64, worker: u64) {
-        let Some(worker) = self.templates.get_mut(&template).and_then(|template| template.workers.get_mut(&worker)) else { return };
+        let Some(worker) = self
+            .templates
+            .get_mut(&template)
+            .and_then(|template| template.workers.get_mut(&worker))
+        else {
+            return;
+        };
         let Some(log) = &worker.log else { return };
         match read(log, &mut self.buffer) {
             Read::Some(n) => {
@@ -287,12 +406,20 @@ impl Reactor {
         }
     }
 
-    pub(crate) fn channel_ready(&mut self, template: u64, worker: u64, flags: PollFlags) {
-        let Some(worker) = self.templates.get_mut(&template).and_then(|template| template.workers.get_mut(&worker)) else { return };
+    pub(crate) fn channel_ready(&mut self, template: u64, worker_id: u64, flags: PollFlags) {
+        let Some(worker) = self
+            .templates
+            .get_mut(&template)
+            .and_then(|template| template.workers.get_mut(&worker_id))
+        else {
+            return;
+        };
         if flags.contains(PollFlags::OUT) {
             worker.flush();
         }
-        let Some(channel) = &worker.channel else { return };
+        let Some(channel) = &worker.channel else {
+            return;
+        };
         match read(channel, &mut self.buffer) {
             Read::Some(n) => worker.answer.push(&self.buffer[..n]),
             Read::Empty => return,
@@ -302,10 +429,26 @@ impl Reactor {
                 return;
             }
         }
-        if !worker.answer.is_whole() {
-            return;
+        // Its first answer may overtake the news of its start, which comes by another way.
+        if worker.answer.is_whole() && worker.pid.is_some() {
+            self.answered(template, worker_id);
         }
-        let retires = worker.answer.json().and_then(|json| serde_json::from_slice::<frames::Outcome<'_>>(json).ok()).is_some_and(|outcome| outcome.retire);
+    }
+
+    /// Settles the attempt whose answer has arrived.
+    fn answered(&mut self, template: u64, worker: u64) {
+        let Some(worker) = self
+            .templates
+            .get_mut(&template)
+            .and_then(|template| template.workers.get_mut(&worker))
+        else {
+            return;
+        };
+        let retires = worker
+            .answer
+            .json()
+            .and_then(|json| serde_json::from_slice::<frames::Outcome<'_>>(json).ok())
+            .is_some_and(|outcome| outcome.retire);
         let answer = std::mem::take(&mut worker.answer);
         let slot = worker.current.take();
         let log = if retires {
@@ -315,29 +458,60 @@ impl Reactor {
             None
         };
         // Everything the task printed is in the pipe before its answer is sent.
-        if let (Some(attempt), Some(log)) = (slot.and_then(|slot| self.slots[slot].as_mut()), log.as_ref().or(worker.log.as_ref())) {
+        if let (Some(attempt), Some(log)) = (
+            slot.and_then(|slot| self.slots[slot].as_mut()),
+            log.as_ref().or(worker.log.as_ref()),
+        ) {
             while let Read::Some(n) = read(log, &mut self.buffer) {
                 attempt.log.push(&self.buffer[..n]);
             }
         }
-        let Some(attempt) = slot.and_then(|slot| self.vacate(slot)) else { return };
+        let Some(attempt) = slot.and_then(|slot| self.vacate(slot)) else {
+            return;
+        };
         let path = object(&self.shared, &attempt.job.spec, AttemptFile::Output);
-        self.end(attempt, None, |_| from_frame(&answer, None, &path).unwrap_or_else(|| failed(Category::Unknown, "the interpreter's answer is broken")));
+        self.end(attempt, None, |_| {
+            from_frame(&answer, None, &path)
+                .unwrap_or_else(|| failed(Category::Unknown, "the interpreter's answer is broken"))
+        });
     }
 
     /// A template is gone, or is to go: its attempts are lost, and what they left running is killed.
     pub(crate) fn template_died(&mut self, id: u64) {
-        let Some(mut template) = self.templates.remove(&id) else { return };
+        let Some(mut template) = self.templates.remove(&id) else {
+            return;
+        };
         let _ = template.child.kill();
-        let how = template.child.wait().map_or_else(|_| "gone".to_owned(), |status| status.to_string());
+        let how = template
+            .child
+            .wait()
+            .map_or_else(|_| "gone".to_owned(), |status| status.to_string());
         let complaint = template.complaint();
         let verdict = if template.ready {
-            failed(Category::Lost, format!("the warm interpreter died ({how}): {complaint}"))
+            failed(
+                Category::Lost,
+                format!("the warm interpreter died ({how}): {complaint}"),
+            )
         } else {
-            failed(Category::Permanent, format!("the interpreter {} does not start ({how}): {complaint}", template.python.display()))
+            failed(
+                Category::Permanent,
+                format!(
+                    "the interpreter {} does not start ({how}): {complaint}",
+                    template.python.display()
+                ),
+            )
         };
-        let workers = std::mem::take(&mut template.workers).into_values().map(|worker| (worker.pid, worker.current));
-        let attempts = std::mem::take(&mut template.attempts).into_values().map(|slot| (self.slots[slot].as_ref().and_then(|attempt| attempt.pid), Some(slot)));
+        let workers = std::mem::take(&mut template.workers)
+            .into_values()
+            .map(|worker| (worker.pid, worker.current));
+        let attempts = std::mem::take(&mut template.attempts)
+            .into_values()
+            .map(|slot| {
+                (
+                    self.slots[slot].as_ref().and_then(|attempt| attempt.pid),
+                    Some(slot),
+                )
+            });
         let left: Vec<(Option<Pid>, Option<usize>)> = attempts.chain(workers).collect();
         for (pid, slot) in left {
             if let Some(pid) = pid {
@@ -353,12 +527,27 @@ impl Reactor {
 
     /// Ends all templates: they end at the end of their sockets, and their idle children with them.
     pub(crate) fn end_templates(&mut self) {
-        let ending: Vec<(std::process::Child, Option<ExitWatch>)> = std::mem::take(&mut self.templates).into_values().map(Template::let_go).collect();
+        let ending: Vec<(std::process::Child, Option<ExitWatch>)> =
+            std::mem::take(&mut self.templates)
+                .into_values()
+                .map(Template::let_go)
+                .collect();
         let deadline = Instant::now() + END_WAIT;
         for (mut child, watch) in ending {
             let left = deadline.saturating_duration_since(Instant::now());
-            let pause = Timespec { tv_sec: 0, tv_nsec: i64::from(left.subsec_nanos()) };
-            let ended = watch.is_some_and(|watch| matches!(poll(&mut [PollFd::from_borrowed_fd(watch.fd(), PollFlags::IN)], Some(&pause)), Ok(1..)));
+            let pause = Timespec {
+                tv_sec: 0,
+                tv_nsec: i64::from(left.subsec_nanos()),
+            };
+            let ended = watch.is_some_and(|watch| {
+                matches!(
+                    poll(
+                        &mut [PollFd::from_borrowed_fd(watch.fd(), PollFlags::IN)],
+                        Some(&pause)
+                    ),
+                    Ok(1..)
+                )
+            });
             if !ended {
                 let _ = child.kill();
             }

@@ -45,7 +45,11 @@ impl Bench {
 
     pub(crate) fn with(parallel: usize, change: impl FnOnce(&mut ExecConfig)) -> Self {
         let root = tempfile::tempdir().expect("a folder");
-        let (objects, state, work) = (root.path().join("objects"), root.path().join("state"), root.path().join("work"));
+        let (objects, state, work) = (
+            root.path().join("objects"),
+            root.path().join("state"),
+            root.path().join("work"),
+        );
         std::fs::create_dir_all(&work).expect("a folder");
         let mut config = ExecConfig::new(parallel, objects.clone(), state.clone());
         config.env_passthrough = std::env::vars_os().collect();
@@ -53,7 +57,16 @@ impl Bench {
         change(&mut config);
         let (sender, events) = unbounded_channel();
         let executor = LocalExecutor::new(config, sender).expect("an executor");
-        Self { executor, events, seen: Vec::new(), dir: Arc::new(RunDir::new(work)), state, objects, next: 0, _root: root }
+        Self {
+            executor,
+            events,
+            seen: Vec::new(),
+            dir: Arc::new(RunDir::new(work)),
+            state,
+            objects,
+            next: 0,
+            _root: root,
+        }
     }
 
     /// Writes a file beside the workflow.
@@ -70,7 +83,13 @@ impl Bench {
         self.next += 1;
         TaskSpec {
             format: TASK_FORMAT,
-            id: AttemptId { run: RunId::new("run1").expect("valid"), task: 0, index: self.next, attempt: 1, fence: 1 },
+            id: AttemptId {
+                run: RunId::new("run1").expect("valid"),
+                task: 0,
+                index: self.next,
+                attempt: 1,
+                fence: 1,
+            },
             task_name: TaskName::new("job").expect("valid"),
             workflow_name: WorkflowName::new("flow").expect("valid"),
             workflow_version: VersionHash::of(b"x"),
@@ -92,17 +111,29 @@ impl Bench {
     }
 
     pub(crate) fn shell(&mut self, command: &str) -> TaskSpec {
-        self.spec(Executor::Process { command: CommandLine::Shell(text(command)) })
+        self.spec(Executor::Process {
+            command: CommandLine::Shell(text(command)),
+        })
     }
 
     pub(crate) fn python(&mut self, file: &str, function: &str) -> TaskSpec {
         let source = PythonSource::File(file.to_owned());
-        self.spec(Executor::Python { source, function: function.to_owned(), isolation: Isolation::Process, preload: false })
+        self.spec(Executor::Python {
+            source,
+            function: function.to_owned(),
+            isolation: Isolation::Process,
+            preload: false,
+        })
     }
 
     pub(crate) fn reused(&mut self, file: &str, function: &str) -> TaskSpec {
         let source = PythonSource::File(file.to_owned());
-        self.spec(Executor::Python { source, function: function.to_owned(), isolation: Isolation::Reuse, preload: false })
+        self.spec(Executor::Python {
+            source,
+            function: function.to_owned(),
+            isolation: Isolation::Reuse,
+            preload: false,
+        })
     }
 
     pub(crate) fn submit(&self, spec: TaskSpec) -> AttemptId {
@@ -137,8 +168,12 @@ impl Bench {
             };
             at += 1;
             match event {
-                ExecEvent::Started { id: found, pid } if found == *id => return pid.expect("a process"),
-                ExecEvent::Ended { id: found, verdict, .. } if found == *id => panic!("ended before it started: {verdict:?}"),
+                ExecEvent::Started { id: found, pid } if found == *id => {
+                    return pid.expect("a process");
+                }
+                ExecEvent::Ended {
+                    id: found, verdict, ..
+                } if found == *id => panic!("ended before it started: {verdict:?}"),
                 _ => {}
             }
         }
@@ -154,8 +189,23 @@ impl Bench {
             };
             at += 1;
             match event {
-                ExecEvent::Ended { id: found, verdict, log_bytes, started, stopped, maxrss, duration } if found == *id => {
-                    return End { verdict, log_bytes, started, stopped, maxrss, duration };
+                ExecEvent::Ended {
+                    id: found,
+                    verdict,
+                    log_bytes,
+                    started,
+                    stopped,
+                    maxrss,
+                    duration,
+                } if found == *id => {
+                    return End {
+                        verdict,
+                        log_bytes,
+                        started,
+                        stopped,
+                        maxrss,
+                        duration,
+                    };
                 }
                 _ => {}
             }
@@ -186,14 +236,18 @@ impl End {
     /// The output, which must be there and small.
     pub(crate) fn output(&self) -> &str {
         match &self.verdict {
-            Verdict::Success { output: Output::Inline(text) } => text,
+            Verdict::Success {
+                output: Output::Inline(text),
+            } => text,
             other => panic!("no small output: {other:?}"),
         }
     }
     /// Category and message of the failure, which must be one.
     pub(crate) fn failure(&self) -> (Category, &str) {
         match &self.verdict {
-            Verdict::Failed { category, message, .. } => (*category, message),
+            Verdict::Failed {
+                category, message, ..
+            } => (*category, message),
             other => panic!("no failure: {other:?}"),
         }
     }
@@ -206,7 +260,10 @@ impl End {
 }
 
 pub(crate) fn text(source: &str) -> Expression {
-    Expression { source: source.to_owned(), references: Vec::new() }
+    Expression {
+        source: source.to_owned(),
+        references: Vec::new(),
+    }
 }
 
 pub(crate) fn json(text: &str) -> Arc<RawValue> {
@@ -223,8 +280,12 @@ pub(crate) fn gone(pid: u32) {
 }
 
 pub(crate) fn is_alive(pid: u32) -> bool {
-    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
-    !stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return false;
+    };
+    !stat
+        .rsplit_once(')')
+        .is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
 }
 
 /// Waits for a file that another process writes whole (by rename); gives its text.

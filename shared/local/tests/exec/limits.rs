@@ -10,7 +10,8 @@ use super::harness::{Bench, gone};
 #[test]
 fn a_task_printing_100_mb_costs_neither_memory_nor_a_stuck_pipe() {
     let mut bench = Bench::new(1);
-    let spec = bench.shell("head -c 104857600 /dev/zero | tr '\\0' 'x'; echo; echo the end; echo ORK_OUTPUT:1");
+    let spec = bench
+        .shell("head -c 104857600 /dev/zero | tr '\\0' 'x'; echo; echo the end; echo ORK_OUTPUT:1");
     let end = bench.run(spec);
     assert_eq!(end.output(), "1");
     let log = std::fs::read(bench.object(1, "log.txt")).expect("a log");
@@ -20,7 +21,16 @@ fn a_task_printing_100_mb_costs_neither_memory_nor_a_stuck_pipe() {
     let note = String::from_utf8_lossy(&log[LOG_BYTES - 66_000..]).into_owned();
     assert!(note.contains("bytes are left out here"), "the gap is told");
     let memory = std::fs::read_to_string("/proc/self/status").expect("status");
-    let rss: u64 = memory.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok()).expect("a number");
+    let rss: u64 = memory
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("VmRSS:")?
+                .trim()
+                .strip_suffix(" kB")?
+                .parse()
+                .ok()
+        })
+        .expect("a number");
     assert!(rss < 80_000, "{rss} kB");
 }
 
@@ -32,10 +42,16 @@ fn a_failed_task_says_its_last_lines_and_bytes_that_are_no_text_are_replaced() {
     let tail = end.tail();
     assert_eq!(tail.len(), LOG_TAIL_LINES);
     // Two pipes: the line on stderr may come before the last ones on stdout.
-    assert!(tail.iter().any(|line| line == "bad \u{fffd} byte"), "{tail:?}");
+    assert!(
+        tail.iter().any(|line| line == "bad \u{fffd} byte"),
+        "{tail:?}"
+    );
     assert!(tail.iter().any(|line| line == "line 299"), "{tail:?}");
     let log = std::fs::read(bench.object(1, "log.txt")).expect("a log");
-    assert!(log.windows(10).any(|bytes| bytes == b"bad \xff byte"), "the log itself is as printed");
+    assert!(
+        log.windows(10).any(|bytes| bytes == b"bad \xff byte"),
+        "the log itself is as printed"
+    );
 }
 
 #[test]
@@ -43,10 +59,21 @@ fn an_output_over_the_inline_limit_becomes_an_object() {
     let mut bench = Bench::new(1);
     let spec = bench.shell("printf '\"' > $ORK_OUTPUT_FILE; head -c 70000 /dev/zero | tr '\\0' 'y' >> $ORK_OUTPUT_FILE; printf '\"' >> $ORK_OUTPUT_FILE");
     let end = bench.run(spec);
-    assert_eq!(end.verdict, Verdict::Success { output: Output::Object { bytes: 70_002 } });
+    assert_eq!(
+        end.verdict,
+        Verdict::Success {
+            output: Output::Object { bytes: 70_002 }
+        }
+    );
     let text = std::fs::read_to_string(bench.object(1, "output.json")).expect("an object");
     assert_eq!(text.len(), 70_002);
-    assert_eq!(std::fs::read_dir(bench.object(1, "output.json").parent().expect("a folder")).expect("listed").count(), 1, "no temporary file stays");
+    assert_eq!(
+        std::fs::read_dir(bench.object(1, "output.json").parent().expect("a folder"))
+            .expect("listed")
+            .count(),
+        1,
+        "no temporary file stays"
+    );
 }
 
 #[test]
@@ -54,14 +81,21 @@ fn an_output_over_10_mib_fails_for_good_with_advice() {
     let mut bench = Bench::new(1);
     let big = OUTPUT_BYTES + 1;
     for command in [
-        format!("printf '\"' > $ORK_OUTPUT_FILE; head -c {big} /dev/zero | tr '\\0' 'y' >> $ORK_OUTPUT_FILE; printf '\"' >> $ORK_OUTPUT_FILE"),
+        format!(
+            "printf '\"' > $ORK_OUTPUT_FILE; head -c {big} /dev/zero | tr '\\0' 'y' >> $ORK_OUTPUT_FILE; printf '\"' >> $ORK_OUTPUT_FILE"
+        ),
         format!("printf 'ORK_OUTPUT:\"'; head -c {big} /dev/zero | tr '\\0' 'y'; echo '\"'"),
     ] {
         let spec = bench.shell(&command);
         let end = bench.run(spec);
         let (category, message) = end.failure();
         assert_eq!(category, Category::Permanent);
-        assert!(message.contains(&format!("{} bytes", big + 2)) && message.contains("10485760") && message.contains("return the file's path"), "{message}");
+        assert!(
+            message.contains(&format!("{} bytes", big + 2))
+                && message.contains("10485760")
+                && message.contains("return the file's path"),
+            "{message}"
+        );
     }
 }
 
@@ -109,7 +143,11 @@ fn a_process_over_its_memory_limit_is_killed_children_included() {
 #[test]
 fn a_kill_by_the_system_counts_as_oom_only_where_there_is_a_limit() {
     let mut bench = Bench::new(1);
-    for (command, limit, category) in [("kill -KILL $$", Some(1 << 30), Category::Oom), ("exit 137", Some(1 << 30), Category::Oom), ("kill -KILL $$", None, Category::Unknown)] {
+    for (command, limit, category) in [
+        ("kill -KILL $$", Some(1 << 30), Category::Oom),
+        ("exit 137", Some(1 << 30), Category::Oom),
+        ("kill -KILL $$", None, Category::Unknown),
+    ] {
         let mut spec = bench.shell(command);
         spec.memory_bytes = limit;
         let end = bench.run(spec);

@@ -20,7 +20,10 @@ fn a_command_that_says_nothing_gives_null_and_leaves_nothing() {
     assert_eq!(end.output(), "null");
     assert_eq!((end.log_bytes, end.started, end.stopped), (0, true, false));
     assert!(!bench.objects.exists(), "no object for a silent task");
-    assert_eq!((bench.executor.backlog(), bench.executor.running().len()), (0, 0));
+    assert_eq!(
+        (bench.executor.backlog(), bench.executor.running().len()),
+        (0, 0)
+    );
 }
 
 #[test]
@@ -35,8 +38,14 @@ fn the_attempt_is_told_by_environment_and_standard_input() {
     assert_eq!(end.output(), "null");
     let log = std::fs::read_to_string(bench.object(1, "log.txt")).expect("a log");
     let dir = bench.dir.workflow_dir.display();
-    assert!(log.contains("{\"a\": 1}\n{\"a\": 1}|{\"up\": [2]}|run1|job|flow|1|1|1000|my value|"), "{log}");
-    assert!(log.contains(&format!("|{dir}")) && log.contains("on stderr\n"), "{log}");
+    assert!(
+        log.contains("{\"a\": 1}\n{\"a\": 1}|{\"up\": [2]}|run1|job|flow|1|1|1000|my value|"),
+        "{log}"
+    );
+    assert!(
+        log.contains(&format!("|{dir}")) && log.contains("on stderr\n"),
+        "{log}"
+    );
     assert_eq!(end.log_bytes, log.len() as u64);
 }
 
@@ -53,9 +62,15 @@ fn large_inputs_arrive_as_files_and_by_standard_input() {
 fn the_output_is_the_last_output_line_then_the_file_then_null() {
     let mut bench = Bench::new(1);
     for (command, expected) in [
-        ("echo 'ORK_OUTPUT:{\"a\":1}'; echo 'ORK_OUTPUT: [2] '; echo bye; echo 7 > $ORK_OUTPUT_FILE", "[2]"),
+        (
+            "echo 'ORK_OUTPUT:{\"a\":1}'; echo 'ORK_OUTPUT: [2] '; echo bye; echo 7 > $ORK_OUTPUT_FILE",
+            "[2]",
+        ),
         ("printf 'no newline\\nORK_OUTPUT:3'", "3"),
-        ("echo ' \"from the file\" ' > $ORK_OUTPUT_FILE", "\"from the file\""),
+        (
+            "echo ' \"from the file\" ' > $ORK_OUTPUT_FILE",
+            "\"from the file\"",
+        ),
         ("echo 'ORK_OUTPUT:4' >&2", "null"),
         (": > $ORK_OUTPUT_FILE", "null"),
     ] {
@@ -68,9 +83,26 @@ fn the_output_is_the_last_output_line_then_the_file_then_null() {
 fn output_that_is_not_json_fails_for_good_and_quotes_it() {
     let mut bench = Bench::new(1);
     for (command, words) in [
-        ("echo 'ORK_OUTPUT:{\"rows\": 12,}'", ["the ORK_OUTPUT line is not JSON", "column 13", "`{\"rows\": 12,}`"]),
-        ("echo 'hello world' > $ORK_OUTPUT_FILE", ["the file ORK_OUTPUT_FILE is not JSON", "column 1", "`hello world`"]),
-        ("printf '\"a\\377\"' > $ORK_OUTPUT_FILE", ["is not JSON", "byte 2 is not UTF-8", "begins"]),
+        (
+            "echo 'ORK_OUTPUT:{\"rows\": 12,}'",
+            [
+                "the ORK_OUTPUT line is not JSON",
+                "column 13",
+                "`{\"rows\": 12,}`",
+            ],
+        ),
+        (
+            "echo 'hello world' > $ORK_OUTPUT_FILE",
+            [
+                "the file ORK_OUTPUT_FILE is not JSON",
+                "column 1",
+                "`hello world`",
+            ],
+        ),
+        (
+            "printf '\"a\\377\"' > $ORK_OUTPUT_FILE",
+            ["is not JSON", "byte 2 is not UTF-8", "begins"],
+        ),
     ] {
         let spec = bench.shell(command);
         let end = bench.run(spec);
@@ -84,18 +116,55 @@ fn output_that_is_not_json_fails_for_good_and_quotes_it() {
 fn exit_codes_and_signals_say_which_kind_of_failure_it_was() {
     let mut bench = Bench::new(2);
     for (command, category, words, code) in [
-        ("echo no such table >&2; exit 64", Category::Permanent, "code 64 (permanent): no such table", Some(64)),
+        (
+            "echo no such table >&2; exit 64",
+            Category::Permanent,
+            "code 64 (permanent): no such table",
+            Some(64),
+        ),
         ("exit 75", Category::Transient, "code 75", Some(75)),
         ("exit 3", Category::Unknown, "exited with code 3", Some(3)),
-        ("exit 137", Category::Unknown, "code 137 (SIGKILL", Some(137)),
-        ("kill -SEGV $$", Category::Unknown, "killed by SIGSEGV", None),
-        ("kill -KILL $$", Category::Unknown, "killed by SIGKILL", None),
-        ("no_such_program --help", Category::Unknown, "not found", Some(127)),
+        (
+            "exit 137",
+            Category::Unknown,
+            "code 137 (SIGKILL",
+            Some(137),
+        ),
+        (
+            "kill -SEGV $$",
+            Category::Unknown,
+            "killed by SIGSEGV",
+            None,
+        ),
+        (
+            "kill -KILL $$",
+            Category::Unknown,
+            "killed by SIGKILL",
+            None,
+        ),
+        (
+            "no_such_program --help",
+            Category::Unknown,
+            "not found",
+            Some(127),
+        ),
     ] {
         let spec = bench.shell(command);
         let end = bench.run(spec);
-        let Verdict::Failed { category: found, message, exit_code, .. } = &end.verdict else { panic!("{command}: {:?}", end.verdict) };
-        assert_eq!((*found, *exit_code), (category, code), "{command}: {message}");
+        let Verdict::Failed {
+            category: found,
+            message,
+            exit_code,
+            ..
+        } = &end.verdict
+        else {
+            panic!("{command}: {:?}", end.verdict)
+        };
+        assert_eq!(
+            (*found, *exit_code),
+            (category, code),
+            "{command}: {message}"
+        );
         assert!(message.contains(words), "{command}: {message}");
     }
 }
@@ -115,17 +184,26 @@ fn what_cannot_be_started_is_a_permanent_failure_that_says_why() {
         (CommandLine::File("plain.dat".to_owned()), "chmod +x"),
         (CommandLine::File("odd".to_owned()), "interpreter"),
     ] {
-        let spec = bench.spec(Executor::Process { command: command.clone() });
+        let spec = bench.spec(Executor::Process {
+            command: command.clone(),
+        });
         let end = bench.run(spec);
         let (category, message) = end.failure();
-        assert!(category == Category::Permanent && message.contains(words) && !end.started, "{command:?}: {message}");
+        assert!(
+            category == Category::Permanent && message.contains(words) && !end.started,
+            "{command:?}: {message}"
+        );
     }
     let spec = bench.shell("/bin/true");
     let id = spec.id.clone();
     let nowhere = ork_local::exec::RunDir::new(bench.dir.workflow_dir.join("nowhere"));
     bench.executor.submit(spec, nowhere.into());
     let end = bench.ended(&id);
-    assert!(end.failure().1.contains("folder") && end.failure().1.contains("nowhere"), "{:?}", end.verdict);
+    assert!(
+        end.failure().1.contains("folder") && end.failure().1.contains("nowhere"),
+        "{:?}",
+        end.verdict
+    );
 }
 
 #[test]
@@ -136,33 +214,73 @@ fn scripts_run_by_permission_first_line_or_ending() {
     let executable = bench.file("c", "#!/bin/sh\necho ORK_OUTPUT:3\n");
     std::fs::set_permissions(executable, std::fs::Permissions::from_mode(0o755)).expect("set");
     let mut run = |file: &str| {
-        let spec = bench.spec(Executor::Process { command: CommandLine::File(file.to_owned()) });
+        let spec = bench.spec(Executor::Process {
+            command: CommandLine::File(file.to_owned()),
+        });
         bench.run(spec)
     };
     assert!(run("a.sh").output().ends_with("a.sh\""));
     assert_eq!(run("c").output(), "3");
-    assert!(run("b").failure().1.contains("code 1"), "its first line has -e");
+    assert!(
+        run("b").failure().1.contains("code 1"),
+        "its first line has -e"
+    );
 }
 
 #[test]
 fn secrets_are_variables_or_private_files_and_missing_ones_fail() {
-    let mut bench = Bench::with(1, |config| config.secret_lookup = |name| (name == "KEY").then(|| "s3cret".to_owned()));
-    let mount = |name: &str, secret: &str, path: Option<&str>| SecretMount { name: name.to_owned(), secret: SecretRef { name: secret.to_owned() }, path: path.map(str::to_owned) };
+    let mut bench = Bench::with(1, |config| {
+        config.secret_lookup = |name| (name == "KEY").then(|| "s3cret".to_owned())
+    });
+    let mount = |name: &str, secret: &str, path: Option<&str>| SecretMount {
+        name: name.to_owned(),
+        secret: SecretRef {
+            name: secret.to_owned(),
+        },
+        path: path.map(str::to_owned),
+    };
     let mut spec = bench.shell(r#"test "$TOKEN" = s3cret && test "$(cat $KEY_FILE)" = s3cret && stat -c %a "$KEY_FILE" && printf 'ORK_OUTPUT:"%s"\n' "$KEY_FILE""#);
-    spec.secrets = vec![mount("TOKEN", "KEY", None), mount("KEY_FILE", "KEY", Some("/secrets/key.pem"))];
+    spec.secrets = vec![
+        mount("TOKEN", "KEY", None),
+        mount("KEY_FILE", "KEY", Some("/secrets/key.pem")),
+    ];
     let end = bench.run(spec);
     let path = end.output().trim_matches('"').to_owned();
-    assert!(path.ends_with("key.pem") && !std::path::Path::new(&path).exists(), "{path}");
-    assert_eq!(std::fs::read_to_string(bench.object(1, "log.txt")).expect("a log").lines().next(), Some("600"));
+    assert!(
+        path.ends_with("key.pem") && !std::path::Path::new(&path).exists(),
+        "{path}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(bench.object(1, "log.txt"))
+            .expect("a log")
+            .lines()
+            .next(),
+        Some("600")
+    );
     let mut spec = bench.shell("printf 'ORK_OUTPUT:%s' \"$ORK_INPUT_JSON\"");
     spec.input = json("{\"a\":1}");
-    spec.input_secrets = vec![("token".to_owned(), SecretRef { name: "KEY".to_owned() })];
+    spec.input_secrets = vec![(
+        "token".to_owned(),
+        SecretRef {
+            name: "KEY".to_owned(),
+        },
+    )];
     assert_eq!(bench.run(spec).output(), r#"{"a":1,"token":"s3cret"}"#);
     let mut spec = bench.shell("true");
-    spec.secrets = vec![mount("TOKEN", "projects/p/secrets/NOPE/versions/latest", None)];
+    spec.secrets = vec![mount(
+        "TOKEN",
+        "projects/p/secrets/NOPE/versions/latest",
+        None,
+    )];
     let end = bench.run(spec);
     assert_eq!(end.failure().0, Category::Permanent);
-    assert!(end.failure().1.contains("set the environment variable NOPE"), "{:?}", end.verdict);
+    assert!(
+        end.failure()
+            .1
+            .contains("set the environment variable NOPE"),
+        "{:?}",
+        end.verdict
+    );
 }
 
 #[test]
@@ -183,21 +301,42 @@ fn a_process_that_left_its_group_does_not_hold_up_the_end() {
     let end = bench.run(spec);
     assert_eq!(end.output(), "1");
     // Its pipe is closed, so it ends at its next word.
-    gone(appears(&bench.dir.workflow_dir.join("d.pid")).trim().parse().expect("a number"));
+    gone(
+        appears(&bench.dir.workflow_dir.join("d.pid"))
+            .trim()
+            .parse()
+            .expect("a number"),
+    );
 }
 
 #[test]
 fn a_custom_executor_runs_its_command_with_the_options_of_the_task() {
-    let argv = ["/bin/sh", "-c", "printf 'ORK_OUTPUT:[%s,%s]' \"$ORK_OPTIONS_JSON\" \"$ORK_INPUT_JSON\""];
+    let argv = [
+        "/bin/sh",
+        "-c",
+        "printf 'ORK_OUTPUT:[%s,%s]' \"$ORK_OPTIONS_JSON\" \"$ORK_INPUT_JSON\"",
+    ];
     let mut bench = Bench::with(1, |config| {
-        config.custom.insert("batch".to_owned(), argv.iter().map(|word| (*word).to_owned()).collect());
+        config.custom.insert(
+            "batch".to_owned(),
+            argv.iter().map(|word| (*word).to_owned()).collect(),
+        );
     });
     let options = BTreeMap::from([("queue".to_owned(), serde_json::json!("fast"))]);
-    let spec = bench.spec(Executor::Custom { name: "batch".to_owned(), options: options.clone() });
+    let spec = bench.spec(Executor::Custom {
+        name: "batch".to_owned(),
+        options: options.clone(),
+    });
     assert_eq!(bench.run(spec).output(), r#"[{"queue":"fast"},{}]"#);
-    let unknown = Executor::Custom { name: "other".to_owned(), options };
+    let unknown = Executor::Custom {
+        name: "other".to_owned(),
+        options,
+    };
     let error = check(&unknown, bench.executor.config()).expect_err("not declared");
-    assert!(error.contains("`other`") && error.contains("ork.yaml") && error.contains("batch"), "{error}");
+    assert!(
+        error.contains("`other`") && error.contains("ork.yaml") && error.contains("batch"),
+        "{error}"
+    );
     let spec = bench.spec(unknown);
     assert!(bench.run(spec).failure().1.contains("not declared"));
 }
@@ -206,14 +345,28 @@ fn a_custom_executor_runs_its_command_with_the_options_of_the_task() {
 fn executors_of_the_cloud_are_refused_with_what_can_run_here() {
     let bench = Bench::new(1);
     for executor in [
-        Executor::CloudRun { job: None, command: None },
-        Executor::Service { source: None, function: None },
+        Executor::CloudRun {
+            job: None,
+            command: None,
+        },
+        Executor::Service {
+            source: None,
+            function: None,
+        },
         Executor::Docker { command: None },
         Executor::Kubernetes { command: None },
-        Executor::Dbt { project: "p".to_owned(), models: Vec::new() },
+        Executor::Dbt {
+            project: "p".to_owned(),
+            models: Vec::new(),
+        },
     ] {
         let error = check(&executor, bench.executor.config()).expect_err("not here");
-        assert!(error.contains(&format!("`{}`", executor.word())) && error.contains("ork execute") && error.contains("process"), "{error}");
+        assert!(
+            error.contains(&format!("`{}`", executor.word()))
+                && error.contains("ork execute")
+                && error.contains("process"),
+            "{error}"
+        );
     }
     assert_eq!(check(&Executor::Marker, bench.executor.config()), Ok(()));
 }
@@ -221,9 +374,13 @@ fn executors_of_the_cloud_are_refused_with_what_can_run_here() {
 #[test]
 fn deferred_jobs_come_through_as_such() {
     let mut bench = Bench::new(1);
-    let spec = bench.shell(r#"echo 'ORK_OUTPUT:{"deferred":[{"service_type":"custom_http","url":"x"}]}'"#);
+    let spec =
+        bench.shell(r#"echo 'ORK_OUTPUT:{"deferred":[{"service_type":"custom_http","url":"x"}]}'"#);
     let jobs = Output::Inline(r#"[{"service_type":"custom_http","url":"x"}]"#.into());
-    assert_eq!(bench.run(spec).verdict, Verdict::Deferred { jobs, count: 1 });
+    assert_eq!(
+        bench.run(spec).verdict,
+        Verdict::Deferred { jobs, count: 1 }
+    );
 }
 
 #[test]
@@ -261,7 +418,10 @@ fn submitting_an_attempt_twice_runs_it_once() {
     bench.ended(&id);
     let after = bench.shell("/bin/true");
     bench.run(after);
-    assert_eq!(std::fs::read_to_string(bench.dir.workflow_dir.join("count")).expect("written"), "once\n");
+    assert_eq!(
+        std::fs::read_to_string(bench.dir.workflow_dir.join("count")).expect("written"),
+        "once\n"
+    );
 }
 
 #[test]
@@ -272,7 +432,10 @@ fn stopping_a_queued_attempt_takes_it_out_and_a_running_one_ends_its_group() {
     let pid = bench.started(&running);
     let spec = bench.shell("/bin/true");
     let queued = bench.submit(spec);
-    let child: u32 = appears(&bench.dir.workflow_dir.join("c.pid")).trim().parse().expect("a number");
+    let child: u32 = appears(&bench.dir.workflow_dir.join("c.pid"))
+        .trim()
+        .parse()
+        .expect("a number");
     bench.executor.stop(&queued);
     let end = bench.ended(&queued);
     assert!(end.stopped && !end.started);

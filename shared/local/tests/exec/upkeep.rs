@@ -9,8 +9,22 @@ use super::harness::{Bench, appears, gone, is_alive};
 /// Tests run beside each other in one process, so what is counted is counted in a process of its own.
 fn alone(test: &str) {
     let exe = std::env::current_exe().expect("this program");
-    let output = Command::new(exe).args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"]).output().expect("started");
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(exe)
+        .args([
+            "--exact",
+            test,
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
+        .output()
+        .expect("started");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn fds() -> usize {
@@ -20,8 +34,16 @@ fn fds() -> usize {
 /// Children of this process, dead or alive.
 fn children() -> Vec<String> {
     let me = std::process::id().to_string();
-    let stats = std::fs::read_dir("/proc").expect("listed").flatten().filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
-    stats.filter(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.split_ascii_whitespace().nth(1) == Some(&me))).collect()
+    let stats = std::fs::read_dir("/proc")
+        .expect("listed")
+        .flatten()
+        .filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    stats
+        .filter(|stat| {
+            stat.rsplit_once(')')
+                .is_some_and(|(_, rest)| rest.split_ascii_whitespace().nth(1) == Some(&me))
+        })
+        .collect()
 }
 
 #[test]
@@ -33,7 +55,10 @@ fn a_thousand_tasks_leave_no_descriptors_zombies_or_scratch_files() {
 #[ignore = "run by a_thousand_tasks_leave_no_descriptors_zombies_or_scratch_files in a process of its own"]
 fn thousand_tasks_alone() {
     let mut bench = Bench::new(4);
-    bench.file("t.py", "def main(n: int = 0):\n    print('hello')\n    return n\n");
+    bench.file(
+        "t.py",
+        "def main(n: int = 0):\n    print('hello')\n    return n\n",
+    );
     let warm = bench.shell("/bin/true");
     bench.run(warm);
     let warm = bench.python("t.py", "main");
@@ -60,16 +85,36 @@ fn thousand_tasks_alone() {
     assert!(last.is_some() && bench.executor.backlog() == 0);
     // The second reactor's template and the children that serve many attempts are kept: three descriptors for each.
     let after = fds();
-    assert!(after <= before + 3 * 4 + 6, "{before} descriptors before, {after} after");
-    let scratch = std::fs::read_dir(bench.state.join("scratch")).expect("listed").next().expect("one").expect("an entry").path();
-    let left: Vec<_> = std::fs::read_dir(scratch).expect("listed").map(|entry| entry.expect("an entry").file_name()).collect();
-    assert!(left.iter().all(|name| name.to_string_lossy().ends_with(".python")), "{left:?}");
+    assert!(
+        after <= before + 3 * 4 + 6,
+        "{before} descriptors before, {after} after"
+    );
+    let scratch = std::fs::read_dir(bench.state.join("scratch"))
+        .expect("listed")
+        .next()
+        .expect("one")
+        .expect("an entry")
+        .path();
+    let left: Vec<_> = std::fs::read_dir(scratch)
+        .expect("listed")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert!(
+        left.iter()
+            .all(|name| name.to_string_lossy().ends_with(".python")),
+        "{left:?}"
+    );
     bench.executor.shutdown();
     assert_eq!(children(), Vec::<String>::new(), "all are reaped");
     let state = bench.state.clone();
     let Bench { executor, .. } = bench;
     drop(executor);
-    assert_eq!(std::fs::read_dir(state.join("scratch")).expect("listed").count(), 0);
+    assert_eq!(
+        std::fs::read_dir(state.join("scratch"))
+            .expect("listed")
+            .count(),
+        0
+    );
 }
 
 /// The watchdog, as `ork __reaper` is: this program is started with that word, which selects this test.
@@ -94,10 +139,10 @@ fn engine_alone() {
     let (process, python) = (bench.submit(process), bench.submit(python));
     let mut pids = std::collections::BTreeMap::new();
     while pids.len() < 2 {
-        if let ExecEvent::Started { id, pid } = bench.next() {
-            if id == process || id == python {
-                pids.insert(id, pid.expect("a process"));
-            }
+        if let ExecEvent::Started { id, pid } = bench.next()
+            && (id == process || id == python)
+        {
+            pids.insert(id, pid.expect("a process"));
         }
     }
     let child = appears(&bench.dir.workflow_dir.join("c.pid"));
@@ -121,7 +166,10 @@ fn the_children_of_a_killed_engine_die() {
         .stdout(Stdio::null())
         .spawn()
         .expect("started");
-    let pids: Vec<u32> = appears(&out).split_ascii_whitespace().map(|pid| pid.parse().expect("a number")).collect();
+    let pids: Vec<u32> = appears(&out)
+        .split_ascii_whitespace()
+        .map(|pid| pid.parse().expect("a number"))
+        .collect();
     assert_eq!(pids.len(), 3);
     assert!(pids.iter().all(|pid| is_alive(*pid)));
     engine.kill().expect("killed");

@@ -20,7 +20,7 @@ pub(super) enum News {
         /// Which file.
         path: PathBuf,
         /// Why.
-        checked: Checked,
+        checked: Box<Checked>,
     },
     /// It cannot be read.
     Unreadable(Failure),
@@ -33,6 +33,8 @@ pub(super) enum News {
         /// The file that had it first.
         first: PathBuf,
     },
+    /// The settings changed while the engine runs.
+    Settings(PathBuf),
     /// It was there.
     Gone {
         /// Which file.
@@ -52,31 +54,51 @@ pub(super) struct Folder {
     seen: BTreeMap<PathBuf, Stamp>,
     names: BTreeMap<PathBuf, WorkflowName>,
     project: Option<Stamp>,
+    looked: bool,
 }
 
 impl Folder {
     /// Nothing seen yet.
     pub(super) fn new(root: PathBuf) -> Self {
-        Self { root, seen: BTreeMap::new(), names: BTreeMap::new(), project: None }
+        Self {
+            root,
+            seen: BTreeMap::new(),
+            names: BTreeMap::new(),
+            project: None,
+            looked: false,
+        }
     }
 
     /// What changed since the last look. A changed `ork.yaml` makes every file new.
     pub(super) fn look(&mut self) -> Vec<News> {
-        let project = stamp(&self.root.join(PROJECT_FILE));
-        if project != self.project {
-            self.project = project;
-            self.seen.clear();
-        }
         let present: BTreeMap<PathBuf, Stamp> = files(&self.root);
         let mut news = Vec::new();
-        let gone: Vec<PathBuf> = self.seen.keys().filter(|path| !present.contains_key(*path)).cloned().collect();
+        let gone: Vec<PathBuf> = self
+            .seen
+            .keys()
+            .filter(|path| !present.contains_key(*path))
+            .cloned()
+            .collect();
         for path in gone {
             self.seen.remove(&path);
             if let Some(name) = self.names.remove(&path) {
                 news.push(News::Gone { path, name });
             }
         }
-        let changed: Vec<(PathBuf, Stamp)> = present.into_iter().filter(|(path, stamp)| self.seen.get(path) != Some(stamp)).collect();
+        let settings = self.root.join(PROJECT_FILE);
+        let project = stamp(&settings);
+        if project != self.project {
+            self.project = project;
+            self.seen.clear();
+            if self.looked {
+                news.push(News::Settings(settings));
+            }
+        }
+        self.looked = true;
+        let changed: Vec<(PathBuf, Stamp)> = present
+            .into_iter()
+            .filter(|(path, stamp)| self.seen.get(path) != Some(stamp))
+            .collect();
         if changed.is_empty() {
             return news;
         }
@@ -105,13 +127,29 @@ impl Folder {
             return None;
         }
         let mut checked = workflow_file::check(&shown(&path), &bytes, project);
-        let Some(workflow) = checked.workflow.take() else { return Some(News::Wrong { path, checked }) };
-        let first = self.names.iter().find(|(other, name)| **name == workflow.name && **other != path);
+        let Some(workflow) = checked.workflow.take() else {
+            return Some(News::Wrong {
+                path,
+                checked: Box::new(checked),
+            });
+        };
+        let first = self
+            .names
+            .iter()
+            .find(|(other, name)| **name == workflow.name && **other != path);
         if let Some((first, name)) = first {
-            return Some(News::Double { path, name: name.clone(), first: first.clone() });
+            return Some(News::Double {
+                path,
+                name: name.clone(),
+                first: first.clone(),
+            });
         }
         self.names.insert(path.clone(), workflow.name.clone());
-        Some(News::Right(Box::new(WorkflowFile { path, workflow, project: project.clone() })))
+        Some(News::Right(Box::new(WorkflowFile {
+            path,
+            workflow,
+            project: project.clone(),
+        })))
     }
 
     fn read_project(&self) -> Result<Project, News> {
@@ -122,23 +160,39 @@ impl Folder {
         let bytes = workflow_file::read(&path).map_err(News::Unreadable)?;
         parse_project(&shown(&path), &bytes).map_err(|found| {
             let source = String::from_utf8_lossy(&bytes).into_owned();
-            News::Wrong { path, checked: Checked { workflow: None, found, source } }
+            News::Wrong {
+                path,
+                checked: Box::new(Checked {
+                    workflow: None,
+                    found,
+                    source,
+                }),
+            }
         })
     }
 }
 
 /// Whether a YAML file claims to be a workflow: other YAML files lie about in most folders.
 fn has_tasks(bytes: &[u8]) -> bool {
-    bytes.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"tasks:") || line.starts_with(b"\"tasks\":") || line.starts_with(b"{"))
+    bytes.split(|&byte| byte == b'\n').any(|line| {
+        line.starts_with(b"tasks:") || line.starts_with(b"\"tasks\":") || line.starts_with(b"{")
+    })
 }
 
 fn files(root: &Path) -> BTreeMap<PathBuf, Stamp> {
-    let Ok(entries) = fs::read_dir(root) else { return BTreeMap::new() };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| {
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        matches!(ending, Some("yaml" | "yml" | "workflow")) && path.file_name().is_some_and(|name| name != PROJECT_FILE)
-    });
-    paths.filter_map(|path| Some((path.clone(), stamp(&path)?))).collect()
+    let Ok(entries) = fs::read_dir(root) else {
+        return BTreeMap::new();
+    };
+    let paths = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let ending = path.extension().and_then(|ending| ending.to_str());
+            matches!(ending, Some("yaml" | "yml" | "workflow"))
+                && path.file_name().is_some_and(|name| name != PROJECT_FILE)
+        });
+    paths
+        .filter_map(|path| Some((path.clone(), stamp(&path)?)))
+        .collect()
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {

@@ -15,11 +15,28 @@ use crate::table::{Cell, Table};
 use crate::workflow_file::{WorkflowFile, count};
 
 /// Shows the plan.
-pub(super) fn show(file: &WorkflowFile, params: &Map<String, Value>, wanted: &[bool], state: &Path, json: bool, out: &Output) -> Result<Exit, Failure> {
+pub(super) fn show(
+    file: &WorkflowFile,
+    params: &Map<String, Value>,
+    wanted: &[bool],
+    state: &Path,
+    json: bool,
+    out: &Output,
+) -> Result<Exit, Failure> {
     let graph = Graph::new(file.workflow.clone());
     let waves = waves(&graph);
-    let planned: Vec<(u32, &Task)> = graph.order().iter().filter(|&&at| wanted[at as usize]).map(|&at| (at, graph.task(at))).collect();
-    let upstreams = |task: &Task| task.depends_on.iter().map(|&at| graph.task(at).name.to_string()).collect::<Vec<_>>();
+    let planned: Vec<(u32, &Task)> = graph
+        .order()
+        .iter()
+        .filter(|&&at| wanted[at as usize])
+        .map(|&at| (at, graph.task(at)))
+        .collect();
+    let upstreams = |task: &Task| {
+        task.depends_on
+            .iter()
+            .map(|&at| graph.task(at).name.to_string())
+            .collect::<Vec<_>>()
+    };
     if json {
         let tasks: Vec<Value> = planned
             .iter()
@@ -36,7 +53,11 @@ pub(super) fn show(file: &WorkflowFile, params: &Map<String, Value>, wanted: &[b
         out.json(&json!({ "workflow": file.workflow.name, "version": version, "params": params, "tasks": tasks }))?;
         return Ok(Exit::Success);
     }
-    let mut text = format!("{} would run {}", out.data.bold(file.workflow.name.as_str()), count(planned.len(), "task"));
+    let mut text = format!(
+        "{} would run {}",
+        out.data.bold(file.workflow.name.as_str()),
+        count(planned.len(), "task")
+    );
     if planned.len() < file.workflow.tasks.len() {
         text.push_str(&format!(" of {}", file.workflow.tasks.len()));
     }
@@ -46,7 +67,9 @@ pub(super) fn show(file: &WorkflowFile, params: &Map<String, Value>, wanted: &[b
     used.dedup();
     text.push_str(&count(used.len(), "wave"));
     text.push_str("\n\n");
-    let mut table = Table::new(["step", "wave", "task", "executor", "runs", "fan-out", "retries", "timeout", "after"]);
+    let mut table = Table::new([
+        "step", "wave", "task", "executor", "runs", "fan-out", "retries", "timeout", "after",
+    ]);
     for &(at, task) in &planned {
         table.row([
             Cell::right(graph.step(at).to_string()),
@@ -69,7 +92,11 @@ pub(super) fn show(file: &WorkflowFile, params: &Map<String, Value>, wanted: &[b
     }
     for (_, task) in planned {
         if let Some(why) = engine::cannot_run(&task.executor, &file.project, state) {
-            text.push_str(&format!("\n{} task `{}`: {why}\n", out.data.yellow("cannot run here:"), task.name));
+            text.push_str(&format!(
+                "\n{} task `{}`: {why}\n",
+                out.data.yellow("cannot run here:"),
+                task.name
+            ));
         }
     }
     out.print(&text)?;
@@ -80,7 +107,12 @@ pub(super) fn show(file: &WorkflowFile, params: &Map<String, Value>, wanted: &[b
 fn waves(graph: &Graph) -> Vec<u32> {
     let mut waves = vec![0; graph.order().len()];
     for &at in graph.order() {
-        let before = graph.task(at).depends_on.iter().map(|&upstream| waves[upstream as usize] + 1).max();
+        let before = graph
+            .task(at)
+            .depends_on
+            .iter()
+            .map(|&upstream| waves[upstream as usize] + 1)
+            .max();
         waves[at as usize] = before.unwrap_or(0);
     }
     waves

@@ -51,7 +51,13 @@ pub(crate) struct GoOnArgs {
 }
 
 /// Does `command` to a run and says how the run stands.
-pub(crate) fn change(arg: &RunArg, done: &str, config: &Config, out: &Output, command: impl FnOnce(&RunView) -> Result<Command, Failure>) -> Result<Exit, Failure> {
+pub(crate) fn change(
+    arg: &RunArg,
+    done: &str,
+    config: &Config,
+    out: &Output,
+    command: impl FnOnce(&RunView) -> Result<Command, Failure>,
+) -> Result<Exit, Failure> {
     engine::block_on(async {
         let embedded = engine::to_look(arg.state.nearest(config)?)?;
         let run = run_ref::find(&embedded, &arg.run).await?;
@@ -63,9 +69,16 @@ pub(crate) fn change(arg: &RunArg, done: &str, config: &Config, out: &Output, co
 }
 
 /// Does `command` to a run, if there is something to do, and executes it to its end.
-pub(crate) fn go_on(args: &GoOnArgs, done: &str, config: &Config, out: &Output, command: impl FnOnce(&RunView) -> Result<Option<Command>, Failure>) -> Result<Exit, Failure> {
+pub(crate) fn go_on(
+    args: &GoOnArgs,
+    done: &str,
+    config: &Config,
+    out: &Output,
+    command: impl FnOnce(&RunView) -> Result<Option<Command>, Failure>,
+) -> Result<Exit, Failure> {
     engine::block_on(async {
-        let mut embedded = engine::to_go_on(args.state.nearest(config)?, &args.engine, config, out).await?;
+        let mut embedded =
+            engine::to_go_on(args.state.nearest(config)?, &args.engine, config, out).await?;
         let run = run_ref::find(&embedded, &args.run).await?;
         let command = command(&engine::view(&embedded, &run).await?)?;
         let changed = command.is_some();
@@ -82,15 +95,32 @@ pub(crate) fn go_on(args: &GoOnArgs, done: &str, config: &Config, out: &Output, 
 }
 
 /// Takes the run over and executes it, unless somebody else does.
-async fn execute(embedded: &mut Embedded, run: &RunId, changed: bool, args: &GoOnArgs, out: &Output) -> Result<Exit, Failure> {
-    match embedded.resume(run).await {
-        Ok(()) => drive::to_the_end(embedded, run, args.timeout, &args.show, out).await,
+async fn execute(
+    embedded: &mut Embedded,
+    run: &RunId,
+    changed: bool,
+    args: &GoOnArgs,
+    out: &Output,
+) -> Result<Exit, Failure> {
+    let view = engine::view(embedded, run).await?;
+    match embedded.other_owner(&view.header).map_err(failure)? {
+        None => {
+            embedded.resume(run).await.map_err(failure)?;
+            drive::to_the_end(embedded, run, args.timeout, &args.show, out).await
+        }
         // What was asked for is recorded; whoever executes the run sees it.
-        Err(error) if changed && error.kind == ork_engine::EngineErrorKind::Refused => {
-            out.say(&error.to_string());
+        Some(pid) if changed => {
+            out.say(&format!("{run}: process {pid} executes it"));
+            if args.show.json {
+                out.json(&document::progress(&view, progress::now()))?;
+            }
             Ok(Exit::Success)
         }
-        Err(error) => Err(failure(error)),
+        Some(pid) => {
+            let hint =
+                format!("watch it with `ork run status {run}` or `ork run logs {run} --follow`");
+            Err(Failure::new(format!("run {run} is being executed by process {pid}")).hint(hint))
+        }
     }
 }
 
@@ -99,6 +129,10 @@ fn tell(view: &RunView, done: &str, json: bool, out: &Output) -> Result<(), Fail
         return out.json(&document::progress(view, progress::now()));
     }
     let header = &view.state.header;
-    out.say(&format!("{}: {done}; it is {}", header.id, out.talk.run(header.status, header.status.as_str())));
+    out.say(&format!(
+        "{}: {done}; it is {}",
+        header.id,
+        out.talk.run(header.status, header.status.as_str())
+    ));
     Ok(())
 }

@@ -60,13 +60,27 @@ pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exi
             Cell::new(run.id.as_str()),
             Cell::new(run.workflow.as_str()),
             Cell::painted(status.as_str(), move |paint, text| paint.run(status, text)),
-            Cell::new(started.rfc3339().get(..19).unwrap_or_default().replace('T', " ") + "Z"),
-            Cell::right(run.finished_at.map(|end| end.since(started).to_string()).unwrap_or_default()),
+            Cell::new(
+                started
+                    .rfc3339()
+                    .get(..19)
+                    .unwrap_or_default()
+                    .replace('T', " ")
+                    + "Z",
+            ),
+            Cell::right(
+                run.finished_at
+                    .map(|end| end.since(started).to_string())
+                    .unwrap_or_default(),
+            ),
             Cell::new(match &run.trigger {
                 RunTrigger::Manual => "hand".to_owned(),
                 RunTrigger::Schedule => "schedule".to_owned(),
                 RunTrigger::Event(what) => what.clone(),
-                RunTrigger::Parent => run.parent.as_ref().map_or_else(|| "another run".to_owned(), |parent| format!("run {}", parent.run)),
+                RunTrigger::Parent => run.parent.as_ref().map_or_else(
+                    || "another run".to_owned(),
+                    |parent| format!("run {}", parent.run),
+                ),
             }),
         ]);
     }

@@ -31,7 +31,7 @@ pub(crate) struct LogsArgs {
     /// Run id, the beginning of one, or `latest`
     #[arg(value_name = "RUN")]
     run: String,
-    /// Only this task, or one instance of it [default: all tasks, each line with its task]
+    /// Only this task, or one instance of it [default: all]
     #[arg(value_name = "TASK[.INDEX]")]
     task: Option<String>,
     /// Go on as more is printed, until the run ends
@@ -59,29 +59,60 @@ pub(crate) fn logs(args: &LogsArgs, config: &Config, out: &Output) -> Result<Exi
         let run = run_ref::find(&embedded, &args.run).await?;
         let view = engine::view(&embedded, &run).await?;
         let wanted = wanted(args, &view)?;
-        let mut reader = Reader { labelled: wanted.task.is_none_or(|at| view.graph.task(at).fans_out() && wanted.index.is_none()), places: BTreeMap::new() };
-        if args.follow { follow(&embedded, &run, wanted, &mut reader, out).await } else { print(&embedded, &view, wanted, &mut reader, out) }
+        let mut reader = Reader {
+            labelled: wanted
+                .task
+                .is_none_or(|at| view.graph.task(at).fans_out() && wanted.index.is_none()),
+            places: BTreeMap::new(),
+        };
+        if args.follow {
+            follow(&embedded, &run, wanted, &mut reader, out).await
+        } else {
+            print(&embedded, &view, wanted, &mut reader, out)
+        }
     })
 }
 
 fn wanted(args: &LogsArgs, view: &RunView) -> Result<Wanted, Failure> {
-    let Some(text) = &args.task else { return Ok(Wanted { task: None, index: None, attempt: args.attempt }) };
+    let Some(text) = &args.task else {
+        return Ok(Wanted {
+            task: None,
+            index: None,
+            attempt: args.attempt,
+        });
+    };
     let (name, index) = match text.split_once('.') {
         None => (text.as_str(), None),
         Some((name, index)) => {
-            let index = index.parse::<u32>().map_err(|_| Failure::new(format!("`{index}` is not the index of an instance: write TASK.0, TASK.1, …")))?;
+            let index = index.parse::<u32>().map_err(|_| {
+                Failure::new(format!(
+                    "`{index}` is not the index of an instance: write TASK.0, TASK.1, …"
+                ))
+            })?;
             (name, Some(index))
         }
     };
     let at = task(&view.graph.workflow, name)?;
     let count = view.state.task(at).count;
     if let Some(index) = index.filter(|&index| index >= count) {
-        return Err(Failure::new(format!("task {name} has no instance {index}: it has {count}, counted from 0")));
+        return Err(Failure::new(format!(
+            "task {name} has no instance {index}: it has {count}, counted from 0"
+        )));
     }
-    Ok(Wanted { task: Some(at), index, attempt: args.attempt })
+    Ok(Wanted {
+        task: Some(at),
+        index,
+        attempt: args.attempt,
+    })
 }
 
-fn print(embedded: &Embedded, view: &RunView, wanted: Wanted, reader: &mut Reader, out: &Output) -> Result<Exit, Failure> {
+fn print(
+    embedded: &Embedded,
+    view: &RunView,
+    wanted: Wanted,
+    reader: &mut Reader,
+    out: &Output,
+) -> Result<Exit, Failure> {
     let mut printed = false;
     for place in places(embedded, view, wanted) {
         printed |= reader.read_on(&place, true, out)?;
@@ -92,13 +123,21 @@ fn print(embedded: &Embedded, view: &RunView, wanted: Wanted, reader: &mut Reade
     Ok(Exit::Success)
 }
 
-async fn follow(embedded: &Embedded, run: &RunId, wanted: Wanted, reader: &mut Reader, out: &Output) -> Result<Exit, Failure> {
+async fn follow(
+    embedded: &Embedded,
+    run: &RunId,
+    wanted: Wanted,
+    reader: &mut Reader,
+    out: &Output,
+) -> Result<Exit, Failure> {
     loop {
         // Asked before the logs are read: what ends in between is read once more.
         let view = engine::view(embedded, run).await?;
         let over = match wanted.task {
             None => view.header.status.is_terminal(),
-            Some(at) => view.header.status.is_terminal() || view.state.task(at).status().is_terminal(),
+            Some(at) => {
+                view.header.status.is_terminal() || view.state.task(at).status().is_terminal()
+            }
         };
         for place in places(embedded, &view, wanted) {
             reader.read_on(&place, over, out)?;
@@ -118,14 +157,31 @@ struct Place {
 
 fn places(embedded: &Embedded, view: &RunView, wanted: Wanted) -> Vec<Place> {
     let mut places = Vec::new();
-    for &at in view.graph.order().iter().filter(|&&at| wanted.task.is_none_or(|task| task == at)) {
+    for &at in view
+        .graph
+        .order()
+        .iter()
+        .filter(|&&at| wanted.task.is_none_or(|task| task == at))
+    {
         let definition = view.graph.task(at);
         for (index, instance) in (0..).zip(view.state.instances(at)) {
             if wanted.index.is_some_and(|only| only != index) || instance.attempt == 0 {
                 continue;
             }
-            let label = if definition.fans_out() { format!("{}.{index}", definition.name) } else { definition.name.to_string() };
-            places.push(Place { label, path: embedded.log_path(view, at, index, wanted.attempt.unwrap_or(instance.attempt)) });
+            let label = if definition.fans_out() {
+                format!("{}.{index}", definition.name)
+            } else {
+                definition.name.to_string()
+            };
+            places.push(Place {
+                label,
+                path: embedded.log_path(
+                    view,
+                    at,
+                    index,
+                    wanted.attempt.unwrap_or(instance.attempt),
+                ),
+            });
         }
     }
     places
@@ -146,18 +202,29 @@ impl Reader {
             let from = self.places.get(&place.path).copied().unwrap_or(0);
             let mut bytes = read(&place.path, from)?;
             let full = bytes.len() as u64 == CHUNK;
-            if self.labelled && !(over && !full) && !(full && !bytes.contains(&b'\n')) {
-                bytes.truncate(bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1));
+            let last = over && !full;
+            let endless = full && !bytes.contains(&b'\n');
+            if self.labelled && !last && !endless {
+                bytes.truncate(
+                    bytes
+                        .iter()
+                        .rposition(|&byte| byte == b'\n')
+                        .map_or(0, |at| at + 1),
+                );
             }
             if bytes.is_empty() {
                 return Ok(any);
             }
             any = true;
-            self.places.insert(place.path.clone(), from + bytes.len() as u64);
+            self.places
+                .insert(place.path.clone(), from + bytes.len() as u64);
             let text = String::from_utf8_lossy(&bytes);
             if self.labelled {
                 let label = out.data.cyan(&place.label);
-                let lines: String = text.lines().map(|line| format!("{label} | {line}\n")).collect();
+                let lines: String = text
+                    .lines()
+                    .map(|line| format!("{label} | {line}\n"))
+                    .collect();
                 out.print(&lines)?;
             } else {
                 out.print(&text)?;
@@ -168,7 +235,9 @@ impl Reader {
 
 /// At most a chunk of a file; nothing when there is no such file (yet).
 fn read(path: &Path, from: u64) -> Result<Vec<u8>, Failure> {
-    let unreadable = |error: std::io::Error| Failure::new(format!("cannot read `{}`: {}", shown(path), reason(&error)));
+    let unreadable = |error: std::io::Error| {
+        Failure::new(format!("cannot read `{}`: {}", shown(path), reason(&error)))
+    };
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -176,6 +245,8 @@ fn read(path: &Path, from: u64) -> Result<Vec<u8>, Failure> {
     };
     file.seek(SeekFrom::Start(from)).map_err(unreadable)?;
     let mut bytes = Vec::new();
-    file.take(CHUNK).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(CHUNK)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     Ok(bytes)
 }

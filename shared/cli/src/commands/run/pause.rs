@@ -23,6 +23,8 @@ pub(crate) struct PauseArgs {
 pub(crate) fn pause(args: &PauseArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     change(&args.run, "paused", config, out, |view| match &args.task {
         None => Ok(Command::Pause),
-        Some(name) => Ok(Command::PauseTask { task: task(&view.graph.workflow, name)? }),
+        Some(name) => Ok(Command::PauseTask {
+            task: task(&view.graph.workflow, name)?,
+        }),
     })
 }

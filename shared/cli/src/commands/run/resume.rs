@@ -24,11 +24,18 @@ pub(crate) fn resume(args: &ResumeArgs, config: &Config, out: &Output) -> Result
     go_on(&args.go_on, "resumed", config, out, |view| {
         let header = &view.state.header;
         if header.status.is_terminal() {
-            let hint = format!("`ork run retry {0}` runs again what failed, `ork run recover {0}` from a chosen place", header.id);
-            return Err(Failure::new(format!("run {} is over: {}", header.id, header.status)).hint(hint));
+            let hint = format!(
+                "`ork run retry {0}` runs again what failed, `ork run recover {0}` from a chosen place",
+                header.id
+            );
+            return Err(
+                Failure::new(format!("run {} is over: {}", header.id, header.status)).hint(hint),
+            );
         }
         Ok(match &args.task {
-            Some(name) => Some(Command::ResumeTask { task: task(&view.graph.workflow, name)? }),
+            Some(name) => Some(Command::ResumeTask {
+                task: task(&view.graph.workflow, name)?,
+            }),
             None if header.status == RunStatus::Paused => Some(Command::Resume),
             // Not paused: then nobody works on it any more, which taking it over finds out.
             None => None,

@@ -24,7 +24,9 @@ pub(crate) fn retry(args: &RetryArgs, config: &Config, out: &Output) -> Result<E
     go_on(&args.go_on, "runs again", config, out, |view| {
         Ok(Some(match &args.task {
             None => Command::Retry,
-            Some(name) => Command::RetryTask { task: task(&view.graph.workflow, name)? },
+            Some(name) => Command::RetryTask {
+                task: task(&view.graph.workflow, name)?,
+            },
         }))
     })
 }

@@ -54,8 +54,16 @@ pub(crate) fn start(args: &StartArgs, config: &Config, out: &Output) -> Result<E
     engine::block_on(async {
         let path = Path::new(&args.workflow);
         let is_file = path.is_file() || WorkflowName::new(&args.workflow).is_err();
-        let state = if is_file { args.state.beside(path, config)? } else { args.state.nearest(config)? };
-        let (recorder, workflow, version) = if is_file { deployed(path, state.clone(), out).await? } else { known(&args.workflow, &state).await? };
+        let state = if is_file {
+            args.state.beside(path, config)?
+        } else {
+            args.state.nearest(config)?
+        };
+        let (recorder, workflow, version) = if is_file {
+            deployed(path, state.clone(), out).await?
+        } else {
+            known(&args.workflow, &state).await?
+        };
         let wish = StartRun {
             version: Some(version),
             params: args.params.given(&workflow)?,
@@ -69,15 +77,16 @@ pub(crate) fn start(args: &StartArgs, config: &Config, out: &Output) -> Result<E
         }
         drop(recorder);
         let mut embedded = engine::to_go_on(state, &args.engine, config, out).await?;
-        let run = embedded.start(wish).await.map_err(failure)?.id;
-        if !args.show.quiet {
-            out.say(&format!("{} run {run}", out.talk.bold(workflow.name.as_str())));
-        }
-        drive::to_the_end(&mut embedded, &run, args.timeout, &args.show, out).await
+        let started = embedded.start(wish).await.map_err(failure)?;
+        drive::from_the_start(&mut embedded, started, args.timeout, &args.show, out).await
     })
 }
 
-async fn deployed(path: &Path, state: std::path::PathBuf, out: &Output) -> Result<(Embedded, Workflow, VersionHash), Failure> {
+async fn deployed(
+    path: &Path,
+    state: std::path::PathBuf,
+    out: &Output,
+) -> Result<(Embedded, Workflow, VersionHash), Failure> {
     let file = workflow_file::load(path, out)?;
     let recorder = engine::to_record(state)?;
     let (version, _) = engine::deploy(&recorder, &file).await?;
@@ -87,11 +96,19 @@ async fn deployed(path: &Path, state: std::path::PathBuf, out: &Output) -> Resul
 async fn known(name: &str, state: &Path) -> Result<(Embedded, Workflow, VersionHash), Failure> {
     let recorder = engine::to_look(state.to_path_buf())?;
     let document = super::super::workflow::known(&recorder, name).await?;
-    let workflow = Definitions::open(state)?.version(&document.name, &document.current).await?;
+    let workflow = Definitions::open(state)?
+        .version(&document.name, &document.current)
+        .await?;
     Ok((recorder, workflow, document.current))
 }
 
-async fn tell(recorder: &Embedded, run: &RunId, created: bool, args: &StartArgs, out: &Output) -> Result<Exit, Failure> {
+async fn tell(
+    recorder: &Embedded,
+    run: &RunId,
+    created: bool,
+    args: &StartArgs,
+    out: &Output,
+) -> Result<Exit, Failure> {
     if args.show.json {
         let view = engine::view(recorder, run).await?;
         out.json(&json!({ "run_id": run, "workflow": view.header.workflow, "status": view.header.status, "created": created }))?;
@@ -99,8 +116,14 @@ async fn tell(recorder: &Embedded, run: &RunId, created: bool, args: &StartArgs,
         out.print(&format!("{run}\n"))?;
     }
     if !args.show.quiet {
-        let was = if created { "" } else { "it was there already; " };
-        out.say(&format!("{was}an `ork dev` on this state folder executes it, or `ork run resume {run}` does"));
+        let was = if created {
+            ""
+        } else {
+            "it was there already; "
+        };
+        out.say(&format!(
+            "{was}an `ork dev` on this state folder executes it, or `ork run resume {run}` does"
+        ));
     }
     Ok(Exit::Success)
 }

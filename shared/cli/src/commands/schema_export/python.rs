@@ -19,8 +19,25 @@ macro_rules! package {
 
 /// The modules of Ork's Python package. A test sees to it that none is forgotten.
 const MODULES: &[(&str, &str)] = package![
-    "__init__", "_call", "_child", "_codec", "_context", "_convert", "_errors", "_frames", "_modules", "_outcome", "_preload", "_result", "_schema", "_sitepath", "_task",
-    "_template", "_types", "_warm", "testing",
+    "__init__",
+    "_call",
+    "_child",
+    "_codec",
+    "_context",
+    "_convert",
+    "_errors",
+    "_frames",
+    "_modules",
+    "_outcome",
+    "_preload",
+    "_result",
+    "_schema",
+    "_sitepath",
+    "_task",
+    "_template",
+    "_types",
+    "_warm",
+    "testing",
 ];
 
 /// Serves the package from memory, then asks it.
@@ -51,10 +68,15 @@ pub(super) fn schemas(file: &Path, config: &Config) -> Result<Value, Failure> {
     }
     let file = absolute(file)?;
     let (python, named) = match &config.python {
-        Some(python) => (python.as_os_str(), format!("ORK_PYTHON={}", python.display())),
+        Some(python) => (
+            python.as_os_str(),
+            format!("ORK_PYTHON={}", python.display()),
+        ),
         None => ("python3".as_ref(), "`python3`".to_owned()),
     };
-    let broken = |what: String| Failure::new(what).hint("install Python 3.9 or newer, or set ORK_PYTHON to an interpreter");
+    let broken = |what: String| {
+        Failure::new(what).hint("install Python 3.9 or newer, or set ORK_PYTHON to an interpreter")
+    };
     let mut child = Command::new(python)
         .args(["-X", "utf8", "-c", ASK])
         .arg(&file)
@@ -62,14 +84,33 @@ pub(super) fn schemas(file: &Path, config: &Config) -> Result<Value, Failure> {
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
-        .map_err(|error| broken(format!("the interpreter {named} cannot be started: {}", reason(&error))))?;
-    let package: serde_json::Map<String, Value> = MODULES.iter().map(|(name, text)| ((*name).to_owned(), json!(text))).collect();
+        .map_err(|error| {
+            broken(format!(
+                "the interpreter {named} cannot be started: {}",
+                reason(&error)
+            ))
+        })?;
+    let package: serde_json::Map<String, Value> = MODULES
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), json!(text)))
+        .collect();
     if let Some(mut stdin) = child.stdin.take() {
         // An interpreter that does not listen says why by how it ends.
         let _ = stdin.write_all(Value::Object(package).to_string().as_bytes());
     }
-    let answer = child.wait_with_output().map_err(|error| broken(format!("the interpreter {named} cannot be waited for: {}", reason(&error))))?;
-    serde_json::from_slice(&answer.stdout).map_err(|_| broken(format!("the interpreter {named} gave no answer about `{}` ({})", shown(&file), answer.status)))
+    let answer = child.wait_with_output().map_err(|error| {
+        broken(format!(
+            "the interpreter {named} cannot be waited for: {}",
+            reason(&error)
+        ))
+    })?;
+    serde_json::from_slice(&answer.stdout).map_err(|_| {
+        broken(format!(
+            "the interpreter {named} gave no answer about `{}` ({})",
+            shown(&file),
+            answer.status
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -79,10 +120,17 @@ mod tests {
     #[test]
     fn every_module_of_the_package_is_carried() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk-python/src/ork");
-        let entries = std::fs::read_dir(source).expect("the package").map(|entry| entry.expect("an entry").path());
+        let entries = std::fs::read_dir(source)
+            .expect("the package")
+            .map(|entry| entry.expect("an entry").path());
         let mut names: Vec<String> = entries
             .filter(|path| path.extension().is_some_and(|ending| ending == "py"))
-            .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+            .map(|path| {
+                path.file_stem()
+                    .expect("a name")
+                    .to_string_lossy()
+                    .into_owned()
+            })
             .collect();
         names.sort();
         let carried: Vec<&str> = MODULES.iter().map(|(name, _)| *name).collect();

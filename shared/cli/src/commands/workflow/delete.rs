@@ -24,8 +24,14 @@ pub(crate) fn delete(args: &DeleteArgs, config: &Config, out: &Output) -> Result
     engine::block_on(async {
         let embedded = engine::to_look(args.state.nearest(config)?)?;
         let document = known(&embedded, &args.workflow).await?;
-        embedded.delete_workflow(&document.name).await.map_err(failure)?;
-        out.say(&format!("{}: deleted; its versions and runs stay, `ork workflow deploy` brings it back", document.name));
+        embedded
+            .delete_workflow(&document.name)
+            .await
+            .map_err(failure)?;
+        out.say(&format!(
+            "{}: deleted; its versions and runs stay, `ork workflow deploy` brings it back",
+            document.name
+        ));
         Ok(Exit::Success)
     })
 }

@@ -37,8 +37,16 @@ pub(crate) fn deploy(args: &DeployArgs, config: &Config, out: &Output) -> Result
             let recorder = engine::to_record(args.state.beside(path, config)?)?;
             let (version, changed) = engine::deploy(&recorder, &file).await?;
             let name = &file.workflow.name;
-            let what = if changed { "is current now" } else { "was current already" };
-            out.say(&format!("{}: version {} {what}", out.talk.bold(name.as_str()), version.short()));
+            let what = if changed {
+                "is current now"
+            } else {
+                "was current already"
+            };
+            out.say(&format!(
+                "{}: version {} {what}",
+                out.talk.bold(name.as_str()),
+                version.short()
+            ));
             deployed.push(json!({ "workflow": name, "version": version, "changed": changed, "file": file.path }));
         }
         if args.json {

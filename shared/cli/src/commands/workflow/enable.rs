@@ -20,12 +20,25 @@ pub(crate) struct EnableArgs {
 }
 
 /// Lets the schedules of a workflow fire or not.
-pub(crate) fn enable(args: &EnableArgs, on: bool, config: &Config, out: &Output) -> Result<Exit, Failure> {
+pub(crate) fn enable(
+    args: &EnableArgs,
+    on: bool,
+    config: &Config,
+    out: &Output,
+) -> Result<Exit, Failure> {
     engine::block_on(async {
         let embedded = engine::to_look(args.state.nearest(config)?)?;
         let document = known(&embedded, &args.workflow).await?;
         embedded.enable(&document.name, on).await.map_err(failure)?;
-        out.say(&format!("{}: its schedules {}", document.name, if on { "fire from now on" } else { "do not fire any more" }));
+        out.say(&format!(
+            "{}: its schedules {}",
+            document.name,
+            if on {
+                "fire from now on"
+            } else {
+                "do not fire any more"
+            }
+        ));
         Ok(Exit::Success)
     })
 }

@@ -30,18 +30,26 @@ pub(crate) struct ListArgs {
 pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     let state = args.state.nearest(config)?;
     let all = engine::block_on(async {
-        let known = engine::to_look(state.clone())?.workflows().await.map_err(failure)?;
+        let known = engine::to_look(state.clone())?
+            .workflows()
+            .await
+            .map_err(failure)?;
         let definitions = Definitions::open(&state)?;
         let mut all = Vec::new();
         for document in known {
-            let workflow = definitions.version(&document.name, &document.current).await?;
+            let workflow = definitions
+                .version(&document.name, &document.current)
+                .await?;
             all.push((document, workflow));
         }
         Ok(all)
     })?;
     let now = progress::now();
     if args.json {
-        let all: Vec<Value> = all.iter().map(|(document, workflow)| about(document, workflow, now)).collect();
+        let all: Vec<Value> = all
+            .iter()
+            .map(|(document, workflow)| about(document, workflow, now))
+            .collect();
         out.json(&json!({ "workflows": all }))?;
         return Ok(Exit::Success);
     }
@@ -56,8 +64,18 @@ pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exi
             Cell::new(document.current.short()),
             Cell::right(workflow.tasks.len().to_string()),
             Cell::new(schedules(document, workflow)),
-            Cell::new(next(document, workflow, now).map(Time::rfc3339).unwrap_or_default()),
-            Cell::new(document.source.as_deref().map(|source| crate::workflow_file::shown(source.as_ref())).unwrap_or_default()),
+            Cell::new(
+                next(document, workflow, now)
+                    .map(Time::rfc3339)
+                    .unwrap_or_default(),
+            ),
+            Cell::new(
+                document
+                    .source
+                    .as_deref()
+                    .map(|source| crate::workflow_file::shown(source.as_ref()))
+                    .unwrap_or_default(),
+            ),
         ]);
     }
     out.print(&table.render(out.data))?;
@@ -83,8 +101,19 @@ pub(super) fn about(document: &WorkflowDocument, workflow: &Workflow, now: Time)
 
 /// Its crons in one cell.
 pub(super) fn schedules(document: &WorkflowDocument, workflow: &Workflow) -> String {
-    let word = |one: &Schedule| if one.timezone == "UTC" { one.cron.clone() } else { format!("{} {}", one.cron, one.timezone) };
-    let all: Vec<String> = workflow.schedules.iter().filter(|one| one.enabled).map(word).collect();
+    let word = |one: &Schedule| {
+        if one.timezone == "UTC" {
+            one.cron.clone()
+        } else {
+            format!("{} {}", one.cron, one.timezone)
+        }
+    };
+    let all: Vec<String> = workflow
+        .schedules
+        .iter()
+        .filter(|one| one.enabled)
+        .map(word)
+        .collect();
     match (all.is_empty(), document.enabled) {
         (true, _) => String::new(),
         (false, true) => all.join("; "),
@@ -97,5 +126,8 @@ pub(super) fn next(document: &WorkflowDocument, workflow: &Workflow, now: Time) 
     if !document.enabled {
         return None;
     }
-    schedule::preview(&workflow.schedules, now, 1).ok()?.first().map(|slot| slot.slot)
+    schedule::preview(&workflow.schedules, now, 1)
+        .ok()?
+        .first()
+        .map(|slot| slot.slot)
 }

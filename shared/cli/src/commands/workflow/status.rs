@@ -38,7 +38,9 @@ pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result
     let (document, workflow, runs) = engine::block_on(async {
         let embedded = engine::to_look(state.clone())?;
         let document = known(&embedded, &args.workflow).await?;
-        let workflow = Definitions::open(&state)?.version(&document.name, &document.current).await?;
+        let workflow = Definitions::open(&state)?
+            .version(&document.name, &document.current)
+            .await?;
         let mut runs: Vec<Header> = Vec::new();
         engine::all_runs(&embedded, None, Some(&document.name), |run| {
             runs.push(run);
@@ -54,7 +56,12 @@ pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result
         out.json(&about)?;
         return Ok(Exit::Success);
     }
-    let mut text = format!("{} version {}, {}\n", out.data.bold(document.name.as_str()), document.current.short(), count(workflow.tasks.len(), "task"));
+    let mut text = format!(
+        "{} version {}, {}\n",
+        out.data.bold(document.name.as_str()),
+        document.current.short(),
+        count(workflow.tasks.len(), "task")
+    );
     if let Some(description) = &workflow.description {
         text.push_str(&format!("{description}\n"));
     }
@@ -63,12 +70,31 @@ pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result
             text.push_str(&format!("{what:<9} {value}\n"));
         }
     };
-    line("file", document.source.as_deref().map(|source| shown(source.as_ref())).unwrap_or_default());
+    line(
+        "file",
+        document
+            .source
+            .as_deref()
+            .map(|source| shown(source.as_ref()))
+            .unwrap_or_default(),
+    );
     line("deployed", document.deployed_at.rfc3339());
     line("schedule", list::schedules(&document, &workflow));
-    line("next", list::next(&document, &workflow, now).map(Time::rfc3339).unwrap_or_default());
+    line(
+        "next",
+        list::next(&document, &workflow, now)
+            .map(Time::rfc3339)
+            .unwrap_or_default(),
+    );
     for run in &runs {
-        line("run", format!("{} {}", run.id, out.data.run(run.status, run.status.as_str())));
+        line(
+            "run",
+            format!(
+                "{} {}",
+                run.id,
+                out.data.run(run.status, run.status.as_str())
+            ),
+        );
     }
     out.print(&text)?;
     Ok(Exit::Success)

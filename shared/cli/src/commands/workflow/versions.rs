@@ -25,7 +25,11 @@ pub(crate) struct VersionsArgs {
 }
 
 /// Lists the stored versions of a workflow, the current one first.
-pub(crate) fn versions(args: &VersionsArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
+pub(crate) fn versions(
+    args: &VersionsArgs,
+    config: &Config,
+    out: &Output,
+) -> Result<Exit, Failure> {
     let state = args.state.nearest(config)?;
     let (document, mut versions) = engine::block_on(async {
         let document = known(&engine::to_look(state.clone())?, &args.workflow).await?;
@@ -37,7 +41,19 @@ pub(crate) fn versions(args: &VersionsArgs, config: &Config, out: &Output) -> Re
         out.json(&json!({ "workflow": document.name, "current": document.current, "versions": versions }))?;
         return Ok(Exit::Success);
     }
-    let lines: String = versions.iter().map(|version| format!("{version}{}\n", if *version == document.current { " (current)" } else { "" })).collect();
+    let lines: String = versions
+        .iter()
+        .map(|version| {
+            format!(
+                "{version}{}\n",
+                if *version == document.current {
+                    " (current)"
+                } else {
+                    ""
+                }
+            )
+        })
+        .collect();
     out.print(&lines)?;
     Ok(Exit::Success)
 }

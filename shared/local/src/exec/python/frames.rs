@@ -68,15 +68,19 @@ impl ResultFrame {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
         let room = (OUTPUT_BYTES + AROUND).saturating_sub(self.bytes.len());
-        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.bytes
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
     /// The length the frame announces, once its beginning is there.
     pub(crate) fn announced(&self) -> Option<u64> {
-        self.bytes.first_chunk().map(|length| u64::from(u32::from_le_bytes(*length)))
+        self.bytes
+            .first_chunk()
+            .map(|length| u64::from(u32::from_le_bytes(*length)))
     }
     /// The size of a frame too large to be kept.
     pub(crate) fn too_large(&self) -> Option<u64> {
-        self.announced().filter(|length| *length > (OUTPUT_BYTES + AROUND - 4) as u64)
+        self.announced()
+            .filter(|length| *length > (OUTPUT_BYTES + AROUND - 4) as u64)
     }
     /// The frame's JSON, if it is whole.
     pub(crate) fn json(&self) -> Option<&[u8]> {
@@ -85,7 +89,8 @@ impl ResultFrame {
     }
     /// Whether everything announced has arrived, kept or not.
     pub(crate) fn is_whole(&self) -> bool {
-        self.announced().is_some_and(|length| self.total >= length + 4)
+        self.announced()
+            .is_some_and(|length| self.total >= length + 4)
     }
     /// Forgets the frame, for the next one on the same channel.
     pub(crate) fn clear(&mut self) {
@@ -97,9 +102,17 @@ impl ResultFrame {
 #[derive(Deserialize)]
 #[serde(tag = "ev", rename_all = "snake_case")]
 pub(crate) enum Event {
-    Ready { protocol: u32 },
-    Started { id: u64, pid: i32 },
-    Refused { id: u64, message: String },
+    Ready {
+        protocol: u32,
+    },
+    Started {
+        id: u64,
+        pid: i32,
+    },
+    Refused {
+        id: u64,
+        message: String,
+    },
     Exited {
         id: u64,
         code: Option<i32>,
@@ -114,7 +127,10 @@ mod tests {
 
     #[test]
     fn frames_are_cut_wherever_the_stream_breaks() {
-        let stream: Vec<u8> = ["{}", "", "[1,2,3]"].iter().flat_map(|text| pack(text.as_bytes())).collect();
+        let stream: Vec<u8> = ["{}", "", "[1,2,3]"]
+            .iter()
+            .flat_map(|text| pack(text.as_bytes()))
+            .collect();
         for size in 1..=stream.len() {
             let mut buffer = Buffer::default();
             let mut found = Vec::new();

@@ -37,9 +37,16 @@ pub(super) fn find(config: &ExecConfig, dir: &Path) -> Result<Interpreter, Troub
     let found = match &config.python {
         Some(asked) => {
             let name = asked.to_string_lossy();
-            command::find(&name, dir, search).ok_or_else(|| Trouble::permanent(format!("the interpreter ORK_PYTHON={name} does not exist or is not executable")))?
+            command::find(&name, dir, search).ok_or_else(|| {
+                Trouble::permanent(format!(
+                    "the interpreter ORK_PYTHON={name} does not exist or is not executable"
+                ))
+            })?
         }
-        None => ["python3", "python"].iter().find_map(|name| command::find(name, dir, search)).ok_or_else(|| Trouble::permanent(nowhere(search)))?,
+        None => ["python3", "python"]
+            .iter()
+            .find_map(|name| command::find(name, dir, search))
+            .ok_or_else(|| Trouble::permanent(nowhere(search)))?,
     };
     let memory = config.state_dir.join("python.json");
     let key = key(&found, config, dir);
@@ -51,18 +58,26 @@ pub(super) fn find(config: &ExecConfig, dir: &Path) -> Result<Interpreter, Troub
     let text = serde_json::to_string(&remembered).expect("paths that were JSON a moment ago");
     let temporary = memory.with_extension(format!("part{}", std::process::id()));
     // A memory that cannot be kept costs time, not correctness: the next start asks again.
-    let _ = std::fs::create_dir_all(&config.state_dir).and_then(|()| std::fs::write(&temporary, text)).and_then(|()| std::fs::rename(&temporary, &memory));
+    let _ = std::fs::create_dir_all(&config.state_dir)
+        .and_then(|()| std::fs::write(&temporary, text))
+        .and_then(|()| std::fs::rename(&temporary, &memory));
     Ok(remembered.interpreter)
 }
 
 fn nowhere(search: Option<&OsStr>) -> String {
-    let path = search.map_or_else(|| "PATH is not set".to_owned(), |path| format!("PATH is {}", path.to_string_lossy()));
-    format!("no Python: neither `python3` nor `python` was found ({path}); install Python 3.9 or newer, or set ORK_PYTHON to an interpreter")
+    let path = search.map_or_else(
+        || "PATH is not set".to_owned(),
+        |path| format!("PATH is {}", path.to_string_lossy()),
+    );
+    format!(
+        "no Python: neither `python3` nor `python` was found ({path}); install Python 3.9 or newer, or set ORK_PYTHON to an interpreter"
+    )
 }
 
 fn recall(memory: &Path, key: &str) -> Option<Interpreter> {
     let remembered: Remembered = serde_json::from_slice(&std::fs::read(memory).ok()?).ok()?;
-    (remembered.key == key && remembered.interpreter.executable.is_file()).then_some(remembered.interpreter)
+    (remembered.key == key && remembered.interpreter.executable.is_file())
+        .then_some(remembered.interpreter)
 }
 
 /// Everything the answer depends on: the file found, what it links to, and for shims the files they look at.
@@ -71,7 +86,14 @@ fn key(found: &Path, config: &ExecConfig, dir: &Path) -> String {
     let mut add = |path: &Path| {
         if let Ok(meta) = std::fs::metadata(path) {
             // Writing to a String cannot fail.
-            let _ = write!(key, "{}:{}.{}:{};", path.display(), meta.mtime(), meta.mtime_nsec(), meta.size());
+            let _ = write!(
+                key,
+                "{}:{}.{}:{};",
+                path.display(),
+                meta.mtime(),
+                meta.mtime_nsec(),
+                meta.size()
+            );
         }
     };
     add(found);
@@ -96,25 +118,47 @@ fn key(found: &Path, config: &ExecConfig, dir: &Path) -> String {
 /// Runs it to learn what it really is.
 fn ask(found: &Path, config: &ExecConfig, dir: &Path) -> Result<Interpreter, Trouble> {
     const QUESTION: &str = "import sys, json; print(json.dumps({'executable': sys.executable, 'version': '.'.join(map(str, sys.version_info[:3]))}))";
-    let named = if config.python.is_some() { format!("ORK_PYTHON={}", found.display()) } else { found.display().to_string() };
+    let named = if config.python.is_some() {
+        format!("ORK_PYTHON={}", found.display())
+    } else {
+        found.display().to_string()
+    };
     let advice = "set ORK_PYTHON to a Python 3.9 or newer";
     let output = Command::new(found)
         .args(["-I", "-S", "-c", QUESTION])
         .env_clear()
-        .envs(config.env_passthrough.iter().map(|(name, value)| (name, value)))
+        .envs(
+            config
+                .env_passthrough
+                .iter()
+                .map(|(name, value)| (name, value)),
+        )
         .current_dir(dir)
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| Trouble::permanent(format!("the interpreter {named} cannot be started: {error}; {advice}")))?;
+        .map_err(|error| {
+            Trouble::permanent(format!(
+                "the interpreter {named} cannot be started: {error}; {advice}"
+            ))
+        })?;
     let Ok(interpreter) = serde_json::from_slice::<Interpreter>(output.stdout.trim_ascii()) else {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.trim().lines().last().unwrap_or("it printed nothing");
-        return Err(Trouble::permanent(format!("the interpreter {named} does not answer as Python 3 does ({}): {said}; {advice}", output.status)));
+        return Err(Trouble::permanent(format!(
+            "the interpreter {named} does not answer as Python 3 does ({}): {said}; {advice}",
+            output.status
+        )));
     };
-    let mut numbers = interpreter.version.split('.').filter_map(|part| part.parse::<u32>().ok());
+    let mut numbers = interpreter
+        .version
+        .split('.')
+        .filter_map(|part| part.parse::<u32>().ok());
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if version < OLDEST {
-        return Err(Trouble::permanent(format!("the interpreter {named} is Python {}, Ork's tasks need {}.{} or newer; {advice}", interpreter.version, OLDEST.0, OLDEST.1)));
+        return Err(Trouble::permanent(format!(
+            "the interpreter {named} is Python {}, Ork's tasks need {}.{} or newer; {advice}",
+            interpreter.version, OLDEST.0, OLDEST.1
+        )));
     }
     Ok(interpreter)
 }

@@ -34,10 +34,16 @@ pub(crate) struct Trouble {
 
 impl Trouble {
     pub(crate) fn permanent(message: impl Into<String>) -> Self {
-        Self { category: Category::Permanent, message: message.into() }
+        Self {
+            category: Category::Permanent,
+            message: message.into(),
+        }
     }
     pub(crate) fn recoverable(message: impl Into<String>) -> Self {
-        Self { category: Category::Recoverable, message: message.into() }
+        Self {
+            category: Category::Recoverable,
+            message: message.into(),
+        }
     }
 }
 

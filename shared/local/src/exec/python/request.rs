@@ -75,11 +75,21 @@ struct Task<'a> {
 }
 
 /// The frame for one attempt: to a template (`run`), or to a child that serves many (`reused`). Writes the scratch files it names.
-pub(crate) fn task(id: u64, spec: &TaskSpec, dir: &RunDir, config: &ExecConfig, scratch: &mut Scratch, reused: bool) -> Result<Vec<u8>, String> {
+pub(crate) fn task(
+    id: u64,
+    spec: &TaskSpec,
+    dir: &RunDir,
+    config: &ExecConfig,
+    scratch: &mut Scratch,
+    reused: bool,
+) -> Result<Vec<u8>, String> {
     let folder = &dir.workflow_dir;
     let mut env: BTreeMap<Cow<'_, str>, Cow<'_, str>> = BTreeMap::new();
     let mut put = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        env.insert(Cow::Owned(name.to_string_lossy().into_owned()), Cow::Owned(value.to_string_lossy().into_owned()));
+        env.insert(
+            Cow::Owned(name.to_string_lossy().into_owned()),
+            Cow::Owned(value.to_string_lossy().into_owned()),
+        );
     };
     own(spec, config, scratch)?.into_iter().for_each(&mut put);
     if spec.upstream.get() != "{}" {
@@ -109,12 +119,21 @@ pub(crate) fn task(id: u64, spec: &TaskSpec, dir: &RunDir, config: &ExecConfig, 
         memory_limit: spec.memory_bytes.filter(|_| !reused),
     };
     match &spec.executor {
-        Executor::Python { source, function, preload, .. } => {
+        Executor::Python {
+            source,
+            function,
+            preload,
+            ..
+        } => {
             match source {
                 PythonSource::File(file) => task.file = Some(Cow::Owned(tidy(&folder.join(file)))),
                 PythonSource::Module(module) => {
                     task.module = Some(module);
-                    task.path = if reused { Vec::new() } else { vec![folder.to_string_lossy()] };
+                    task.path = if reused {
+                        Vec::new()
+                    } else {
+                        vec![folder.to_string_lossy()]
+                    };
                 }
             }
             task.function = Some(function);
@@ -127,17 +146,28 @@ pub(crate) fn task(id: u64, spec: &TaskSpec, dir: &RunDir, config: &ExecConfig, 
                     return Err(format!("`{name}` cannot be the name of an input file"));
                 }
                 let path = cwd.join(name);
-                std::fs::write(&path, text.as_bytes()).map_err(|error| format!("the input file {} cannot be written: {error}", path.display()))?;
+                std::fs::write(&path, text.as_bytes()).map_err(|error| {
+                    format!(
+                        "the input file {} cannot be written: {error}",
+                        path.display()
+                    )
+                })?;
             }
             task.script = Some(body);
-            task.script_name = Some(dir.workflow_file.as_deref().map_or(Cow::Borrowed("<fun>"), Path::to_string_lossy));
+            task.script_name = Some(
+                dir.workflow_file
+                    .as_deref()
+                    .map_or(Cow::Borrowed("<fun>"), Path::to_string_lossy),
+            );
             task.line = Some(*line);
             task.cwd = Some(Cow::Owned(cwd.to_string_lossy().into_owned()));
             task.path = vec![folder.to_string_lossy()];
         }
         other => return Err(format!("executor `{}` is not Python", other.word())),
     }
-    Ok(pack(&serde_json::to_vec(&task).expect("texts, numbers and JSON")))
+    Ok(pack(
+        &serde_json::to_vec(&task).expect("texts, numbers and JSON"),
+    ))
 }
 
 /// What children that serve many attempts are told apart by.
@@ -152,13 +182,20 @@ pub(crate) struct WorkerKey {
 impl WorkerKey {
     pub(crate) fn of(spec: &TaskSpec, dir: &RunDir) -> Self {
         let folder = match &spec.executor {
-            Executor::Python { source: PythonSource::File(file), .. } => {
+            Executor::Python {
+                source: PythonSource::File(file),
+                ..
+            } => {
                 let path = tidy(&dir.workflow_dir.join(file));
                 path.rsplit_once('/').map(|(folder, _)| folder.to_owned())
             }
             _ => None,
         };
-        Self { cwd: dir.workflow_dir.to_string_lossy().into_owned(), folder, memory_limit: spec.memory_bytes }
+        Self {
+            cwd: dir.workflow_dir.to_string_lossy().into_owned(),
+            folder,
+            memory_limit: spec.memory_bytes,
+        }
     }
 }
 
@@ -172,7 +209,13 @@ pub(crate) fn serve(id: u64, key: &WorkerKey) -> Vec<u8> {
         path: [&'a str; 1],
         memory_limit: Option<u64>,
     }
-    let serve = Serve { op: "serve", id, cwd: &key.cwd, path: [&key.cwd], memory_limit: key.memory_limit };
+    let serve = Serve {
+        op: "serve",
+        id,
+        cwd: &key.cwd,
+        path: [&key.cwd],
+        memory_limit: key.memory_limit,
+    };
     pack(&serde_json::to_vec(&serve).expect("texts and numbers"))
 }
 
@@ -183,5 +226,8 @@ pub(crate) fn kill(id: u64, signal: i32) -> Vec<u8> {
 
 /// `/a/./b` as `/a/b`, so that one folder has one spelling.
 fn tidy(path: &Path) -> String {
-    path.components().collect::<std::path::PathBuf>().to_string_lossy().into_owned()
+    path.components()
+        .collect::<std::path::PathBuf>()
+        .to_string_lossy()
+        .into_owned()
 }

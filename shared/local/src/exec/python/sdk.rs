@@ -12,8 +12,26 @@ macro_rules! package {
 
 /// The files of `shared/sdk-python/src/ork`. A test sees to it that none is forgotten.
 const FILES: &[(&str, &str)] = package![
-    "__init__.py", "_call.py", "_child.py", "_codec.py", "_context.py", "_convert.py", "_errors.py", "_frames.py", "_modules.py", "_outcome.py", "_preload.py", "_result.py",
-    "_schema.py", "_sitepath.py", "_task.py", "_template.py", "_types.py", "_warm.py", "py.typed", "testing.py",
+    "__init__.py",
+    "_call.py",
+    "_child.py",
+    "_codec.py",
+    "_context.py",
+    "_convert.py",
+    "_errors.py",
+    "_frames.py",
+    "_modules.py",
+    "_outcome.py",
+    "_preload.py",
+    "_result.py",
+    "_schema.py",
+    "_sitepath.py",
+    "_task.py",
+    "_template.py",
+    "_types.py",
+    "_warm.py",
+    "py.typed",
+    "testing.py",
 ];
 
 /// The folder that holds the package, `<state>/sdk/<version of its contents>`.
@@ -22,7 +40,12 @@ pub(super) fn unpack(state: &Path) -> Result<PathBuf, Trouble> {
     if folder.join("ork/_warm.py").is_file() {
         return Ok(folder);
     }
-    write(&folder).map_err(|error| Trouble::recoverable(format!("Ork's Python package cannot be unpacked into {}: {error}", folder.display())))?;
+    write(&folder).map_err(|error| {
+        Trouble::recoverable(format!(
+            "Ork's Python package cannot be unpacked into {}: {error}",
+            folder.display()
+        ))
+    })?;
     Ok(folder)
 }
 
@@ -42,8 +65,12 @@ fn write(folder: &Path) -> std::io::Result<()> {
 
 /// FNV-1a over names and contents: it tells versions apart, nothing more.
 fn fingerprint() -> u64 {
-    let bytes = FILES.iter().flat_map(|(name, text)| name.bytes().chain([0]).chain(text.bytes()).chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    let bytes = FILES
+        .iter()
+        .flat_map(|(name, text)| name.bytes().chain([0]).chain(text.bytes()).chain([0]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]
@@ -55,12 +82,21 @@ mod tests {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk-python/src/ork");
         let mut names: Vec<String> = std::fs::read_dir(&source)
             .expect("the package")
-            .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .file_name()
+                    .into_string()
+                    .expect("a name")
+            })
             .filter(|name| name != "__pycache__")
             .collect();
         names.sort();
         let carried: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, carried, "list them in sdk.rs, in order; subfolders are not supported");
+        assert_eq!(
+            names, carried,
+            "list them in sdk.rs, in order; subfolders are not supported"
+        );
     }
 
     #[test]
@@ -70,6 +106,11 @@ mod tests {
         let again = unpack(state.path()).expect("found");
         assert_eq!(first, again);
         assert!(first.join("ork/__init__.py").is_file());
-        assert_eq!(std::fs::read_dir(state.path().join("sdk")).expect("listed").count(), 1);
+        assert_eq!(
+            std::fs::read_dir(state.path().join("sdk"))
+                .expect("listed")
+                .count(),
+            1
+        );
     }
 }

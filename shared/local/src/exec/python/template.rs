@@ -10,7 +10,10 @@ use std::process::{Child, Command, Stdio};
 use rustix::event::PollFlags;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, send, sendmsg};
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    send, sendmsg,
+};
 use rustix::process::Pid;
 
 use super::super::ExecConfig;
@@ -63,13 +66,29 @@ pub(crate) struct Worker {
 
 impl Template {
     /// Starts one. It gets its socket as standard input, because that no other child can inherit by accident.
-    pub(crate) fn start(env: &PythonEnv, preload: Option<&Path>, config: &ExecConfig, complaints: PathBuf) -> io::Result<Self> {
+    pub(crate) fn start(
+        env: &PythonEnv,
+        preload: Option<&Path>,
+        config: &ExecConfig,
+        complaints: PathBuf,
+    ) -> io::Result<Self> {
         let (ours, theirs) = channel()?;
         let stderr = std::fs::File::create(&complaints)?;
         let mut command = Command::new(&env.python);
-        command.args(["-I", "-S", "-X", "utf8"]).arg(env.sdk.join("ork/_warm.py")).arg("0");
-        command.env_clear().envs(config.env_passthrough.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::from(theirs)).stdout(Stdio::null()).stderr(Stdio::from(stderr));
+        command
+            .args(["-I", "-S", "-X", "utf8"])
+            .arg(env.sdk.join("ork/_warm.py"))
+            .arg("0");
+        command.env_clear().envs(
+            config
+                .env_passthrough
+                .iter()
+                .map(|(name, value)| (name, value)),
+        );
+        command
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::from(stderr));
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn()?;
         Ok(Self {
@@ -88,7 +107,11 @@ impl Template {
 
     /// Sends a frame with its descriptors, now or when there is room.
     pub(crate) fn send(&mut self, frame: Vec<u8>, fds: Vec<OwnedFd>) {
-        self.unsent.push_back(Unsent { bytes: frame, sent: 0, fds });
+        self.unsent.push_back(Unsent {
+            bytes: frame,
+            sent: 0,
+            fds,
+        });
         self.flush();
     }
 
@@ -113,7 +136,12 @@ impl Template {
 
     /// Closes its socket, at which it ends; gives what there is to wait for.
     pub(crate) fn let_go(self) -> (Child, Option<ExitWatch>) {
-        let Self { socket, workers, child, .. } = self;
+        let Self {
+            socket,
+            workers,
+            child,
+            ..
+        } = self;
         drop((socket, workers));
         let watch = ExitWatch::new(Pid::from_child(&child)).ok();
         (child, watch)
@@ -123,7 +151,11 @@ impl Template {
     pub(crate) fn complaint(&self) -> String {
         let text = std::fs::read(&self.complaints.0).unwrap_or_default();
         let text = String::from_utf8_lossy(&text[text.len().saturating_sub(2000)..]).into_owned();
-        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<&str> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
         lines[lines.len().saturating_sub(3)..].join(" / ")
     }
 }
@@ -140,7 +172,11 @@ impl Unsent {
     fn push(&mut self, socket: &OwnedFd) -> io::Result<bool> {
         while self.sent < self.bytes.len() {
             let rest = &self.bytes[self.sent..];
-            let sent = if self.fds.is_empty() { send(socket, rest, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) } else { with_fds(socket, rest, &self.fds) };
+            let sent = if self.fds.is_empty() {
+                send(socket, rest, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
+            } else {
+                with_fds(socket, rest, &self.fds)
+            };
             match sent {
                 Ok(n) => {
                     self.sent += n;
@@ -168,7 +204,12 @@ fn with_fds(socket: &OwnedFd, bytes: &[u8], fds: &[OwnedFd]) -> rustix::io::Resu
     if !control.push(SendAncillaryMessage::ScmRights(&borrowed)) {
         return Err(Errno::INVAL);
     }
-    sendmsg(socket, &[io::IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
+    sendmsg(
+        socket,
+        &[io::IoSlice::new(bytes)],
+        &mut control,
+        SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+    )
 }
 
 /// A stream socket pair: ours does not block, theirs does. Neither is inherited.
@@ -190,7 +231,15 @@ const SOCKET_FLAGS: SocketFlags = SocketFlags::empty();
 
 impl Worker {
     pub(crate) fn new(key: WorkerKey, log: OwnedFd, channel: OwnedFd) -> Self {
-        Self { key, pid: None, log: Some(log), channel: Some(channel), unsent: Vec::new(), answer: ResultFrame::default(), current: None }
+        Self {
+            key,
+            pid: None,
+            log: Some(log),
+            channel: Some(channel),
+            unsent: Vec::new(),
+            answer: ResultFrame::default(),
+            current: None,
+        }
     }
 
     /// Hands it the next attempt.
@@ -205,7 +254,11 @@ impl Worker {
     pub(crate) fn flush(&mut self) {
         let Some(channel) = &self.channel else { return };
         while !self.unsent.is_empty() {
-            match send(channel, &self.unsent, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            match send(
+                channel,
+                &self.unsent,
+                SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+            ) {
                 Ok(n) => drop(self.unsent.drain(..n)),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN | Errno::NOBUFS) => return,
@@ -217,7 +270,11 @@ impl Worker {
     /// What to poll its channel for.
     pub(crate) fn interest(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         let channel = self.channel.as_ref()?;
-        let write = if self.unsent.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
+        let write = if self.unsent.is_empty() {
+            PollFlags::empty()
+        } else {
+            PollFlags::OUT
+        };
         Some((channel.as_fd(), PollFlags::IN | write))
     }
 }

@@ -17,13 +17,36 @@ use super::Trouble;
 const LAST: usize = 6;
 
 /// Runs `program` in `dir` to its end; `doing` says in a few words what it is for.
-pub(super) fn run(shared: &Shared, dir: &Path, program: &Path, args: &[&str], doing: &str) -> Result<(), Trouble> {
-    let trouble = |error: std::io::Error| Trouble::recoverable(format!("{doing}: {} cannot be started: {error}", program.display()));
-    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| trouble(error.into()))?;
+pub(super) fn run(
+    shared: &Shared,
+    dir: &Path,
+    program: &Path,
+    args: &[&str],
+    doing: &str,
+) -> Result<(), Trouble> {
+    let trouble = |error: std::io::Error| {
+        Trouble::recoverable(format!(
+            "{doing}: {} cannot be started: {error}",
+            program.display()
+        ))
+    };
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+        .map_err(|error| trouble(error.into()))?;
     let both = write.try_clone().map_err(trouble)?;
     let mut command = Command::new(program);
-    command.args(args).env_clear().envs(shared.config.env_passthrough.iter().map(|(name, value)| (name, value)));
-    command.current_dir(dir).process_group(0).stdin(Stdio::null()).stdout(Stdio::from(write)).stderr(Stdio::from(both));
+    command.args(args).env_clear().envs(
+        shared
+            .config
+            .env_passthrough
+            .iter()
+            .map(|(name, value)| (name, value)),
+    );
+    command
+        .current_dir(dir)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(write))
+        .stderr(Stdio::from(both));
     let mut child = command.spawn().map_err(trouble)?;
     drop(command);
     let pid = Pid::from_child(&child);
@@ -37,18 +60,27 @@ pub(super) fn run(shared: &Shared, dir: &Path, program: &Path, args: &[&str], do
         if line.is_empty() {
             continue;
         }
-        shared.say(ExecEvent::Setup { text: format!("{doing}: {line}") });
+        shared.say(ExecEvent::Setup {
+            text: format!("{doing}: {line}"),
+        });
         if last.len() == LAST {
             last.pop_front();
         }
         last.push_back(line);
     }
-    while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
+    while let Err(rustix::io::Errno::INTR) = waitid(
+        WaitId::Pid(pid),
+        WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+    ) {}
     shared.built(pid);
     let status = child.wait().map_err(trouble)?;
     if status.success() {
         return Ok(());
     }
     let said: Vec<String> = last.into();
-    Err(Trouble::recoverable(format!("{doing} failed ({} ended with {status}): {}", program.display(), said.join(" / "))))
+    Err(Trouble::recoverable(format!(
+        "{doing} failed ({} ended with {status}): {}",
+        program.display(),
+        said.join(" / ")
+    )))
 }

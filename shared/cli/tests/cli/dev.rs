@@ -1,0 +1,75 @@
+//! `ork dev`
+
+use rustix::process::Signal;
+
+use crate::support::{Project, WAITS};
+
+#[test]
+fn it_runs_reloads_and_keeps_the_last_good_version() {
+    let alpha = |text: &str| {
+        format!(
+            "name: alpha\ntasks:\n  a:\n    executor: process\n    command: echo {text} >> done\n"
+        )
+    };
+    let project = Project::with("a.yaml", &alpha("one"));
+    project.write("other.yaml", "not: a workflow\n");
+    let mut dev = project.start(&["dev"]);
+    dev.until("1 workflow from");
+    project.ork(&["run", "start", "alpha"]).ok();
+    dev.until("success in");
+    // Longer than before, so that even a clock of whole seconds shows the change.
+    project.write("a.yaml", alpha("changed"));
+    dev.until("alpha version");
+    project.write(
+        "a.yaml",
+        "name: alpha\ntasks:\n  a: {depends_on: [nobody]}\n",
+    );
+    dev.until("not loaded");
+    project.ork(&["run", "start", "alpha"]).ok();
+    dev.until("success in");
+    assert_eq!(project.read("done"), "one\nchanged\n");
+    dev.signal(Signal::INT);
+    dev.end().exits(0).says("stopped");
+}
+
+#[test]
+fn it_goes_on_with_what_a_killed_engine_left_behind() {
+    let project = Project::with("w.yaml", WAITS);
+    let mut ork = project.start(&["execute", "w.yaml"]);
+    ork.until("start     second");
+    ork.signal(Signal::KILL);
+    ork.end();
+    let mut dev = project.start(&["dev"]);
+    dev.until("start     second");
+    project.write("go", "");
+    dev.until("success in");
+    dev.signal(Signal::TERM);
+    dev.end().exits(0);
+    assert_eq!(project.read("done"), "first\n");
+}
+
+#[test]
+fn stopping_it_leaves_runs_to_the_next() {
+    let project = Project::with("w.yaml", WAITS);
+    let mut dev = project.start(&["dev"]);
+    dev.until("1 workflow from");
+    project.ork(&["run", "start", "waits"]).ok();
+    dev.until("start     second");
+    dev.signal(Signal::INT);
+    dev.end().exits(0).says("goes on with the next");
+    project.write("go", "");
+    let mut dev = project.start(&["dev"]);
+    dev.until("success in");
+    dev.signal(Signal::INT);
+    dev.end().exits(0);
+    assert_eq!(project.read("done"), "first\n");
+}
+
+#[test]
+fn a_folder_is_asked_for() {
+    let project = Project::with("a.yaml", "name: alpha\ntasks:\n  a: {}\n");
+    project
+        .ork(&["dev", "a.yaml"])
+        .exits(2)
+        .says("is not a folder");
+}

@@ -1,0 +1,106 @@
+//! State folders that are shared, damaged or too new.
+
+use std::fs;
+
+use crate::support::{Project, WAITS, files, state};
+
+#[test]
+fn two_processes_share_a_state_folder() {
+    let project = Project::with("w.yaml", WAITS);
+    project.write(
+        "b.yaml",
+        "name: beta\ntasks:\n  b:\n    executor: process\n    command: echo b\n    parallel: 50\n",
+    );
+    let mut one = project.start(&["execute", "w.yaml"]);
+    one.until("start     second");
+    project.ork(&["execute", "b.yaml"]).ok();
+    project.write("go", "");
+    one.end().exits(0);
+    let list = project
+        .ork(&["run", "list", "--status", "success", "--json"])
+        .ok()
+        .json();
+    assert_eq!(list["runs"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn the_state_is_where_it_is_said_to_be() {
+    let project = Project::with("a.yaml", "name: alpha\ntasks:\n  a: {}\n");
+    project
+        .ork(&["execute", "a.yaml", "--state", "elsewhere"])
+        .ok();
+    project
+        .ork(&["run", "status", "latest", "--state", "elsewhere"])
+        .ok();
+    assert!(!project.path(".ork").exists());
+    let ran = project.finish(
+        project
+            .command(&["execute", "a.yaml"])
+            .env("ORK_STATE", project.path("other")),
+    );
+    ran.ok();
+    assert!(project.path("other").is_dir() && !project.path(".ork").exists());
+    fs::create_dir(project.path("below")).expect("made");
+    project.ork(&["execute", "a.yaml"]).ok();
+    project
+        .finish(
+            project
+                .command(&["run", "status"])
+                .current_dir(project.path("below")),
+        )
+        .ok();
+}
+
+fn database(project: &Project) -> std::path::PathBuf {
+    let is_database = |path: &std::path::PathBuf| {
+        fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3"))
+    };
+    files(&state(project))
+        .into_iter()
+        .find(is_database)
+        .expect("a database")
+}
+
+#[test]
+fn a_damaged_state_says_so() {
+    let project = Project::with("a.yaml", "name: alpha\ntasks:\n  a: {}\n");
+    project.ork(&["execute", "a.yaml"]).ok();
+    let file = database(&project);
+    fs::write(&file, vec![7; 8192]).expect("damaged");
+    for command in [&["execute", "a.yaml"][..], &["run", "list"]] {
+        let ran = project.ork(command).exits(2);
+        let name = file
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        assert!(
+            ran.err.starts_with("error: ") && ran.err.contains(&name),
+            "{}",
+            ran.err
+        );
+    }
+}
+
+#[test]
+fn a_newer_state_is_left_alone() {
+    let project = Project::with("a.yaml", "name: alpha\ntasks:\n  a: {}\n");
+    project.ork(&["execute", "a.yaml"]).ok();
+    let file = database(&project);
+    let mut bytes = fs::read(&file).expect("read");
+    // `user_version`, which says how new the tables are.
+    bytes[60..64].copy_from_slice(&9_999_u32.to_be_bytes());
+    fs::write(&file, &bytes).expect("written");
+    project.ork(&["run", "list"]).exits(2).says("newer");
+    assert_eq!(fs::read(&file).expect("read"), bytes);
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_made_says_so() {
+    let project = Project::with("a.yaml", "name: alpha\ntasks:\n  a: {}\n");
+    project.write("taken", "");
+    project
+        .ork(&["execute", "a.yaml", "--state", "taken"])
+        .exits(2)
+        .says("taken");
+}

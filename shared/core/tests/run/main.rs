@@ -1,0 +1,15 @@
+//! The run state machine: traces, tables, properties, stored bytes and coverage.
+
+mod commands;
+mod coverage;
+mod fan_out;
+mod format;
+mod holding;
+mod progress;
+mod properties;
+mod retries;
+mod timing;
+mod traces;
+mod trigger_rules;
+mod words;
+mod world;

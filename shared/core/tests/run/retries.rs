@@ -1,0 +1,263 @@
+//! What follows a failed attempt.
+
+use ork_core::run::{Category, Effect, InstanceStatus, NoteKind};
+
+use crate::world::World;
+
+/// Fails instance after instance at once and gives the pauses in milliseconds.
+fn pauses(retries: &str, seed: u64) -> Vec<u64> {
+    let world = World::new(&format!("  a: {{x, retries: {retries}}}\n"));
+    let mut header = world.run.header.clone();
+    header.seed = seed;
+    let mut world = World::with(world.graph, header);
+    world.play("start");
+    let mut pauses = Vec::new();
+    loop {
+        let out = world.play("claim 1").line("fail a transient").unwrap();
+        match out.notes.iter().find_map(|note| {
+            if let NoteKind::RetryIn { delay, .. } = note.kind {
+                Some(delay)
+            } else {
+                None
+            }
+        }) {
+            None => return pauses,
+            Some(delay) => {
+                pauses.push(delay.0);
+                world.now = world.now + delay;
+                world.play("tick");
+            }
+        }
+    }
+}
+
+#[test]
+fn fixed_pauses_stay_and_exponential_ones_double_up_to_their_cap() {
+    assert_eq!(
+        pauses("{max: 3, delay: 2s, backoff: fixed, jitter: false}", 0),
+        [2000, 2000, 2000]
+    );
+    assert_eq!(
+        pauses(
+            "{max: 5, delay: 2s, backoff: exponential, max_delay: 10s, jitter: false}",
+            0
+        ),
+        [2000, 4000, 8000, 10_000, 10_000]
+    );
+    assert_eq!(pauses("{max: 0}", 0), [0; 0]);
+}
+
+#[test]
+fn a_pause_that_would_overflow_is_its_cap() {
+    let pauses = pauses(
+        "{max: 80, delay: 1s, backoff: exponential, max_delay: 10m, jitter: false}",
+        0,
+    );
+    assert_eq!(
+        (pauses.len(), pauses[79], pauses.iter().max()),
+        (80, 600_000, Some(&600_000))
+    );
+}
+
+#[test]
+fn jitter_draws_between_zero_and_the_full_pause_the_same_for_the_same_seed() {
+    let policy = "{max: 200, delay: 8s, backoff: fixed, jitter: true}";
+    let drawn = pauses(policy, 1);
+    assert_eq!(drawn, pauses(policy, 1));
+    assert_ne!(drawn, pauses(policy, 2));
+    assert!(drawn.iter().all(|&pause| pause <= 8000));
+    let mean = drawn.iter().sum::<u64>() / 200;
+    assert!(
+        (3300..4700).contains(&mean),
+        "the mean of full jitter is half the pause, not {mean} ms of 8 s"
+    );
+    assert!(
+        drawn.iter().any(|&pause| pause < 500) && drawn.iter().any(|&pause| pause > 7500),
+        "both ends are reached"
+    );
+}
+
+#[test]
+fn instances_that_fail_together_do_not_come_back_together() {
+    let mut world = World::new(
+        "  a: {x, parallel: 50, retries: {max: 1, delay: 60s, backoff: fixed, jitter: true}}\n",
+    );
+    world.play("start; claim 50");
+    for index in 0..50 {
+        world.play(&format!("fail a[{index}] lost"));
+    }
+    // Lost before they began: not charged, so fail them again once they run.
+    world.play("+1s; tick; claim 50");
+    let mut due = std::collections::BTreeSet::new();
+    for index in 0..50 {
+        world.play(&format!("started a[{index}]; fail a[{index}] lost"));
+        if let ork_core::run::State::Retrying { due: at } = world.state(&format!("a[{index}]")) {
+            due.insert(at.0);
+        }
+    }
+    assert!(due.len() > 45, "only {} different instants", due.len());
+}
+
+#[test]
+fn a_permanent_failure_is_never_retried_even_when_it_is_listed() {
+    for on in [vec![], vec![Category::Permanent, Category::Transient]] {
+        // A file that lists it is refused; a stored definition could hold it all the same.
+        let mut workflow = World::new("  a: {x, retries: 3}\n").graph.workflow;
+        workflow.tasks[0].retries.on = on;
+        let mut world = World::of(workflow);
+        world.play("start; claim 1; fail a permanent");
+        assert_eq!(world.states(), "a failed");
+    }
+}
+
+#[test]
+fn only_listed_categories_are_retried() {
+    for &category in Category::ALL {
+        for (on, listed) in [
+            ("", category != Category::Permanent),
+            (
+                ", on: [timeout, oom]",
+                matches!(category, Category::Timeout | Category::Oom),
+            ),
+        ] {
+            let mut world = World::new(&format!(
+                "  a: {{x, retries: {{max: 1{on}, jitter: false}}}}\n"
+            ));
+            world
+                .play("start; claim 1; started a")
+                .play(&format!("fail a {category}"));
+            let retried = world.instance("a").status() == InstanceStatus::Retrying;
+            assert_eq!(retried, listed, "{category}{on}");
+        }
+    }
+}
+
+#[test]
+fn retries_are_used_up_and_a_success_between_does_not_matter() {
+    let mut world = World::new("  a: {x, retries: {max: 2, delay: 0s}}\n");
+    world.play(
+        "start; claim 1; fail a unknown; claim 1; fail a oom; claim 1; fail a transient disk full",
+    );
+    assert_eq!(
+        (world.why("a").as_str(), world.instance("a").attempt),
+        ("failed: disk full", 3)
+    );
+}
+
+#[test]
+fn three_losses_before_the_start_are_free_and_the_fourth_is_charged() {
+    let mut world = World::new("  a: {x, retries: {max: 1, delay: 1s, jitter: false}}\n");
+    world.play("start");
+    for lost in 1..=5 {
+        world.play("claim 1 remote; fail a lost; +2s; tick");
+        let charged = world.instance("a").failures;
+        assert_eq!(charged, u16::from(lost > 3), "after {lost} losses");
+    }
+    assert_eq!(
+        (world.states().as_str(), world.instance("a").attempt),
+        ("a failed", 5)
+    );
+}
+
+#[test]
+fn a_loss_after_the_start_is_charged() {
+    let mut world = World::new("  a: {x}\n");
+    world.play("start; claim 1; started a; fail a lost");
+    assert_eq!(world.states(), "a failed");
+}
+
+#[test]
+fn an_executor_without_room_is_not_charged_and_asked_again_later() {
+    let mut world = World::new("  a: {x}\n");
+    world.play("start; claim 1; not_started a 5s");
+    assert_eq!(world.states(), "a retrying");
+    world.play("+5s; tick; claim 1; not_started a 0s; claim 1; ok a");
+    assert_eq!(
+        (world.instance("a").attempt, world.instance("a").failures),
+        (3, 0)
+    );
+}
+
+#[test]
+fn a_refusal_to_start_speaks_of_its_own_claim_only() {
+    let mut world = World::new("  a: {x}\n");
+    world.play("start; claim 1 remote; +60s; tick; not_started a#1.1 5s");
+    assert_eq!(
+        world.states(),
+        "a dispatched",
+        "a later claim of the same attempt may have found a place"
+    );
+    world.play("not_started a#1.2 5s");
+    assert_eq!(world.states(), "a retrying");
+}
+
+#[test]
+fn the_first_attempt_of_a_retried_task_is_followed_by_a_whole_new_set_of_retries() {
+    let mut world = World::new("  a: {x, retries: {max: 1, delay: 0s}}\n");
+    world.play("start; claim 1; fail a unknown; claim 1; fail a unknown; retry; claim 1; fail a unknown; claim 1; ok a");
+    assert_eq!(
+        (world.status().as_str(), world.instance("a").attempt),
+        ("success", 4)
+    );
+}
+
+#[test]
+fn a_task_that_succeeded_after_a_retry_has_no_error_to_show() {
+    let mut world = World::new("  a: {x, retries: {max: 1, delay: 0s}}\n");
+    world.play("start; claim 1; fail a unknown no luck");
+    assert_eq!(world.why("a"), "queued: no luck");
+    world.play("claim 1; ok a");
+    assert_eq!(world.why("a"), "success");
+    assert!(world.instance("a").failure.is_some(), "the record is kept");
+}
+
+#[test]
+fn an_error_text_is_cut_to_what_a_page_has_room_for() {
+    let mut world = World::new("  a: {x}\n");
+    let long = "ä".repeat(5000);
+    world
+        .play("start; claim 1")
+        .play(&format!("fail a unknown {long}"));
+    let kept = &world.instance("a").failure.as_ref().unwrap().message;
+    assert!(
+        kept.len() <= ork_core::limits::ERROR_BYTES && kept.ends_with("(cut)"),
+        "{kept}"
+    );
+}
+
+#[test]
+fn a_superseded_claim_of_the_live_attempt_still_speaks_for_it() {
+    let mut world = World::new("  a: {x}\n");
+    let out = world
+        .play("start; claim 1 remote; +60s")
+        .line("tick")
+        .unwrap();
+    assert!(matches!(out.effects[..], [Effect::CheckStart(a)] if (a.attempt, a.fence) == (1, 2)));
+    world.play("ok a#1.1");
+    assert_eq!(world.states(), "a success");
+}
+
+#[test]
+fn events_of_earlier_attempts_and_of_nobody_are_ignored() {
+    let mut world =
+        World::new("  a: {x, retries: {max: 1, delay: 0s}}\n  b: {x, depends_on: [a]}\n");
+    world.play("start; claim 1; fail a unknown; claim 1; started a");
+    for stale in [
+        "ok a#1",
+        "fail a#1 unknown",
+        "defer a#1 1",
+        "started a#1",
+        "beat a#1",
+        "not_started a#1 1s",
+        "job a#1 0 done",
+        "child a success",
+        "ok a#3",
+        "ok b",
+        "beat b#0",
+        "ok a[7]",
+    ] {
+        let before = crate::world::bytes(&world.run);
+        world.play(stale);
+        assert_eq!(crate::world::bytes(&world.run), before, "{stale}");
+    }
+}

@@ -15,6 +15,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::progress::{Screen, SharedScreen, Style, summary};
 use crate::signals::Stops;
+use crate::waiting;
 
 /// Pause between two pictures.
 const FRAME: Duration = Duration::from_millis(100);
@@ -87,6 +88,9 @@ pub(crate) async fn from_the_start(
             out.talk.bold(view.header.workflow.as_str()),
             started.id
         ));
+        if started.queued {
+            waiting::explain(embedded, &started.id, out).await?;
+        }
         // What starting it decided was committed before anybody watched.
         for commit in started
             .stepped

@@ -20,6 +20,7 @@ mod run_ref;
 mod signals;
 mod state_folder;
 mod table;
+mod waiting;
 mod workflow_file;
 
 use std::ffi::OsString;

@@ -80,6 +80,8 @@ struct Unsure {
     freed: Vec<RunId>,
     /// The state itself, when it would have been the first that is stored.
     first: Option<Loaded>,
+    /// The store said that it was not applied.
+    refuted: bool,
 }
 
 impl<P: Ports> Engine<P> {
@@ -133,7 +135,9 @@ impl<P: Ports> Engine<P> {
                     return Ok(Some(self.committed(todo, loaded, lost.out, lost.freed, Deferred::new(), stepped).await));
                 }
                 (Some(loaded), Some(lost)) => {
-                    owed.extend(lost.out.effects);
+                    if !lost.refuted {
+                        owed.extend(lost.out.effects);
+                    }
                     loaded
                 }
                 // Nobody has made the run yet, so what was to be its first commit still is.
@@ -190,11 +194,11 @@ impl<P: Ports> Engine<P> {
                     out.effects.append(&mut owed);
                     return Ok(Some(self.committed(todo, loaded, out, places.freed(), deferred, stepped).await));
                 }
-                // What was in memory is not what is stored: read again.
-                Err(error) if error.kind == StoreErrorKind::Conflict => {}
-                Err(error) if error.kind == StoreErrorKind::Ambiguous => {
+                // What was in memory is not what is stored, or may not be: read again.
+                Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => {
+                    let refuted = error.kind == StoreErrorKind::Conflict;
                     let first = loaded.version.is_none().then_some(loaded);
-                    unsure = Some(Unsure { marker: mark, out, freed: places.freed(), first });
+                    unsure = Some(Unsure { marker: mark, out, freed: places.freed(), first, refuted });
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -59,7 +59,27 @@ impl Places {
             };
             places.pools.insert(name, pool);
         }
+        if loaded.state.has_ready() {
+            places.drop_departed(ports, &loaded.state.header.id).await?;
+        }
         Ok(places)
+    }
+
+    /// Takes places from runs that are not stored any more, where that is all that keeps this one waiting.
+    async fn drop_departed<P: Ports>(&mut self, ports: &P, run: &RunId) -> Result<(), EngineError> {
+        for (_, pool) in self.pools.values_mut() {
+            if pool.free_for(run) > 0 {
+                continue;
+            }
+            let holders: Vec<Key> = pool.held.keys().filter(|holder| *holder != run).cloned().map(Key::Run).collect();
+            let found = ports.store().read(&holders).await?;
+            for (holder, found) in holders.into_iter().zip(found) {
+                if let (Key::Run(holder), None) = (holder, found) {
+                    pool.held.remove(&holder);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Places this run may still take in each pool.

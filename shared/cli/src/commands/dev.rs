@@ -107,7 +107,13 @@ async fn watch(
         }
     }
     let _ = tokio::time::timeout(LEAVE, &mut driving).await;
-    out.say("stopped; what was running goes on with the next `ork dev` on this folder");
+    match screen.runs() {
+        0 => out.say("stopped; nothing was running"),
+        n => out.say(&format!(
+            "stopped with {} under way; the next `ork dev` here goes on with what is left",
+            count(n, "run")
+        )),
+    }
     Ok(Exit::Success)
 }
 

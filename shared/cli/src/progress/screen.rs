@@ -122,6 +122,11 @@ impl Screen {
         if self.style == Style::Silent {
             return fresh;
         }
+        let is_new = !self.board.runs.contains_key(run);
+        if self.many && is_new && state.header.status.is_terminal() && notes.is_empty() {
+            // Its end was shown already.
+            return fresh;
+        }
         let view = self.board.take(run, graph, state, notes);
         match self.style {
             Style::Notes | Style::LiveNotes => {
@@ -138,33 +143,38 @@ impl Screen {
             }
         }
         if self.many {
-            let status = state.header.status;
-            if notes
-                .iter()
-                .any(|note| matches!(note.kind, ork_core::run::NoteKind::RunStarted))
-                && self.style == Style::Lines
-            {
-                fresh.insert(0, self.paint.cyan("started"));
-            }
-            if status.is_terminal() {
-                let took = state
-                    .header
-                    .finished_at
-                    .zip(state.header.started_at)
-                    .map(|(end, start)| end.since(start));
-                let took = took.map(|took| format!(" in {took}")).unwrap_or_default();
-                if self.style == Style::Lines {
-                    fresh.push(format!("{}{took}", self.paint.run(status, status.as_str())));
-                }
-                self.board.runs.remove(run);
-            }
-            let at = now().rfc3339();
-            let at = at.get(11..19).unwrap_or_default();
-            for line in &mut fresh {
-                *line = format!("{} {run}  {line}", self.paint.dim(at));
-            }
+            self.frame_lines(run, state, is_new, &mut fresh);
         }
         fresh
+    }
+
+    /// Where there are several runs, says which begins and ends, and puts instant and run before each line.
+    fn frame_lines(
+        &mut self,
+        run: &RunId,
+        state: &RunState,
+        is_new: bool,
+        lines: &mut Vec<String>,
+    ) {
+        let header = &state.header;
+        let status = header.status;
+        if is_new && self.style == Style::Lines {
+            lines.insert(0, format!("{:<9} {}", "run", header.workflow));
+        }
+        if status.is_terminal() {
+            let took = header.finished_at.zip(header.started_at);
+            let took = took.map(|(end, start)| format!(" in {}", end.since(start)));
+            if self.style == Style::Lines {
+                let word = self.paint.run(status, status.as_str());
+                lines.push(format!("{word}{}", took.unwrap_or_default()));
+            }
+            self.board.runs.remove(run);
+        }
+        let at = now().rfc3339();
+        let at = at.get(11..19).unwrap_or_default();
+        for line in lines {
+            *line = format!("{} {run}  {line}", self.paint.dim(at));
+        }
     }
 }
 
@@ -186,6 +196,10 @@ impl SharedScreen {
     /// Whether it wants to be drawn from time to time.
     pub(crate) fn is_live(&self) -> bool {
         self.screen.borrow().is_live()
+    }
+    /// How many runs are under way.
+    pub(crate) fn runs(&self) -> usize {
+        self.screen.borrow().board.runs.len()
     }
     /// Draws the picture.
     pub(crate) fn draw(&self) {

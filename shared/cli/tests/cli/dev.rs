@@ -56,7 +56,7 @@ fn stopping_it_leaves_runs_to_the_next() {
     project.ork(&["run", "start", "waits"]).ok();
     dev.until("start     second");
     dev.signal(Signal::INT);
-    dev.end().exits(0).says("goes on with the next");
+    dev.end().exits(0).says("stopped with 1 run under way");
     project.write("go", "");
     let mut dev = project.start(&["dev"]);
     dev.until("success in");

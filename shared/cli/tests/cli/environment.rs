@@ -21,10 +21,20 @@ fn only_config_reads_variables_and_only_output_prints() {
     sources(&root, &mut files);
     assert!(files.len() > 30);
     for file in files {
-        let name = file.strip_prefix(&root).expect("below").display().to_string();
+        let name = file
+            .strip_prefix(&root)
+            .expect("below")
+            .display()
+            .to_string();
         let text = fs::read_to_string(&file).expect("read");
         let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-        assert!(name == "config.rs" || !has(&["env::var"]), "{name} reads a variable: that belongs into config.rs");
-        assert!(name == "output.rs" || !has(&["io::stdout", "println!", "print!("]), "{name} prints: that belongs into output.rs");
+        assert!(
+            name == "config.rs" || !has(&["env::var"]),
+            "{name} reads a variable: that belongs into config.rs"
+        );
+        assert!(
+            name == "output.rs" || !has(&["io::stdout", "println!", "print!("]),
+            "{name} prints: that belongs into output.rs"
+        );
     }
 }

@@ -271,7 +271,7 @@ fn a_run_that_takes_too_long_is_cancelled() {
 fn a_fan_out_is_summed_up_in_tenths() {
     let project = Project::with(
         "fan.yaml",
-        "name: fan\ntasks:\n  a:\n    executor: process\n    command: 'true'\n    parallel: 100\n",
+        "name: fan\ntasks:\n  a:\n    executor: process\n    command: sleep 0.01\n    parallel: 100\n",
     );
     let ran = project
         .ork(&["execute", "fan.yaml", "--max-parallel", "2"])

@@ -24,6 +24,26 @@ fn the_schema_of_workflow_files_is_json_schema() {
 }
 
 #[test]
+fn a_full_disk_is_an_error() {
+    let project = Project::new();
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux has it");
+    let output = project
+        .command(&["schema", "export"])
+        .stdout(full)
+        .output()
+        .expect("started");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("cannot write to standard output: No space left on device"),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_schemas_of_task_functions_come_from_their_annotations() {
     let project = Project::with(
         "tasks.py",

@@ -51,6 +51,32 @@ fn the_state_is_where_it_is_said_to_be() {
         .ok();
 }
 
+#[test]
+fn a_run_without_a_place_says_what_it_waits_for() {
+    let project = Project::with("w.yaml", &format!("max_active_runs: 1\n{WAITS}"));
+    let mut first = project.start(&["execute", "w.yaml"]);
+    first.until("start     second");
+    let mut next = project.start(&["execute", "w.yaml"]);
+    next.until("it waits for a place: 1 of waits are active");
+    next.until("executed by process");
+    first.signal(rustix::process::Signal::KILL);
+    first.end();
+    let mut last = project.start(&["execute", "w.yaml"]);
+    last.until("which nobody executes: `ork run resume waits-");
+    let list = project
+        .ork(&["run", "list", "--status", "running", "--json"])
+        .ok()
+        .json();
+    let stuck = list["runs"][0]["run_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    project.write("go", "");
+    project.ork(&["run", "cancel", &stuck]).ok();
+    next.end().exits(0);
+    last.end().exits(0);
+}
+
 fn database(project: &Project) -> std::path::PathBuf {
     let is_database = |path: &std::path::PathBuf| {
         fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3"))

@@ -82,6 +82,20 @@ fn a_dash_reads_standard_input() {
 }
 
 #[test]
+fn warnings_are_errors_when_asked_to_be_strict() {
+    let project = Project::with("p.yaml", "name: p\ntasks:\n  a: {pool: db}\n");
+    project.ork(&["validate", "p.yaml"]).ok().says("1 warning");
+    let document = project
+        .ork(&["validate", "p.yaml", "--strict", "--json"])
+        .exits(2)
+        .json();
+    assert_eq!(
+        (&document["errors"], &document["warnings"][0]["code"]),
+        (&json!([]), &json!("ORK103"))
+    );
+}
+
+#[test]
 fn what_is_no_file_is_said() {
     let project = Project::new();
     project

@@ -106,7 +106,7 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
         },
         "ok" => Event::Finished {
             attempt: who(),
-            verdict: success(if rest.len() > 1 { &rest[1] } else { "null" }),
+            verdict: success(if rest.len() > 1 { rest[1] } else { "null" }),
         },
         "fail" => {
             let category = arg(1).parse().expect("a category");

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ork_core::definition::Workflow;
 use ork_core::ids::{PoolName, RunId, TaskName, WorkflowName};
-use ork_core::limits;
 use ork_core::parse::parse_workflow;
 use ork_core::run::{Event, InstanceStatus, RunStatus};
 use ork_core::time::Time;
@@ -14,81 +13,81 @@ use ork_engine::{ClaimRequest, Engine, EngineError, RunView, StartRun, Stepped};
 
 use super::World;
 
-pub type Process = Engine<World>;
+pub(crate) type Process = Engine<World>;
 
 /// As a dispatcher claims.
-pub const CLAIM: Option<ClaimRequest> = Some(ClaimRequest { places: 1000, supervised: false });
+pub(crate) const CLAIM: Option<ClaimRequest> = Some(ClaimRequest { places: 1000, supervised: false });
 
-pub fn workflow(yaml: &str) -> Workflow {
+pub(crate) fn workflow(yaml: &str) -> Workflow {
     match parse_workflow("test.yaml", yaml.replace("{x", "{command: work").as_bytes()) {
         Ok(parsed) => parsed.workflow,
         Err(found) => panic!("{}", ork_core::diagnostic::render(&found, yaml, false)),
     }
 }
 
-pub fn name(text: &str) -> WorkflowName {
+pub(crate) fn name(text: &str) -> WorkflowName {
     WorkflowName::new(text).unwrap()
 }
 
-pub fn run_id(text: &str) -> RunId {
+pub(crate) fn run_id(text: &str) -> RunId {
     RunId::new(text).unwrap()
 }
 
-pub fn named(workflow: &str, id: &str) -> StartRun {
+pub(crate) fn named(workflow: &str, id: &str) -> StartRun {
     StartRun { id: Some(run_id(id)), ..StartRun::of(name(workflow)) }
 }
 
-pub fn pools(list: &[(&str, u32)]) -> BTreeMap<PoolName, u32> {
+pub(crate) fn pools(list: &[(&str, u32)]) -> BTreeMap<PoolName, u32> {
     list.iter().map(|(pool, size)| (PoolName::new(pool).unwrap(), *size)).collect()
 }
 
 impl World {
     /// A world with one workflow.
-    pub fn with(yaml: &str) -> Self {
+    pub(crate) fn with(yaml: &str) -> Self {
         let world = Self::new();
         world.deploy(yaml);
         world
     }
-    pub fn deploy(&self, yaml: &str) {
+    pub(crate) fn deploy(&self, yaml: &str) {
         self.run(self.engine().deploy(&workflow(yaml), None, &BTreeMap::new())).unwrap();
     }
-    pub fn document(&self, key: Key) -> Option<Document> {
+    pub(crate) fn document(&self, key: Key) -> Option<Document> {
         block_on(self.0.store.read(&[key])).unwrap().remove(0)
     }
-    pub fn view(&self, run: &RunId) -> RunView {
+    pub(crate) fn view(&self, run: &RunId) -> RunView {
         self.run(self.engine().run(run)).unwrap()
     }
-    pub fn status(&self, run: &str) -> RunStatus {
+    pub(crate) fn status(&self, run: &str) -> RunStatus {
         self.view(&run_id(run)).header.status
     }
-    pub fn task(&self, run: &str, task: &str) -> InstanceStatus {
+    pub(crate) fn task(&self, run: &str, task: &str) -> InstanceStatus {
         let view = self.view(&run_id(run));
         view.state.task(view.graph.workflow.task_index(task).unwrap()).status()
     }
     /// Why an instance last failed.
-    pub fn failure(&self, run: &str, task: &str) -> String {
+    pub(crate) fn failure(&self, run: &str, task: &str) -> String {
         let view = self.view(&run_id(run));
         let at = view.graph.workflow.task_index(task).unwrap();
         view.state.instances(at).iter().find_map(|instance| instance.failure.as_ref()).map(|failure| format!("{}: {}", failure.category, failure.message)).unwrap_or_default()
     }
-    pub fn output(&self, run: &str, task: &str) -> String {
+    pub(crate) fn output(&self, run: &str, task: &str) -> String {
         let view = self.view(&run_id(run));
         let at = view.graph.workflow.task_index(task).unwrap();
         self.run(self.engine().task_output(&view, at)).unwrap().to_string()
     }
     /// Names of the tasks whose attempts were started, in order.
-    pub fn order(&self) -> Vec<TaskName> {
+    pub(crate) fn order(&self) -> Vec<TaskName> {
         self.0.started.lock().unwrap().iter().map(|spec| spec.task_name.clone()).collect()
     }
 
-    pub fn keep(&self, stepped: &Stepped) {
+    pub(crate) fn keep(&self, stepped: &Stepped) {
         for commit in &stepped.commits {
             let notes = commit.notes.iter().map(|note| note.render(&commit.graph));
             self.0.notes.lock().unwrap().extend(notes);
         }
     }
     /// Delivers hints and ends of attempts until there are none.
-    pub fn drive(&self, engine: &Process) {
+    pub(crate) fn drive(&self, engine: &Process) {
         for _ in 0..10_000 {
             if !self.deliver(engine) {
                 return;
@@ -97,7 +96,7 @@ impl World {
         panic!("it never comes to rest");
     }
     /// One round of deliveries; says whether there was anything.
-    pub fn deliver(&self, engine: &Process) -> bool {
+    pub(crate) fn deliver(&self, engine: &Process) -> bool {
         let hints: BTreeSet<RunId> = self.0.hints.lock().unwrap().drain(..).map(|hint| hint.run).collect();
         let mut arrived: BTreeMap<RunId, Vec<Event>> = hints.into_iter().map(|run| (run, Vec::new())).collect();
         for (run, event) in self.work() {
@@ -111,7 +110,7 @@ impl World {
         any
     }
     /// Steps every run that is due, all messages being lost; gives what went wrong.
-    pub fn wake(&self, engine: &Process) -> Vec<(RunId, EngineError)> {
+    pub(crate) fn wake(&self, engine: &Process) -> Vec<(RunId, EngineError)> {
         self.0.hints.lock().unwrap().clear();
         self.work();
         let due = block_on(self.0.store.due_runs(self.time(), 1000)).unwrap();
@@ -126,11 +125,11 @@ impl World {
         failed
     }
     /// The next instant at which some run is due.
-    pub fn next_due(&self) -> Option<Time> {
+    pub(crate) fn next_due(&self) -> Option<Time> {
         block_on(self.0.store.due_runs(Time(i64::MAX), 1)).unwrap().first().map(|(_, at)| *at)
     }
     /// Lets time pass with every message lost until no run is left that would ever be due; within a day.
-    pub fn finish_by_wakes(&self, engine: &Process) {
+    pub(crate) fn finish_by_wakes(&self, engine: &Process) {
         let until = self.time() + ork_core::time::Millis::from_secs(86_400);
         while let Some(at) = self.next_due() {
             assert!(at <= until, "not finished within a day: {:#?}", self.all_runs().iter().map(|(_, run)| (run.header.id.clone(), run.header.status, run.counts())).collect::<Vec<_>>());
@@ -147,9 +146,58 @@ impl World {
         }
     }
     /// Attempts whose code ran, each once.
-    pub fn assert_ran_once(&self) {
+    pub(crate) fn assert_ran_once(&self) {
         let ran = self.0.ran.lock().unwrap();
         let distinct: BTreeSet<_> = ran.iter().map(|id| (id.run.clone(), id.task, id.index, id.attempt)).collect();
         assert_eq!(distinct.len(), ran.len(), "an attempt ran twice: {ran:?}");
+    }
+}
+
+impl World {
+    /// The store as a process sees it.
+    pub(crate) fn store_port(&self) -> &impl Store {
+        self
+    }
+    /// Replaces the body of a document behind everybody's back; its index stays.
+    pub(crate) fn overwrite(&self, key: &Key, body: &[u8]) {
+        let document = self.document(key.clone()).expect("it is stored");
+        let precondition = ork_engine::ports::Precondition::At(document.version);
+        let put = ork_engine::ports::Write::Put { key: key.clone(), precondition, body: body.to_vec(), index: document.index };
+        block_on(self.0.store.commit(&[put])).unwrap();
+    }
+}
+
+impl World {
+    /// Starts a run and delivers everything, the process dying at its `n`-th point; says whether it died.
+    pub(crate) fn start_and_die(&self, wish: &StartRun, n: u64) -> bool {
+        let engine = self.engine();
+        let end = self.points() + n;
+        if self.crashing(n, engine.start(wish.clone())).is_none() {
+            return true;
+        }
+        for _ in 0..1000 {
+            let hints: BTreeSet<RunId> = self.0.hints.lock().unwrap().drain(..).map(|hint| hint.run).collect();
+            let mut arrived: Vec<(RunId, Vec<Event>)> = hints.into_iter().map(|run| (run, Vec::new())).collect();
+            arrived.extend(self.work().into_iter().map(|(run, event)| (run, vec![event])));
+            if arrived.is_empty() {
+                return false;
+            }
+            for (run, events) in arrived {
+                match self.crashing(end.saturating_sub(self.points()).max(1), engine.step(&run, events, CLAIM)) {
+                    Some(stepped) => self.keep(&stepped.unwrap()),
+                    None => return true,
+                }
+            }
+        }
+        panic!("it never comes to rest");
+    }
+    /// Where every run and task stands, for comparing worlds.
+    pub(crate) fn outcome(&self) -> Vec<String> {
+        let runs = self.all_runs();
+        let one = |(graph, run): &(ork_core::run::Graph, ork_core::run::RunState)| {
+            let tasks: Vec<String> = graph.workflow.tasks.iter().zip(run.tasks()).map(|(task, state)| format!("{}={}", task.name, state.status())).collect();
+            format!("{} {} {}", run.header.id, run.header.status, tasks.join(" "))
+        };
+        runs.iter().map(one).collect()
     }
 }

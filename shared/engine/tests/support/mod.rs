@@ -5,6 +5,6 @@ mod drive;
 mod world;
 mod work;
 
-pub use drive::*;
-pub use work::*;
-pub use world::*;
+pub(crate) use drive::*;
+pub(crate) use work::*;
+pub(crate) use world::*;

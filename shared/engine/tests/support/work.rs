@@ -12,7 +12,7 @@ use super::World;
 
 /// What an attempt does.
 #[derive(Debug, Clone)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// It ends so.
     Give(Verdict),
     /// It leaves these bytes as its verdict.
@@ -24,27 +24,27 @@ pub enum Reply {
 }
 
 impl Reply {
-    pub fn output(text: &str) -> Self {
+    pub(crate) fn output(text: &str) -> Self {
         Self::Give(Verdict::Success { output: Output::Inline(text.into()) })
     }
-    pub fn fail(category: Category, message: &str) -> Self {
+    pub(crate) fn fail(category: Category, message: &str) -> Self {
         Self::Give(Verdict::Failed { category, message: message.into(), log_tail: Vec::new(), exit_code: None })
     }
-    pub fn defer(jobs: &[&str]) -> Self {
+    pub(crate) fn defer(jobs: &[&str]) -> Self {
         let list: Vec<_> = jobs.iter().map(|id| serde_json::json!({"id": id})).collect();
         let text = serde_json::to_string(&list).unwrap();
         Self::Give(Verdict::Deferred { jobs: Output::Inline(text.into()), count: u32::try_from(jobs.len()).unwrap() })
     }
 }
 
-pub fn object(spec: &TaskSpec, file: AttemptFile) -> ObjectName {
+pub(crate) fn object(spec: &TaskSpec, file: AttemptFile) -> ObjectName {
     let index = spec.fans_out.then_some(spec.id.index);
     ObjectName::Attempt { run: spec.id.run.clone(), task: spec.task_name.clone(), index, attempt: spec.id.attempt, file }
 }
 
 impl World {
     /// Lets every started attempt run; gives what the notifications of their verdicts would say.
-    pub fn work(&self) -> Vec<(RunId, Event)> {
+    pub(crate) fn work(&self) -> Vec<(RunId, Event)> {
         let inbox: Vec<TaskSpec> = self.0.inbox.lock().unwrap().drain(..).collect();
         let mut said = Vec::new();
         for spec in inbox {

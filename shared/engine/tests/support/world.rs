@@ -23,11 +23,11 @@ use ork_engine::ports::{
 use super::work::Reply;
 
 /// Monday, 1 June 2026, midnight UTC.
-pub const MONDAY: Time = Time(1_780_272_000_000);
+pub(crate) const MONDAY: Time = Time(1_780_272_000_000);
 
 /// What a commit meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     Conflict,
     AmbiguousApplied,
     AmbiguousLost,
@@ -35,44 +35,44 @@ pub enum Fault {
     Refused,
 }
 
-pub type Script = Box<dyn FnMut(&TaskSpec) -> Reply + Send>;
+pub(crate) type Script = Box<dyn FnMut(&TaskSpec) -> Reply + Send>;
 
-pub struct Inner {
-    pub store: Model,
-    pub objects: ModelObjects,
+pub(crate) struct Inner {
+    pub(crate) store: Model,
+    pub(crate) objects: ModelObjects,
     now: AtomicI64,
     points: AtomicU64,
     crash_at: AtomicU64,
     crashed: AtomicBool,
-    pub yielding: AtomicBool,
+    pub(crate) yielding: AtomicBool,
     commits: AtomicU64,
-    pub faults: Mutex<BTreeMap<u64, Fault>>,
-    pub objects_down: AtomicBool,
+    pub(crate) faults: Mutex<BTreeMap<u64, Fault>>,
+    pub(crate) objects_down: AtomicBool,
     /// Written documents by kind of key, checks left out.
-    pub writes: AtomicU64,
+    pub(crate) writes: AtomicU64,
     random: AtomicU64,
-    pub hints: Mutex<VecDeque<Hint>>,
+    pub(crate) hints: Mutex<VecDeque<Hint>>,
     /// Every spec the executor accepted, in order.
-    pub started: Mutex<Vec<TaskSpec>>,
-    pub inbox: Mutex<VecDeque<TaskSpec>>,
-    pub start_answers: Mutex<VecDeque<StartError>>,
-    pub stopped: Mutex<Vec<AttemptId>>,
+    pub(crate) started: Mutex<Vec<TaskSpec>>,
+    pub(crate) inbox: Mutex<VecDeque<TaskSpec>>,
+    pub(crate) start_answers: Mutex<VecDeque<StartError>>,
+    pub(crate) stopped: Mutex<Vec<AttemptId>>,
     /// Attempts whose code ran.
-    pub ran: Mutex<Vec<AttemptId>>,
-    pub script: Mutex<Script>,
-    pub tracker: Mutex<BTreeMap<String, VecDeque<Result<JobStatus, TrackerError>>>>,
-    pub asked: Mutex<Vec<Value>>,
-    pub cancelled_jobs: Mutex<Vec<Value>>,
+    pub(crate) ran: Mutex<Vec<AttemptId>>,
+    pub(crate) script: Mutex<Script>,
+    pub(crate) tracker: Mutex<BTreeMap<String, VecDeque<Result<JobStatus, TrackerError>>>>,
+    pub(crate) asked: Mutex<Vec<Value>>,
+    pub(crate) cancelled_jobs: Mutex<Vec<Value>>,
     /// Notes of every step, rendered.
-    pub notes: Mutex<Vec<String>>,
+    pub(crate) notes: Mutex<Vec<String>>,
     /// Limits that must hold at every commit: runs at once by workflow.
-    pub most_active: Mutex<BTreeMap<WorkflowName, usize>>,
-    pub names: Mutex<BTreeSet<String>>,
+    pub(crate) most_active: Mutex<BTreeMap<WorkflowName, usize>>,
+    pub(crate) names: Mutex<BTreeSet<String>>,
 }
 
 /// A handle on the world; an engine over it is one process.
 #[derive(Clone)]
-pub struct World(pub Arc<Inner>);
+pub(crate) struct World(pub(crate) Arc<Inner>);
 
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -81,7 +81,7 @@ impl std::fmt::Debug for World {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(Inner {
             store: Model::default(),
             objects: ModelObjects::default(),
@@ -111,42 +111,42 @@ impl World {
         }))
     }
     /// A fresh process over this world.
-    pub fn engine(&self) -> Engine<Self> {
+    pub(crate) fn engine(&self) -> Engine<Self> {
         Engine::new(self.clone(), None)
     }
-    pub fn time(&self) -> Time {
+    pub(crate) fn time(&self) -> Time {
         Time(self.0.now.load(SeqCst))
     }
-    pub fn set_time(&self, at: Time) {
+    pub(crate) fn set_time(&self, at: Time) {
         self.0.now.store(at.0, SeqCst);
     }
-    pub fn pass(&self, span: Millis) {
+    pub(crate) fn pass(&self, span: Millis) {
         self.set_time(self.time() + span);
     }
     /// The script of what attempts do.
-    pub fn script(&self, script: impl FnMut(&TaskSpec) -> Reply + Send + 'static) {
+    pub(crate) fn script(&self, script: impl FnMut(&TaskSpec) -> Reply + Send + 'static) {
         *self.0.script.lock().unwrap() = Box::new(script);
     }
     /// The `n`-th commit from now (from 1) meets `fault`.
-    pub fn fault(&self, n: u64, fault: Fault) {
+    pub(crate) fn fault(&self, n: u64, fault: Fault) {
         self.0.faults.lock().unwrap().insert(self.commits() + n, fault);
     }
-    pub fn commits(&self) -> u64 {
+    pub(crate) fn commits(&self) -> u64 {
         self.0.commits.load(SeqCst)
     }
-    pub fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         self.0.writes.load(SeqCst)
     }
-    pub fn points(&self) -> u64 {
+    pub(crate) fn points(&self) -> u64 {
         self.0.points.load(SeqCst)
     }
 
     /// Runs a future of ours to its end.
-    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+    pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.crashing(u64::MAX, future).expect("nothing crashes here")
     }
     /// Runs a future until its `n`-th point from now, where it is dropped; `None` if it got that far.
-    pub fn crashing<T>(&self, n: u64, future: impl Future<Output = T>) -> Option<T> {
+    pub(crate) fn crashing<T>(&self, n: u64, future: impl Future<Output = T>) -> Option<T> {
         self.0.crash_at.store(self.points().saturating_add(n), SeqCst);
         let mut future = pin!(future);
         let mut context = Context::from_waker(Waker::noop());
@@ -161,7 +161,7 @@ impl World {
         result
     }
     /// Lets `a` go `first` points far, then `b` to its end, then `a` to its end. Says whether `a` had to wait.
-    pub fn interleaved<A, B>(&self, first: u64, a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B, bool) {
+    pub(crate) fn interleaved<A, B>(&self, first: u64, a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B, bool) {
         self.0.yielding.store(true, SeqCst);
         let mut context = Context::from_waker(Waker::noop());
         let mut a = pin!(a);

@@ -1,0 +1,16 @@
+//! The use cases in a small deterministic world: with every fault and crash that one machine can think of.
+#![cfg(feature = "conformance")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod children;
+mod corrupt;
+mod deferral;
+mod deploy;
+mod fire;
+mod places;
+mod start;
+mod step;
+mod values;
+mod wakes;

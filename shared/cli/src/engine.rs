@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use ork_core::definition::Executor;
+use ork_core::definition::{Executor, Workflow};
 use ork_core::ids::{PoolName, RunId, VersionHash, WorkflowName};
 use ork_core::parse::Project;
 use ork_core::run::{Header, RunStatus};
-use ork_engine::{EngineError, EngineErrorKind};
+use ork_engine::{EngineError, EngineErrorKind, WorkflowDocument};
 use ork_local::exec::ExecConfig;
 use ork_local::store::Sync;
 use ork_local::{Embedded, EmbeddedConfig, RunView};
@@ -164,6 +164,18 @@ pub(crate) async fn deploy(
         .await
         .map_err(failure)?;
     Ok((deployed.version, deployed.changed))
+}
+
+/// The current definition of a workflow.
+pub(crate) async fn current(
+    embedded: &Embedded,
+    document: &WorkflowDocument,
+) -> Result<Workflow, Failure> {
+    let graph = embedded
+        .definition(&document.name, &document.current)
+        .await
+        .map_err(failure)?;
+    Ok(graph.workflow.clone())
 }
 
 /// Why `executor` cannot run on this machine, if it cannot.

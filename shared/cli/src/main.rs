@@ -6,13 +6,13 @@
 mod cli;
 mod commands;
 mod config;
-mod definitions;
 mod document;
 mod drive;
 mod duration;
 mod engine;
 mod executors;
 mod failure;
+mod neighbours;
 mod output;
 mod params;
 mod progress;

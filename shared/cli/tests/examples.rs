@@ -484,9 +484,6 @@ fn subworkflow_runs_the_other_once_per_region() {
         return;
     }
     let example = Example::new("subworkflow");
-    example
-        .ork(&["workflow", "deploy", "region_report.yaml"])
-        .expect_code(0);
     example.expect("output.json", &example.execute("workflow.yaml", &[], 0));
     example.expect_files();
     let list = example.ork(&["run", "list", "--json"]);

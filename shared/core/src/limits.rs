@@ -77,3 +77,7 @@ pub const CHILD_CHECK: Millis = Millis::from_secs(60);
 pub const PENDING_CHECK: Millis = Millis::from_secs(60);
 /// No run that is not over stays unlooked at for longer than this, whatever its timers say.
 pub const WAKE_NET: Millis = Millis::from_secs(3600);
+/// Bytes of a definition that is kept in its document; a larger one is an object that the document names.
+pub const DEFINITION_BYTES: usize = 512 * 1024;
+/// Bytes of any definition, far above what a file of the allowed size and number of tasks can come to.
+pub const DEFINITION_OBJECT_BYTES: u64 = 64 << 20;

@@ -11,6 +11,8 @@ pub enum ObjectName {
     Upload(WorkflowName),
     /// `workflows/<name>/workflow.status.json`
     UploadStatus(WorkflowName),
+    /// `workflows/<name>/versions/<sha256>.json`: a definition too large for a document
+    Definition(WorkflowName, VersionHash),
     /// `workflows/<name>/bundles/<sha256>.tar.zst`
     Bundle(WorkflowName, VersionHash),
     /// `runs/<run>/<task>[.<index>]/<attempt>/<file>`
@@ -69,6 +71,7 @@ impl fmt::Display for ObjectName {
         match self {
             Self::Upload(name) => write!(f, "workflows/{name}/workflow.yaml"),
             Self::UploadStatus(name) => write!(f, "workflows/{name}/workflow.status.json"),
+            Self::Definition(name, hash) => write!(f, "workflows/{name}/versions/{hash}.json"),
             Self::Bundle(name, hash) => write!(f, "workflows/{name}/bundles/{hash}.tar.zst"),
             Self::Attempt { run, task, index, attempt, file } => {
                 write!(f, "runs/{run}/{task}")?;
@@ -96,6 +99,10 @@ impl ObjectName {
         match *parts.as_slice() {
             ["workflows", name, "workflow.yaml"] => Some(Self::Upload(WorkflowName::new(name).ok()?)),
             ["workflows", name, "workflow.status.json"] => Some(Self::UploadStatus(WorkflowName::new(name).ok()?)),
+            ["workflows", name, "versions", file] => {
+                let hash = VersionHash::parse(file.strip_suffix(".json")?)?;
+                Some(Self::Definition(WorkflowName::new(name).ok()?, hash))
+            }
             ["workflows", name, "bundles", file] => {
                 let hash = VersionHash::parse(file.strip_suffix(".tar.zst")?)?;
                 Some(Self::Bundle(WorkflowName::new(name).ok()?, hash))
@@ -133,6 +140,7 @@ mod tests {
         let mut names = vec![
             ObjectName::Upload(workflow.clone()),
             ObjectName::UploadStatus(workflow.clone()),
+            ObjectName::Definition(workflow.clone(), hash.clone()),
             ObjectName::Bundle(workflow, hash),
             ObjectName::TaskOutput(run.clone(), task.clone()),
             ObjectName::TaskText(run.clone(), task.clone()),

@@ -78,6 +78,7 @@ struct Unsure {
     marker: u64,
     out: Out,
     freed: Vec<RunId>,
+    deferred: Deferred,
     /// The state itself, when it would have been the first that is stored.
     first: Option<Loaded>,
     /// The store said that it was not applied.
@@ -132,7 +133,7 @@ impl<P: Ports> Engine<P> {
             let mut loaded = match (found, unsure.take()) {
                 (Some(loaded), None) => loaded,
                 (Some(loaded), Some(lost)) if loaded.state.header.commits == lost.marker => {
-                    return Ok(Some(self.committed(todo, loaded, lost.out, lost.freed, Deferred::new(), stepped).await));
+                    return Ok(Some(self.committed(todo, loaded, lost.out, lost.freed, lost.deferred, stepped).await));
                 }
                 (Some(loaded), Some(lost)) => {
                     if !lost.refuted {
@@ -198,7 +199,7 @@ impl<P: Ports> Engine<P> {
                 Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => {
                     let refuted = error.kind == StoreErrorKind::Conflict;
                     let first = loaded.version.is_none().then_some(loaded);
-                    unsure = Some(Unsure { marker: mark, out, freed: places.freed(), first, refuted });
+                    unsure = Some(Unsure { marker: mark, out, freed: places.freed(), deferred, first, refuted });
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -241,9 +242,16 @@ impl<P: Ports> Engine<P> {
         }
         // The word of a parent that gave up may have been lost.
         if tick && !header.status.is_terminal() && let Some(parent) = &header.parent {
-            let waits = self.find_run(&parent.run).await?.is_some_and(|view| {
-                view.state.instance(parent.task, parent.index).is_some_and(|instance| instance.attempt == parent.attempt && instance.status().is_in_flight())
-            });
+            let waits = match self.find_run(&parent.run).await {
+                Ok(Some(view)) => view
+                    .state
+                    .instance(parent.task, parent.index)
+                    .is_some_and(|instance| instance.attempt == parent.attempt && instance.status().is_in_flight()),
+                Ok(None) => false,
+                // Nobody can tell.
+                Err(error) if error.kind == EngineErrorKind::Corrupt => true,
+                Err(error) => return Err(error),
+            };
             if !waits {
                 let reason = format!("its parent run {} no longer waits for it", parent.run);
                 events.to_mut().push(Event::Command(Command::Cancel { reason }));

@@ -1,9 +1,11 @@
 //! Storing a version of a workflow.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ork_core::definition::Workflow;
 use ork_core::ids::{PoolName, VersionHash, WorkflowName};
+use ork_core::run::Graph;
 
 use crate::Engine;
 use crate::documents::{PoolDocument, WorkflowDocument, decode, encode};
@@ -68,7 +70,8 @@ impl<P: Ports> Engine<P> {
                 writes.push(Write::Put { key: key.clone(), precondition, body: encode(&next), index });
             }
             if stored.is_none() {
-                writes.push(Write::Put { key: version_key.clone(), precondition: Precondition::Absent, body: body.clone(), index: Index::default() });
+                let body = crate::loaded::keep_definition(&self.ports, &workflow.name, &version, &body).await?;
+                writes.push(Write::Put { key: version_key.clone(), precondition: Precondition::Absent, body, index: Index::default() });
             }
             for ((name, &size), found) in pools.iter().zip(found) {
                 let (precondition, pool) = match found {
@@ -135,6 +138,24 @@ impl<P: Ports> Engine<P> {
             }
         }
         Err(EngineError::new(EngineErrorKind::Unavailable, format!("workflow {name} is being changed by others: gave up")))
+    }
+
+    /// The definition of one version.
+    pub async fn definition(&self, name: &WorkflowName, version: &VersionHash) -> Result<Arc<Graph>, EngineError> {
+        crate::loaded::graph(&self.ports, &self.memory, name, version).await
+    }
+
+    /// All stored versions of a workflow, in no particular order.
+    pub async fn versions(&self, name: &WorkflowName) -> Result<Vec<VersionHash>, EngineError> {
+        let (mut all, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = self.ports.store().list(&ListQuery::Versions(name.clone()), cursor.as_deref(), 200).await?;
+            all.extend(page.items.into_iter().filter_map(|(key, _)| if let Key::WorkflowVersion(_, version) = key { Some(version) } else { None }));
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return Ok(all);
+            }
+        }
     }
 
     /// Every workflow, by name.

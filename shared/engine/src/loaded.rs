@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ork_core::definition::{TaskIndex, Workflow};
 use ork_core::ids::{RunId, VersionHash, WorkflowName};
+use ork_core::limits;
+use ork_core::names::ObjectName;
 use ork_core::run::{Graph, Header, RunState};
 use ork_core::time::Time;
 
 use crate::error::EngineError;
-use crate::ports::{Key, Ports, Precondition, Store, Version};
+use crate::ports::{ObjectError, Objects, Key, Ports, Precondition, Store, Version};
 use crate::values::Prepared;
 
 /// A run with what is needed to change it.
@@ -83,8 +85,34 @@ pub(crate) async fn graph<P: Ports>(ports: &P, memory: &Memory, workflow: &Workf
     let key = Key::WorkflowVersion(workflow.clone(), version.clone());
     let found = ports.store().read(std::slice::from_ref(&key)).await?.pop().flatten();
     let document = found.ok_or_else(|| EngineError::not_found(format!("version {} of workflow {workflow} is not stored", version.short())))?;
-    let definition = Workflow::decode(&document.body).map_err(|error| EngineError::corrupt(format!("{key}: {error}")))?;
+    let body = match serde_json::from_slice(&document.body) {
+        Ok(Elsewhere { elsewhere: true }) => {
+            let name = ObjectName::Definition(workflow.clone(), version.clone());
+            let object = ports.objects().get(&name, limits::DEFINITION_OBJECT_BYTES).await?;
+            object.ok_or_else(|| EngineError::corrupt(format!("{name}, the definition itself, is missing")))?.bytes
+        }
+        _ => document.body,
+    };
+    let definition = Workflow::decode(&body).map_err(|error| EngineError::corrupt(format!("{key}: {error}")))?;
     Ok(memory.keep_graph(version.clone(), definition))
+}
+
+/// What stands in the document of a version whose definition is an object.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Elsewhere {
+    elsewhere: bool,
+}
+
+/// The body of a version's document: the definition, or where it is. The object is there before the document that names it, and
+/// both are named by its content, so that doing this twice is harmless.
+pub(crate) async fn keep_definition<P: Ports>(ports: &P, workflow: &WorkflowName, version: &VersionHash, body: &[u8]) -> Result<Vec<u8>, EngineError> {
+    if body.len() <= limits::DEFINITION_BYTES {
+        return Ok(body.to_vec());
+    }
+    match ports.objects().create(&ObjectName::Definition(workflow.clone(), version.clone()), body).await {
+        Ok(_) | Err(ObjectError::Precondition(_)) => Ok(crate::documents::encode(&Elsewhere { elsewhere: true })),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether what is in memory is what is stored.

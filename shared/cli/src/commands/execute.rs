@@ -14,6 +14,7 @@ use crate::drive::{self, ShowArgs};
 use crate::duration;
 use crate::engine::{self, EngineArgs, failure};
 use crate::failure::{Exit, Failure};
+use crate::neighbours;
 use crate::output::Output;
 use crate::params::{self, ParamArgs};
 use crate::progress;
@@ -86,6 +87,7 @@ pub(crate) fn execute(args: &ExecuteArgs, config: &Config, out: &Output) -> Resu
             config,
         )?;
         let (version, _) = engine::deploy(&embedded, &file).await?;
+        neighbours::deploy(&embedded, &file, out).await?;
         let wish = StartRun {
             version: Some(version),
             params: given,

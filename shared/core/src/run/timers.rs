@@ -136,13 +136,20 @@ impl Step<'_> {
     }
 
     /// The process that ran this run's attempts is gone: whatever it had in flight is queued again, uncharged.
+    ///
+    /// Its clock may have been ahead of the new owner's, so no wait is believed to be longer than it could have been made.
     pub(super) fn owner_lost(&mut self, new_owner: Option<&str>) {
         self.run.header.owner = new_owner.map(str::to_owned);
         if self.run.header.status.is_terminal() {
             return;
         }
+        let latest_deadline = self.graph.workflow.deadline.map(|span| self.now + span);
+        self.run.header.deadline_at = self.run.header.deadline_at.min(latest_deadline);
         for task in 0..u32::try_from(self.run.tasks.len()).expect("at most 10,000 tasks") {
             let definition = self.definition(task);
+            if self.run.task(task).counts.of(InstanceStatus::Retrying) > 0 {
+                self.shorten_waits(task);
+            }
             if self.run.task(task).counts.in_flight() == 0 || self.is_child(task) {
                 continue;
             }
@@ -158,5 +165,17 @@ impl Step<'_> {
             }
         }
     }
-}
 
+    fn shorten_waits(&mut self, task: u32) {
+        let definition = self.definition(task);
+        let policy = &definition.retries;
+        let longest = policy.delay.max(policy.max_delay).max(limits::RETRY_DELAY).max(limits::ANNOUNCE_AGAIN);
+        let latest = self.now + longest;
+        for index in 0..self.run.task(task).count {
+            match self.run.instances(task)[index as usize].state {
+                State::Retrying { due } if due > latest => self.run.set(definition, task, index, State::Retrying { due: latest }),
+                _ => {}
+            }
+        }
+    }
+}

@@ -180,7 +180,10 @@ impl World {
             let mut arrived: Vec<(RunId, Vec<Event>)> = hints.into_iter().map(|run| (run, Vec::new())).collect();
             arrived.extend(self.work().into_iter().map(|(run, event)| (run, vec![event])));
             if arrived.is_empty() {
-                return false;
+                let Some(at) = self.next_due() else { return false };
+                self.set_time(at.max(self.time()));
+                let due = block_on(self.0.store.due_runs(self.time(), 1000)).unwrap();
+                arrived.extend(due.into_iter().map(|(run, _)| (run, vec![Event::Tick])));
             }
             for (run, events) in arrived {
                 match self.crashing(end.saturating_sub(self.points()).max(1), engine.step(&run, events, CLAIM)) {
@@ -198,6 +201,8 @@ impl World {
             let tasks: Vec<String> = graph.workflow.tasks.iter().zip(run.tasks()).map(|(task, state)| format!("{}={}", task.name, state.status())).collect();
             format!("{} {} {}", run.header.id, run.header.status, tasks.join(" "))
         };
-        runs.iter().map(one).collect()
+        let mut outcome: Vec<String> = runs.iter().map(one).collect();
+        outcome.sort();
+        outcome
     }
 }

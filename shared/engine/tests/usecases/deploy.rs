@@ -161,3 +161,32 @@ fn unknown_fields_survive_a_rewrite_and_a_newer_format_is_left_alone() {
         rewrite(key, &|body| body["format"] = 1.into());
     }
 }
+
+#[test]
+fn a_definition_too_large_for_its_document_is_there_whenever_a_document_names_it() {
+    let mut large = workflow("name: w\ntasks:\n  a: {x}\n  b: {x, depends_on: [a]}\n");
+    large.description = Some("x".repeat(ork_core::limits::DEFINITION_BYTES + 1));
+    let mut crashes = 0;
+    for n in 1.. {
+        let world = World::new();
+        let done = world.crashing(n, world.engine().deploy(&large, None, &BTreeMap::new()));
+        let engine = world.engine();
+        if let Some(document) = world.document(Key::Workflow(name("w"))) {
+            let standing: WorkflowDocument = serde_json::from_slice(&document.body).unwrap();
+            let graph = world.run(engine.definition(&name("w"), &standing.current)).unwrap();
+            assert_eq!(graph.workflow, large, "crash at {n}");
+        }
+        let again = world.run(engine.deploy(&large, None, &BTreeMap::new())).unwrap();
+        let version = world.document(Key::WorkflowVersion(name("w"), again.version)).unwrap();
+        assert!(version.body.len() < 100);
+        // A process that has never seen it reads it from there.
+        world.run(world.engine().start(named("w", "r"))).unwrap();
+        world.drive(&world.engine());
+        assert_eq!(world.status("r").as_str(), "success");
+        if done.is_some() {
+            break;
+        }
+        crashes += 1;
+    }
+    assert!(crashes >= 5);
+}

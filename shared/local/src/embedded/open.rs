@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ork_core::definition::{TaskIndex, Workflow};
-use ork_core::ids::{PoolName, RunId, WorkflowName};
+use ork_core::ids::{PoolName, RunId, VersionHash, WorkflowName};
 use ork_core::names::{AttemptFile, ObjectName};
-use ork_core::run::{Command, Event, Header, RunStatus};
+use ork_core::run::{Command, Event, Graph, Header, RunStatus};
 use ork_engine::ports::{Ports, StoreError};
 use ork_engine::{Deployment, Engine, EngineError, EngineErrorKind, RunView, StartRun, Started, WorkflowDocument};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -41,6 +42,8 @@ pub struct EmbeddedConfig {
     pub secret_lookup: fn(&str) -> Option<String>,
     /// Commands of custom executors, by name.
     pub custom: BTreeMap<String, Vec<String>>,
+    /// Bytes the store may take; as much as there is room for when absent.
+    pub store_bytes: Option<u64>,
 }
 
 impl EmbeddedConfig {
@@ -57,6 +60,7 @@ impl EmbeddedConfig {
             ork_exe: None,
             secret_lookup: |_| None,
             custom: BTreeMap::new(),
+            store_bytes: None,
         }
     }
 }
@@ -92,7 +96,7 @@ impl Embedded {
     /// Opens the folder; makes it first if that is asked for.
     pub fn open(config: EmbeddedConfig) -> Result<Self, OpenError> {
         let state = StateDir::open(&config.state, Options { sync: config.sync, create: config.create })?;
-        let store = Sqlite::open(&state.database(), &StoreOptions { sync: config.sync, ..StoreOptions::default() })?;
+        let store = Sqlite::open(&state.database(), &StoreOptions { sync: config.sync, max_bytes: config.store_bytes, ..StoreOptions::default() })?;
         let objects = Folder::open(&state.objects(), config.sync)?;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         // Most tasks wait for something most of the time; more places than cores cost little.
@@ -150,6 +154,16 @@ impl Embedded {
         self.engine.workflows().await
     }
 
+    /// The definition of one version.
+    pub async fn definition(&self, name: &WorkflowName, version: &VersionHash) -> Result<Arc<Graph>, EngineError> {
+        self.engine.definition(name, version).await
+    }
+
+    /// All stored versions of a workflow, in no particular order.
+    pub async fn versions(&self, name: &WorkflowName) -> Result<Vec<VersionHash>, EngineError> {
+        self.engine.versions(name).await
+    }
+
     /// Lets a workflow's schedules fire or not.
     pub async fn enable(&self, name: &WorkflowName, enabled: bool) -> Result<(), EngineError> {
         self.engine.enable(name, enabled).await
@@ -161,7 +175,7 @@ impl Embedded {
     }
 
     /// A task's output as JSON text: null, the value, or the list of a fan-out.
-    pub async fn output_of(&self, view: &RunView, task: TaskIndex) -> Result<std::sync::Arc<str>, EngineError> {
+    pub async fn output_of(&self, view: &RunView, task: TaskIndex) -> Result<Arc<str>, EngineError> {
         self.engine.task_output(view, task).await
     }
 

@@ -11,11 +11,11 @@ use serde_json::json;
 
 use crate::commands::execute::tasks;
 use crate::config::Config;
-use crate::definitions::Definitions;
 use crate::drive::{self, ShowArgs};
 use crate::duration;
 use crate::engine::{self, EngineArgs, failure};
 use crate::failure::{Exit, Failure};
+use crate::neighbours;
 use crate::output::Output;
 use crate::params::ParamArgs;
 use crate::state_folder::StateArg;
@@ -90,15 +90,14 @@ async fn deployed(
     let file = workflow_file::load(path, out)?;
     let recorder = engine::to_record(state)?;
     let (version, _) = engine::deploy(&recorder, &file).await?;
+    neighbours::deploy(&recorder, &file, out).await?;
     Ok((recorder, file.workflow, version))
 }
 
 async fn known(name: &str, state: &Path) -> Result<(Embedded, Workflow, VersionHash), Failure> {
     let recorder = engine::to_look(state.to_path_buf())?;
     let document = super::super::workflow::known(&recorder, name).await?;
-    let workflow = Definitions::open(state)?
-        .version(&document.name, &document.current)
-        .await?;
+    let workflow = engine::current(&recorder, &document).await?;
     Ok((recorder, workflow, document.current))
 }
 

@@ -8,7 +8,6 @@ use ork_engine::WorkflowDocument;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::definitions::Definitions;
 use crate::engine::{self, failure};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -30,16 +29,10 @@ pub(crate) struct ListArgs {
 pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     let state = args.state.nearest(config)?;
     let all = engine::block_on(async {
-        let known = engine::to_look(state.clone())?
-            .workflows()
-            .await
-            .map_err(failure)?;
-        let definitions = Definitions::open(&state)?;
+        let embedded = engine::to_look(state)?;
         let mut all = Vec::new();
-        for document in known {
-            let workflow = definitions
-                .version(&document.name, &document.current)
-                .await?;
+        for document in embedded.workflows().await.map_err(failure)? {
+            let workflow = engine::current(&embedded, &document).await?;
             all.push((document, workflow));
         }
         Ok(all)

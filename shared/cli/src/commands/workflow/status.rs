@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::{known, list};
 use crate::config::Config;
-use crate::definitions::Definitions;
 use crate::document;
 use crate::engine;
 use crate::failure::{Exit, Failure};
@@ -36,11 +35,9 @@ pub(crate) struct StatusArgs {
 pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     let state = args.state.nearest(config)?;
     let (document, workflow, runs) = engine::block_on(async {
-        let embedded = engine::to_look(state.clone())?;
+        let embedded = engine::to_look(state)?;
         let document = known(&embedded, &args.workflow).await?;
-        let workflow = Definitions::open(&state)?
-            .version(&document.name, &document.current)
-            .await?;
+        let workflow = engine::current(&embedded, &document).await?;
         let mut runs: Vec<Header> = Vec::new();
         engine::all_runs(&embedded, None, Some(&document.name), |run| {
             runs.push(run);

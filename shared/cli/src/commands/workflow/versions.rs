@@ -5,8 +5,7 @@ use serde_json::json;
 
 use super::known;
 use crate::config::Config;
-use crate::definitions::Definitions;
-use crate::engine;
+use crate::engine::{self, failure};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::state_folder::StateArg;
@@ -32,8 +31,9 @@ pub(crate) fn versions(
 ) -> Result<Exit, Failure> {
     let state = args.state.nearest(config)?;
     let (document, mut versions) = engine::block_on(async {
-        let document = known(&engine::to_look(state.clone())?, &args.workflow).await?;
-        let versions = Definitions::open(&state)?.versions(&document.name).await?;
+        let embedded = engine::to_look(state)?;
+        let document = known(&embedded, &args.workflow).await?;
+        let versions = embedded.versions(&document.name).await.map_err(failure)?;
         Ok((document, versions))
     })?;
     versions.sort_by_key(|version| *version != document.current);

@@ -16,11 +16,11 @@ use crate::time::{Millis, Time};
 /// Why a task did not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SkipReason {
-    /// This upstream failed.
+    /// This task above it failed.
     UpstreamFailed(TaskIndex),
     /// This upstream was skipped.
     UpstreamSkipped(TaskIndex),
-    /// This upstream was cancelled.
+    /// This task above it was cancelled.
     UpstreamCancelled(TaskIndex),
     /// No upstream ended the way the trigger rule asks.
     NoUpstream,

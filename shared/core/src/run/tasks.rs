@@ -40,6 +40,10 @@ impl RunState {
             definition.depends_on.iter().find_map(|&upstream| match self.task(upstream).phase {
                 TaskPhase::Ended(TaskOutcome::Failed) => Some(SkipReason::UpstreamFailed(upstream)),
                 TaskPhase::Ended(TaskOutcome::Cancelled) => Some(SkipReason::UpstreamCancelled(upstream)),
+                // The chain is followed to where it began, which is what people want to know.
+                TaskPhase::Ended(TaskOutcome::Skipped(
+                    reason @ (SkipReason::UpstreamFailed(_) | SkipReason::UpstreamCancelled(_)),
+                )) => Some(reason),
                 _ => None,
             })
         };
@@ -320,12 +324,15 @@ impl<'a> Step<'a> {
 
 impl TaskOutcome {
     /// Its place in [`super::TaskState::upstream`].
+    ///
+    /// What was skipped because something above it failed counts as failed for the trigger rules below it, as Airflow's
+    /// `upstream_failed` does: otherwise `none_failed` would run past a failure and `one_failed` would miss it.
     pub(super) const fn tally(self) -> usize {
         match self {
             Self::Success => 0,
-            Self::Failed => 1,
+            Self::Failed | Self::Skipped(SkipReason::UpstreamFailed(_)) => 1,
+            Self::Cancelled | Self::Skipped(SkipReason::UpstreamCancelled(_)) => 3,
             Self::Skipped(_) => 2,
-            Self::Cancelled => 3,
         }
     }
 }

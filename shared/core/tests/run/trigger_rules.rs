@@ -172,8 +172,8 @@ fn a_skip_names_its_cause_all_the_way_down() {
     world.play("start; claim 1; fail a permanent no such table");
     assert_eq!(world.why("a"), "failed: no such table");
     assert_eq!(world.why("b"), "skipped: upstream a failed");
-    assert_eq!(world.why("c"), "skipped: upstream b was skipped");
-    assert_eq!(world.why("d"), "skipped: upstream c was skipped");
+    assert_eq!(world.why("c"), "skipped: upstream a failed");
+    assert_eq!(world.why("d"), "skipped: upstream a failed");
     assert_eq!(world.why("e"), "queued");
     world.play("claim 1; ok e");
     assert_eq!(
@@ -181,6 +181,16 @@ fn a_skip_names_its_cause_all_the_way_down() {
         "failed",
         "a run with a failed task fails, whatever ran after it"
     );
+}
+
+#[test]
+fn a_skip_after_a_failure_counts_as_a_failure_for_the_rules_below_it() {
+    let mut world = World::new(
+        "  a: {x}\n  b: {x, depends_on: [a]}\n  c: {x, depends_on: [b], trigger: none_failed}\n  d: {x, depends_on: [b], trigger: one_failed}\n",
+    );
+    world.play("start; claim 1; fail a permanent");
+    assert_eq!(world.why("c"), "skipped: upstream a failed");
+    assert_eq!(world.why("d"), "queued");
 }
 
 #[test]

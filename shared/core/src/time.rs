@@ -81,7 +81,7 @@ impl fmt::Display for Millis {
             format!("{ms}ms")
         } else if ms < 60_000 {
             let tenths = ms / 100;
-            if tenths % 10 == 0 { format!("{}s", tenths / 10) } else { format!("{}.{}s", tenths / 10, tenths % 10) }
+            if tenths.is_multiple_of(10) { format!("{}s", tenths / 10) } else { format!("{}.{}s", tenths / 10, tenths % 10) }
         } else if ms < 3_600_000 {
             let (m, s) = (ms / 60_000, ms / 1000 % 60);
             if s == 0 { format!("{m}m") } else { format!("{m}m {s}s") }

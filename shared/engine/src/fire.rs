@@ -2,6 +2,7 @@
 
 use ork_core::definition::{Overlap, Workflow};
 use ork_core::ids::{RunId, WorkflowName};
+use ork_core::limits;
 use ork_core::run::{Command, Event, RunTrigger};
 use ork_core::schedule::{self, Admission};
 use ork_core::time::Time;
@@ -26,8 +27,8 @@ pub struct Fired {
 /// The searchable fields of a workflow: when its next slot is due.
 pub(crate) fn workflow_index(document: &WorkflowDocument, workflow: &Workflow, now: Time) -> Index {
     let next = |(schedule, cursor): (&ork_core::definition::Schedule, &Time)| {
-        // A schedule that cannot be read (a newer time zone database, say) is due at once, so that firing it reports why.
-        let Ok(compiled) = schedule::Compiled::of(schedule) else { return Some(now) };
+        // A schedule that cannot be read (a newer time zone database, say) is due now and then, so that firing it reports why.
+        let Ok(compiled) = schedule::Compiled::of(schedule) else { return Some(now + limits::WAKE_NET) };
         // The first slot after the cursor: one that is past is due at once.
         schedule::next_slot(&compiled.cron, &compiled.zone, *cursor + ork_core::time::Millis(1))
     };

@@ -46,7 +46,7 @@ impl<P: Ports> Engine<P> {
                 // Answered before the commit.
                 Effect::Resolve { .. } => Ok(()),
             };
-            trouble = trouble.or(done.err());
+            trouble = trouble.or_else(|| done.err());
         }
         if !starts.is_empty() {
             self.start_attempts(run, &graph, starts, &mut events).await;

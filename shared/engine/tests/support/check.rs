@@ -45,7 +45,7 @@ impl World {
         let mut active: BTreeMap<WorkflowName, usize> = BTreeMap::new();
         let mut held: BTreeMap<PoolName, u32> = BTreeMap::new();
         // Looking at everything after every commit is for small worlds.
-        if self.commits() > 400 {
+        if self.commits() > 150 {
             return;
         }
         let runs = self.0.store.list(&ListQuery::Runs { status: None, workflow: None }, None, 1000).await.unwrap().items;

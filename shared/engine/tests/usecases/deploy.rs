@@ -137,7 +137,7 @@ fn unknown_fields_survive_a_rewrite_and_a_newer_format_is_left_alone() {
         let put = Write::Put { key: key.clone(), precondition: Precondition::At(document.version), body: serde_json::to_vec(&body).unwrap(), index: Index::default() };
         world.run(world.store_port().commit(&[put])).unwrap();
     };
-    let keys = [Key::Workflow(name("w")), db.clone()];
+    let keys = [Key::Workflow(name("w")), db];
     for key in &keys {
         rewrite(key, &|body| body["colour"] = "blue".into());
     }

@@ -1,5 +1,6 @@
 //! The use cases in a small deterministic world: with every fault and crash that one machine can think of.
 #![cfg(feature = "conformance")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -82,6 +82,7 @@ fn every_fault_of_a_commit_leaves_one_run_or_none() {
                 let started = world.run(engine.start(StartRun::of(name("w"))));
                 let comes_through = !matches!(fault, Fault::Unavailable | Fault::Refused) || world.0.faults.lock().unwrap().len() == 1;
                 assert_eq!(started.is_ok(), comes_through, "{yaml} {n} {fault:?}: {started:?}");
+                assert!(started.is_err() || started.is_ok_and(|started| started.created), "{n} {fault:?}: whoever made it is told so");
                 world.0.faults.lock().unwrap().clear();
                 world.finish_by_wakes(&world.engine());
                 let runs = world.all_runs();
@@ -183,6 +184,37 @@ fn an_ended_run_may_not_take_a_place_that_is_not_free() {
     assert_eq!(standing(&world).active, [run_id("r1")]);
     world.drive(&engine);
     assert_eq!(world.status("r1"), RunStatus::Success);
+}
+
+#[test]
+fn whoever_asks_again_after_a_crash_gets_the_run_going() {
+    for yaml in [ONE, LIMITED] {
+        let mut crashes = 0;
+        for n in 1.. {
+            let world = World::with(yaml);
+            let whole = world.crashing(n, world.engine().start(named("w", "r"))).is_some();
+            world.run(world.engine().start(named("w", "r"))).unwrap();
+            assert_eq!(world.status("r"), RunStatus::Running, "crash at {n}");
+            if whole {
+                break;
+            }
+            crashes += 1;
+        }
+        assert!(crashes >= 8, "{crashes}");
+    }
+}
+
+#[test]
+fn nobody_overtakes_the_queue() {
+    let world = limited();
+    for id in ["r1", "r2"] {
+        world.run(world.engine().start(named("w", id))).unwrap();
+    }
+    // A place came free and r2 has not heard of it yet.
+    let free = WorkflowDocument { active: Vec::new(), ..standing(&world) };
+    world.overwrite(&Key::Workflow(name("w")), &serde_json::to_vec(&free).unwrap());
+    assert!(world.run(world.engine().start(named("w", "r3"))).unwrap().queued);
+    assert_eq!(standing(&world).queued, [run_id("r2"), run_id("r3")]);
 }
 
 #[test]

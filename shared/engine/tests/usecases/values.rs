@@ -106,10 +106,9 @@ fn the_environment_is_rendered_and_secrets_are_only_named() {
     let yaml = "name: w\nparams: {p: {type: str, default: hello}}\ntasks:\n  a:\n    command: \"run {{ params.p }}\"\n    env:\n      CONST: plain\n      NUMBER: {const: 3}\n      REF: {ref: params.p}\n      EXPR: {expr: \"1 + 2\"}\n      TEMPLATE: \"{{ params.p }}!\"\n      HIDDEN: {secret: projects/P/secrets/S/versions/latest}\n    inputs:\n      token: {secret: projects/P/secrets/T/versions/latest}\n      day: {const: 1}\n";
     let world = run(yaml, |_| Reply::output("1"));
     let spec = spec(&world, "a");
-    let env: Vec<String> = spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let mut sorted = env.clone();
-    sorted.sort();
-    assert_eq!(sorted, ["CONST=plain", "EXPR=3", "NUMBER=3", "REF=hello", "TEMPLATE=hello!"]);
+    let mut env: Vec<String> = spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    env.sort();
+    assert_eq!(env, ["CONST=plain", "EXPR=3", "NUMBER=3", "REF=hello", "TEMPLATE=hello!"]);
     assert_eq!(spec.secrets.iter().map(|secret| secret.name.as_str()).collect::<Vec<_>>(), ["HIDDEN"]);
     assert_eq!(spec.input_secrets.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["token"]);
     assert_eq!(input(&spec), json!({"day": 1}));

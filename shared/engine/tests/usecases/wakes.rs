@@ -121,6 +121,29 @@ fn a_process_that_dies_anywhere_is_made_good_by_time_alone() {
 }
 
 #[test]
+fn no_commit_that_fails_or_whose_answer_is_lost_changes_what_comes_of_a_run() {
+    for case in CASES {
+        let expected = undisturbed(case);
+        for fault in [Fault::Conflict, Fault::AmbiguousApplied, Fault::AmbiguousLost] {
+            for n in 1.. {
+                let world = world(case);
+                world.fault(n, fault);
+                let engine = world.engine();
+                world.run(engine.start(named("w", "r"))).unwrap();
+                world.drive(&engine);
+                world.finish_by_wakes(&engine);
+                assert_eq!(world.outcome(), expected, "{}: {fault:?} at {n}", case.name);
+                world.assert_ran_once();
+                if !world.0.faults.lock().unwrap().is_empty() {
+                    assert!(n > 4, "{}: it has commits", case.name);
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_worker_that_dies_or_never_begins_is_found_out() {
     for (first, category) in [(Reply::Dies, "lost"), (Reply::Never, "lost")] {
         let world = World::with("name: w\ntasks:\n  a: {x, retries: {max: 1, delay: 0s}}\n");

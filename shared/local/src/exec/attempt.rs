@@ -28,6 +28,8 @@ pub(crate) struct Attempt {
     pub(crate) pid: Option<Pid>,
     /// When its time is up; `None` until it has started.
     pub(crate) deadline: Option<Instant>,
+    /// When the template is to be asked to tell of its end at once.
+    pub(crate) watch_at: Option<Instant>,
     /// Why we are killing it.
     pub(crate) why: Option<Why>,
     /// When SIGTERM turns into SIGKILL.
@@ -69,8 +71,8 @@ pub(crate) enum Body {
         result: Option<OwnedFd>,
         frame: ResultFrame,
     },
-    /// A child that serves many attempts.
-    Reused { template: u64, worker: u64 },
+    /// A child that we talk to: it serves many attempts, or waited for this one.
+    Served { template: u64, worker: u64 },
 }
 
 /// The path of one of an attempt's objects.
@@ -155,6 +157,6 @@ impl Attempt {
             .as_ref()
             .filter(|_| self.why.is_none())
             .map(|watch| watch.next);
-        [deadline, self.kill_at, memory].into_iter().flatten().min()
+        [deadline, self.watch_at, self.kill_at, memory].into_iter().flatten().min()
     }
 }

@@ -183,10 +183,11 @@ pub(crate) fn from_frame(
         let message = outcome
             .message
             .unwrap_or_else(|| "the task failed without a message".to_owned());
-        return Some(failed(
-            outcome.category.unwrap_or(Category::Unknown),
-            message,
-        ));
+        let mut verdict = failed(outcome.category.unwrap_or(Category::Unknown), message);
+        if let Verdict::Failed { exit_code, .. } = &mut verdict {
+            *exit_code = outcome.code;
+        }
+        return Some(verdict);
     }
     Some(match text {
         Some(text) if text.total > OUTPUT_BYTES as u64 => too_large(text.total),

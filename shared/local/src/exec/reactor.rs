@@ -162,7 +162,7 @@ impl Reactor {
             }
             // Only the template knows whether its child is reaped.
             Body::Forked { template, id, .. } => (*template, *id),
-            Body::Reused { template, worker } => (*template, *worker),
+            Body::Served { template, worker } => (*template, *worker),
         };
         self.template_kill(template, id, signal);
     }
@@ -177,6 +177,7 @@ impl Reactor {
                 self.template_died(template);
             }
         }
+        self.reap(now);
         for slot in 0..self.slots.len() {
             let Some(attempt) = &mut self.slots[slot] else {
                 continue;
@@ -184,11 +185,17 @@ impl Reactor {
             if attempt.due().is_none_or(|due| due > now) {
                 continue;
             }
+            if attempt.watch_at.take_if(|at| *at <= now).is_some()
+                && let Body::Served { template, worker } = attempt.body
+            {
+                self.watch(template, worker);
+                continue;
+            }
             if attempt.kill_at.is_some_and(|at| at <= now) {
                 attempt.kill_at = None;
                 attempt.forced = true;
                 let template = match attempt.body {
-                    Body::Forked { template, .. } | Body::Reused { template, .. }
+                    Body::Forked { template, .. } | Body::Served { template, .. }
                         if !attempt.started =>
                     {
                         Some(template)
@@ -250,6 +257,7 @@ impl Reactor {
             .iter()
             .flatten()
             .filter_map(Attempt::due)
+            .chain(self.templates.values().filter_map(|template| template.reap_at))
             .chain(self.closing)
             .min();
         let due = due.map(|due| due.saturating_duration_since(Instant::now()));
@@ -310,7 +318,7 @@ impl Reactor {
                     fds.push(PollFd::new(result, PollFlags::IN));
                     tokens.push(Token::Result(at));
                 }
-                Body::Forked { .. } | Body::Reused { .. } => {}
+                Body::Forked { .. } | Body::Served { .. } => {}
             }
         }
         for (id, template) in &self.templates {

@@ -151,6 +151,7 @@ impl Reactor {
             started: true,
             pid: Some(pid),
             deadline: Some(begun + spec.timeout.to_duration()),
+            watch_at: None,
             why: None,
             kill_at: None,
             forced: false,

@@ -15,14 +15,14 @@ use super::ExecEvent;
 use super::attempt::{Attempt, Body, Capture, object};
 use super::environment::Scratch;
 use super::exit::ExitWatch;
-use super::finish::{from_frame, judge_forked};
+use super::finish::judge_forked;
 use super::log::Log;
 use super::output::{Text, failed};
 use super::pipe::{Read, pipe, read};
 use super::python::frames::{Event, ResultFrame};
-use super::python::request::{self, WorkerKey};
-use super::python::template::{PROTOCOL, Template, Worker, channel};
-use super::python::{PythonEnv, frames};
+use super::python::PythonEnv;
+use super::python::request::{self, To};
+use super::python::template::{PROTOCOL, Template};
 use super::reactor::{LOOK_AGAIN, Reactor};
 use super::shared::{Job, Waiting};
 use super::verdict::End;
@@ -109,14 +109,14 @@ impl Reactor {
             Some(id) => id,
             None => self.start_template(env, preload)?,
         };
-        let reused = matches!(
-            job.spec.executor,
+        let to = match &job.spec.executor {
+            Executor::Python { preload: true, .. } | Executor::Script { .. } => To::Template,
             Executor::Python {
                 isolation: Isolation::Reuse,
-                preload: false,
                 ..
-            }
-        );
+            } => To::Reused,
+            _ => To::Spare,
+        };
         let root = shared
             .scratch()
             .map_err(|message| failed(Category::Recoverable, message))?;
@@ -128,7 +128,7 @@ impl Reactor {
             &job.dir,
             &shared.config,
             &mut scratch,
-            reused,
+            to,
         )
         .map_err(|message| failed(Category::Permanent, message))?;
         let trouble = |error: std::io::Error| {
@@ -143,6 +143,7 @@ impl Reactor {
             started: false,
             pid: None,
             deadline: None,
+            watch_at: None,
             why: None,
             kill_at: None,
             forced: false,
@@ -152,23 +153,23 @@ impl Reactor {
             err: None,
             capture: Capture::Nothing,
             _scratch: scratch,
-            body: Body::Reused {
+            body: Body::Served {
                 template,
                 worker: 0,
             },
             job,
         };
-        if reused {
-            let worker = self.worker(template, &attempt).map_err(trouble)?;
-            attempt.body = Body::Reused { template, worker };
-            let worker = self
-                .templates
-                .get_mut(&template)
-                .and_then(|template| template.workers.get_mut(&worker))
-                .expect("just found or made");
-            worker.give(slot, &frame);
-            if let Some(pid) = worker.pid {
-                self.mark_started(&mut attempt, pid);
+        if to != To::Template {
+            let worker = if to == To::Spare {
+                self.spare(template, &attempt.job)
+            } else {
+                self.worker(template, &attempt.job)
+            };
+            let worker = worker.map_err(trouble)?;
+            attempt.body = Body::Served { template, worker };
+            self.give(&mut attempt, slot, &frame);
+            if to == To::Spare {
+                self.fork_ahead(template, &attempt.job);
             }
             return Ok(attempt);
         }
@@ -180,6 +181,9 @@ impl Reactor {
             fds.push(err_write);
             attempt.err = Some(err);
             attempt.capture = Capture::Text(Text::default());
+        } else {
+            let both = fds[0].try_clone().map_err(trouble)?;
+            fds.push(both);
         }
         fds.push(result_write);
         attempt.out = Some(out);
@@ -198,45 +202,13 @@ impl Reactor {
         Ok(attempt)
     }
 
-    /// A child that may serve the attempt: an idle one of its kind, or a new one.
-    fn worker(&mut self, template: u64, attempt: &Attempt) -> std::io::Result<u64> {
-        let key = WorkerKey::of(&attempt.job.spec, &attempt.job.dir);
-        let places = self.slots.len();
-        let id = self.shared.number();
-        let template = self
-            .templates
-            .get_mut(&template)
-            .expect("just found or made");
-        let idle = template.workers.iter().find(|(_, worker)| {
-            worker.current.is_none() && worker.channel.is_some() && worker.key == key
-        });
-        if let Some((id, _)) = idle {
-            return Ok(*id);
-        }
-        if template.workers.len() >= places {
-            // Makes room: closing its channel ends an idle child.
-            if let Some(other) = template
-                .workers
-                .values_mut()
-                .find(|worker| worker.current.is_none() && worker.channel.is_some())
-            {
-                other.channel = None;
-            }
-        }
-        let (log, log_write) = pipe()?;
-        let (ours, theirs) = channel()?;
-        let frame = request::serve(id, &key);
-        template.workers.insert(id, Worker::new(key, log, ours));
-        template.send(frame, vec![log_write, theirs]);
-        Ok(id)
-    }
-
     /// The attempt's own code runs from now on.
-    fn mark_started(&mut self, attempt: &mut Attempt, pid: Pid) {
+    pub(crate) fn mark_started(&mut self, attempt: &mut Attempt, pid: Pid) {
         attempt.started = true;
         attempt.begun = Instant::now();
         attempt.pid = Some(pid);
         attempt.deadline = Some(attempt.begun + attempt.job.spec.timeout.to_duration());
+        attempt.watch_at = self.watch_at(attempt);
         attempt.memory = self.memory_watch(&attempt.job.spec);
     }
 
@@ -314,10 +286,10 @@ impl Reactor {
                 };
                 self.mark_started(&mut attempt, pid);
                 self.tell_started(&attempt);
-                let reused = matches!(&attempt.body, Body::Reused { .. });
+                let served = matches!(&attempt.body, Body::Served { .. });
                 let slot = slot.expect("there is an attempt");
                 self.slots[slot] = Some(attempt);
-                if reused
+                if served
                     && self
                         .templates
                         .get(&template_id)
@@ -364,118 +336,6 @@ impl Reactor {
         }
     }
 
-    /// A child that served many is gone, perhaps in the middle of an attempt.
-    fn worker_exited(&mut self, mut worker: Worker, end: End, maxrss: Option<u64>) {
-        let Some(mut attempt) = worker.current.take().and_then(|slot| self.vacate(slot)) else {
-            return;
-        };
-        attempt.out = worker.log.take();
-        attempt.drain(&mut self.buffer);
-        // Its answer may still be on the way.
-        if let Some(channel) = &worker.channel {
-            while let Read::Some(n) = read(channel, &mut self.buffer) {
-                worker.answer.push(&self.buffer[..n]);
-            }
-        }
-        let shared = Arc::clone(&self.shared);
-        self.end(attempt, maxrss, |attempt| {
-            let path = object(&shared, &attempt.job.spec, AttemptFile::Output);
-            from_frame(&worker.answer, None, &path)
-                .unwrap_or_else(|| judge_forked(attempt, end, &shared))
-        });
-    }
-
-    pub(crate) fn worker_printed(&mut self, template: u64, worker: u64) {
-        let Some(worker) = self
-            .templates
-            .get_mut(&template)
-            .and_then(|template| template.workers.get_mut(&worker))
-        else {
-            return;
-        };
-        let Some(log) = &worker.log else { return };
-        match read(log, &mut self.buffer) {
-            Read::Some(n) => {
-                // What it prints between two attempts belongs to none.
-                if let Some(attempt) = worker.current.and_then(|slot| self.slots[slot].as_mut()) {
-                    attempt.log.push(&self.buffer[..n]);
-                }
-            }
-            Read::Empty => {}
-            Read::End => worker.log = None,
-        }
-    }
-
-    pub(crate) fn channel_ready(&mut self, template: u64, worker_id: u64, flags: PollFlags) {
-        let Some(worker) = self
-            .templates
-            .get_mut(&template)
-            .and_then(|template| template.workers.get_mut(&worker_id))
-        else {
-            return;
-        };
-        if flags.contains(PollFlags::OUT) {
-            worker.flush();
-        }
-        let Some(channel) = &worker.channel else {
-            return;
-        };
-        match read(channel, &mut self.buffer) {
-            Read::Some(n) => worker.answer.push(&self.buffer[..n]),
-            Read::Empty => return,
-            Read::End => {
-                // The end of the child itself follows.
-                worker.channel = None;
-                return;
-            }
-        }
-        // Its first answer may overtake the news of its start, which comes by another way.
-        if worker.answer.is_whole() && worker.pid.is_some() {
-            self.answered(template, worker_id);
-        }
-    }
-
-    /// Settles the attempt whose answer has arrived.
-    fn answered(&mut self, template: u64, worker: u64) {
-        let Some(worker) = self
-            .templates
-            .get_mut(&template)
-            .and_then(|template| template.workers.get_mut(&worker))
-        else {
-            return;
-        };
-        let retires = worker
-            .answer
-            .json()
-            .and_then(|json| serde_json::from_slice::<frames::Outcome<'_>>(json).ok())
-            .is_some_and(|outcome| outcome.retire);
-        let answer = std::mem::take(&mut worker.answer);
-        let slot = worker.current.take();
-        let log = if retires {
-            worker.channel = None;
-            worker.log.take()
-        } else {
-            None
-        };
-        // Everything the task printed is in the pipe before its answer is sent.
-        if let (Some(attempt), Some(log)) = (
-            slot.and_then(|slot| self.slots[slot].as_mut()),
-            log.as_ref().or(worker.log.as_ref()),
-        ) {
-            while let Read::Some(n) = read(log, &mut self.buffer) {
-                attempt.log.push(&self.buffer[..n]);
-            }
-        }
-        let Some(attempt) = slot.and_then(|slot| self.vacate(slot)) else {
-            return;
-        };
-        let path = object(&self.shared, &attempt.job.spec, AttemptFile::Output);
-        self.end(attempt, None, |_| {
-            from_frame(&answer, None, &path)
-                .unwrap_or_else(|| failed(Category::Unknown, "the interpreter's answer is broken"))
-        });
-    }
-
     /// A template is gone, or is to go: its attempts are lost, and what they left running is killed.
     pub(crate) fn template_died(&mut self, id: u64) {
         let Some(mut template) = self.templates.remove(&id) else {
@@ -503,22 +363,23 @@ impl Reactor {
         };
         let workers = std::mem::take(&mut template.workers)
             .into_values()
-            .map(|worker| (worker.pid, worker.current));
+            // One that is spent has killed its group itself.
+            .filter(|worker| !worker.is_spent())
+            .map(|worker| (worker.pid, worker.current, worker.log));
         let attempts = std::mem::take(&mut template.attempts)
             .into_values()
             .map(|slot| {
-                (
-                    self.slots[slot].as_ref().and_then(|attempt| attempt.pid),
-                    Some(slot),
-                )
+                let pid = self.slots[slot].as_ref().and_then(|attempt| attempt.pid);
+                (pid, Some(slot), None)
             });
-        let left: Vec<(Option<Pid>, Option<usize>)> = attempts.chain(workers).collect();
-        for (pid, slot) in left {
+        let left: Vec<_> = attempts.chain(workers).collect();
+        for (pid, slot, log) in left {
             if let Some(pid) = pid {
                 // Their parent is gone a moment ago: the number is still theirs.
                 let _ = kill_process_group(pid, Signal::KILL);
             }
             if let Some(mut attempt) = slot.and_then(|slot| self.vacate(slot)) {
+                attempt.out = attempt.out.or(log);
                 attempt.drain(&mut self.buffer);
                 self.end(attempt, None, |_| verdict.clone());
             }

@@ -43,18 +43,37 @@ class Child:
 
     def live(self, frame: "dict[str, Any]", source: "Optional[Source]") -> "NoReturn":
         """Run the task or tasks, and end the process."""
-        self._frame = frame
+        self.arrive()
+        if frame["op"] == "serve":
+            self._frame = frame
+            if frame.get("memory_limit"):
+                _limit_memory(frame["memory_limit"])
+            self._serve()
+        outcome = self.perform(frame, source)
+        self._end(outcome, answer(outcome.output, outcome.category, outcome.message))
+
+    def arrive(self) -> None:
+        """Become a process of its own, whose result goes to descriptor 3."""
         self._pid = os.getpid()
         status = os.fstat(_RESULT)
         self._result_file = (status.st_dev, status.st_ino)
         sys.modules["__main__"] = self._main
+
+    def perform(self, frame: "dict[str, Any]", source: "Optional[Source]" = None) -> "_outcome.Outcome":
+        """The one task of this process. A copy of the process that the task forked does not return from here."""
+        self._frame = frame
         limit = frame.get("memory_limit")
         if limit:
             _limit_memory(limit)
-        if frame["op"] == "serve":
-            self._serve()
         outcome = self._run(frame, source)
-        self._end(outcome, answer(outcome.output, outcome.category, outcome.message))
+        if os.getpid() != self._pid:
+            self._leave_fork(outcome)
+        return outcome
+
+    def foresee(self, frame: "dict[str, Any]") -> None:
+        """In the template: set the variables that tasks like this one get, so that its children find most of them set."""
+        context = _context_of(frame)
+        self._set_environment(frame, context, {})
 
     def rehearse(self) -> None:
         """Run an empty task a few times in the template.
@@ -99,16 +118,7 @@ class Child:
 
     def _run(self, frame: "dict[str, Any]", source: "Optional[Source]") -> "_outcome.Outcome":
         """One task, from its frame to its outcome."""
-        get: "Any" = (frame.get("context") or {}).get
-        context = Context(
-            get("task_id") or "",
-            get("run_id") or "",
-            get("task_name") or "",
-            get("workflow_name") or "",
-            1 if get("attempt") is None else get("attempt"),
-            get("parallel_index") or 0,
-            1 if get("parallel_count") is None else get("parallel_count"),
-        )
+        context = _context_of(frame)
         if frame.get("script") is not None:
             where = frame.get("script_name") or "the script"
             return _outcome.run(lambda: self._prepare_script(frame, context), context, where, _show_script)
@@ -258,7 +268,7 @@ class Child:
                 self._end(outcome, reply)
             outcome.error = None
             _flush()
-            self._write(reply)
+            self.reply(reply)
 
     def _end(self, outcome: "_outcome.Outcome", frame: bytes) -> "NoReturn":
         """What an interpreter does at its end, then the result, then the exit."""
@@ -266,7 +276,7 @@ class Child:
             self._leave_fork(outcome)
         _shut_down()
         if frame:
-            self._write(frame)
+            self.reply(frame)
         os._exit(outcome.code)
 
     def _leave_fork(self, outcome: "_outcome.Outcome") -> "NoReturn":
@@ -274,7 +284,8 @@ class Child:
         _shut_down()
         os._exit(outcome.code)
 
-    def _write(self, frame: bytes) -> None:
+    def reply(self, frame: bytes) -> None:
+        """Send the result, unless the task put something else in the place of descriptor 3."""
         try:
             status = os.fstat(_RESULT)
             same = (status.st_dev, status.st_ino) == self._result_file
@@ -289,6 +300,19 @@ class Child:
             write_all(_RESULT, frame)
         except BrokenPipeError:
             os._exit(70)  # the engine no longer wants it
+
+
+def _context_of(frame: "dict[str, Any]") -> Context:
+    get: "Any" = (frame.get("context") or {}).get
+    return Context(
+        get("task_id") or "",
+        get("run_id") or "",
+        get("task_name") or "",
+        get("workflow_name") or "",
+        1 if get("attempt") is None else get("attempt"),
+        get("parallel_index") or 0,
+        1 if get("parallel_count") is None else get("parallel_count"),
+    )
 
 
 class _Broken(CallError):

@@ -55,11 +55,16 @@ def write_all(fd: int, data: bytes) -> None:
 
 
 def answer(
-    output: "Optional[str]", category: str, message: str, run_id: "Optional[int]" = None, retire: bool = False
+    output: "Optional[str]",
+    category: str,
+    message: str,
+    run_id: "Optional[int]" = None,
+    retire: bool = False,
+    more: str = "",
 ) -> bytes:
-    """The frame that says how a task ended; `output` is JSON text."""
+    """The frame that says how a task ended; `output` is JSON text, `more` is what else it tells."""
     head = "{" if run_id is None else f'{{"id":{run_id},'
-    tail = ',"retire":true}' if retire else "}"
+    tail = f'{more},"retire":true}}' if retire else "}"
     if output is not None:
         return pack(f'{head}"ok":true,"output":{output}{tail}')
     return pack(f'{head}"ok":false,"category":{dumps(category)},"message":{dumps(message)}{tail}')

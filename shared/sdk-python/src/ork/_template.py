@@ -12,6 +12,7 @@ import _signal  # type: ignore[import-not-found]
 import _socket
 import select
 
+from . import _spare
 from ._child import Child
 from ._codec import dumps
 from ._frames import Buffer, pack
@@ -27,6 +28,7 @@ _MAX_FDS = 253
 _FDS_SPACE = _socket.CMSG_SPACE(_MAX_FDS * 4)
 _CLOEXEC = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+_CHILD = {_signal.SIGCHLD}
 _HELD = {_signal.SIGTERM, _signal.SIGCHLD, _signal.SIGINT}
 
 
@@ -51,7 +53,11 @@ class Template:
         self._events: "list[bytes]" = []
         self._pid_of: "dict[int, int]" = {}
         self._id_of: "dict[int, int]" = {}
+        # Those whose end the engine waits for. While there are none, ended children wait to be reaped with the next batch:
+        # a wake-up for each would cost more than many a task.
+        self._watched: "set[int]" = set()
         _signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _CHILD)
         _signal.signal(_signal.SIGCHLD, _ignore)
         _signal.signal(_signal.SIGTERM, self._on_term)
         _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
@@ -108,8 +114,14 @@ class Template:
             op = frame.get("op")
             if op == "run" or op == "serve":
                 self._start(frame)
+            elif op == "spare":
+                self._start_spares(frame)
             elif op == "kill":
                 self._kill(frame)
+            elif op == "watch":
+                self._watch(frame["id"])
+            elif op == "reap":
+                self._reap()
             else:
                 raise ValueError(f"unknown op {op!r}")
 
@@ -131,26 +143,78 @@ class Template:
                     self.preloads = Preloads()
                 self.preloads.load(source, frame, fds)
         # A signal must not reach the child while it still has the template's handlers.
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)
+        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)
         gc.freeze()
         try:
             pid = os.fork()
         except OSError as error:
-            _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _HELD)
-            self._tell(
-                f'{{"ev":"refused","id":{run_id},"message":{dumps(f"cannot fork: {error.strerror}")}}}'
-            )
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+            self._refuse(run_id, error)
         else:
             if pid == 0:
-                self._become_child(frame, fds, source)
-            _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _HELD)
-            self._pid_of[run_id] = pid
-            self._id_of[pid] = run_id
-            self._tell(f'{{"ev":"started","id":{run_id},"pid":{pid}}}')
+                self._become_child(fds, lambda: self.child.live(frame, source))
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+            self._started(run_id, pid)
+            self._watch(run_id)
         for fd in fds:
             os.close(fd)
 
-    def _become_child(self, frame: "dict[str, Any]", fds: "list[int]", source: "Any") -> "NoReturn":
+    def _start_spares(self, frame: "dict[str, Any]") -> None:
+        """Several children at once: what the template touches between two forks it must copy, and here it touches little."""
+        ids = frame["ids"]
+        fds = self._fds[: 2 * len(ids)]
+        del self._fds[: len(fds)]
+        if len(fds) < 2 * len(ids):
+            raise ValueError(f"the frame of the spares {ids} came without their descriptors")
+        like = frame["like"]
+        path = like.get("file")
+        if path:
+            source = self.sources.get(path)
+            self.sources.warm(source, [path.rpartition("/")[0], *(like.get("path") or ())])
+        self.child.foresee(like)
+        self._reap()
+        pids = []
+        problem = None
+        fork = os.fork
+        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)
+        gc.freeze()
+        try:
+            for _ in ids:
+                pid = fork()
+                if pid == 0:
+                    at = 2 * len(pids)
+                    self._become_child((fds[at], fds[at], fds[at + 1]), self._live_spare)
+                pids.append(pid)
+        except OSError as error:
+            problem = error
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+        for run_id, pid in zip(ids, pids):
+            self._started(run_id, pid)
+        if problem is not None:
+            for run_id in ids[len(pids) :]:
+                self._refuse(run_id, problem)
+        for fd in fds:
+            os.close(fd)
+
+    def _started(self, run_id: int, pid: int) -> None:
+        self._pid_of[run_id] = pid
+        self._id_of[pid] = run_id
+        self._tell(f'{{"ev":"started","id":{run_id},"pid":{pid}}}')
+
+    def _refuse(self, run_id: int, error: OSError) -> None:
+        self._tell(
+            f'{{"ev":"refused","id":{run_id},"message":{dumps(f"cannot fork: {error.strerror}")}}}'
+        )
+
+    def _watch(self, run_id: int) -> None:
+        """From now on the end of this child is to be told at once."""
+        if run_id not in self._pid_of:
+            return
+        self._watched.add(run_id)
+        if len(self._watched) == 1:
+            _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _CHILD)
+
+    def _become_child(self, fds: "Any", live: "Any") -> "NoReturn":
         try:
             os.setsid()
             _signal.set_wakeup_fd(-1)
@@ -165,15 +229,19 @@ class Template:
             # Pipes of other tasks that wait in the queue would otherwise never see their end.
             os.closerange(4, self._highest_fd + 1)
             gc.enable()
-            self.child.live(frame, source)
+            live()
         except BaseException as error:  # a bug of ours: say it, and never return into the template's loop
             os.write(2, f"ork: cannot start the task: {type(error).__name__}: {error}\n".encode())
         finally:
             os._exit(70)
 
+    def _live_spare(self) -> "NoReturn":
+        _spare.live(self.child)
+
     def _kill(self, frame: "dict[str, Any]") -> None:
         pid = self._pid_of.get(frame["id"])
         if pid is not None:
+            self._watch(frame["id"])
             _kill_group(pid, int(frame["signal"]))
 
     def _reap(self) -> None:
@@ -188,6 +256,10 @@ class Template:
             if run_id is None:
                 continue
             del self._pid_of[run_id]
+            if run_id in self._watched:
+                self._watched.remove(run_id)
+                if not self._watched:
+                    _signal.pthread_sigmask(_signal.SIG_BLOCK, _CHILD)
             code = os.waitstatus_to_exitcode(status)
             ending = f'"code":{code},"signal":null' if code >= 0 else f'"code":null,"signal":{-code}'
             self._tell(

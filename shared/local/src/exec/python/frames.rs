@@ -62,6 +62,11 @@ pub(crate) struct Outcome<'a> {
     pub(crate) message: Option<String>,
     #[serde(default)]
     pub(crate) retire: bool,
+    /// The exit code that goes with a failure, when it is not told by an exit.
+    #[serde(default)]
+    pub(crate) code: Option<i32>,
+    #[serde(default)]
+    pub(crate) maxrss: Option<u64>,
 }
 
 impl ResultFrame {

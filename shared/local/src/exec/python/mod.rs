@@ -7,6 +7,7 @@ mod sdk;
 pub(crate) mod template;
 mod tool;
 mod venv;
+pub(crate) mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;

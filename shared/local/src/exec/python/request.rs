@@ -74,15 +74,27 @@ struct Task<'a> {
     memory_limit: Option<u64>,
 }
 
-/// The frame for one attempt: to a template (`run`), or to a child that serves many (`reused`). Writes the scratch files it names.
+/// Who gets the frame of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum To {
+    /// A template, which forks a child for it.
+    Template,
+    /// A child that waits for its one task.
+    Spare,
+    /// A child that serves many.
+    Reused,
+}
+
+/// The frame for one attempt. Writes the scratch files it names.
 pub(crate) fn task(
     id: u64,
     spec: &TaskSpec,
     dir: &RunDir,
     config: &ExecConfig,
     scratch: &mut Scratch,
-    reused: bool,
+    to: To,
 ) -> Result<Vec<u8>, String> {
+    let reused = to == To::Reused;
     let folder = &dir.workflow_dir;
     let mut env: BTreeMap<Cow<'_, str>, Cow<'_, str>> = BTreeMap::new();
     let mut put = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
@@ -101,7 +113,7 @@ pub(crate) fn task(
         (input, input_file) = (None, Some(Cow::Owned(path.to_string_lossy().into_owned())));
     }
     let mut task = Task {
-        op: (!reused).then_some("run"),
+        op: (to == To::Template).then_some("run"),
         id,
         file: None,
         module: None,
@@ -181,16 +193,8 @@ pub(crate) struct WorkerKey {
 
 impl WorkerKey {
     pub(crate) fn of(spec: &TaskSpec, dir: &RunDir) -> Self {
-        let folder = match &spec.executor {
-            Executor::Python {
-                source: PythonSource::File(file),
-                ..
-            } => {
-                let path = tidy(&dir.workflow_dir.join(file));
-                path.rsplit_once('/').map(|(folder, _)| folder.to_owned())
-            }
-            _ => None,
-        };
+        let folder = file(spec, dir)
+            .and_then(|path| path.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
         Self {
             cwd: dir.workflow_dir.to_string_lossy().into_owned(),
             folder,
@@ -217,6 +221,68 @@ pub(crate) fn serve(id: u64, key: &WorkerKey) -> Vec<u8> {
         memory_limit: key.memory_limit,
     };
     pack(&serde_json::to_vec(&serve).expect("texts and numbers"))
+}
+
+/// The frame that forks children for one task each. They will be told of tasks like `spec`: what the template can do for all
+/// of them at once, such as compiling the file, it does before it forks.
+pub(crate) fn spares(ids: &[u64], spec: &TaskSpec, dir: &RunDir) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Spares<'a> {
+        op: &'static str,
+        ids: &'a [u64],
+        like: Like<'a>,
+    }
+    #[derive(Serialize)]
+    struct Like<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        module: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        function: Option<&'a str>,
+        context: Context<'a>,
+    }
+    let (module, function) = match &spec.executor {
+        Executor::Python {
+            source, function, ..
+        } => match source {
+            PythonSource::Module(module) => (Some(module.as_str()), Some(function.as_str())),
+            PythonSource::File(_) => (None, Some(function.as_str())),
+        },
+        _ => (None, None),
+    };
+    let frame = Spares {
+        op: "spare",
+        ids,
+        like: Like {
+            file: file(spec, dir),
+            module,
+            function,
+            context: Context::of(spec),
+        },
+    };
+    pack(&serde_json::to_vec(&frame).expect("texts and numbers"))
+}
+
+/// The file of a Python task, in one spelling; none for modules and scripts.
+pub(crate) fn file(spec: &TaskSpec, dir: &RunDir) -> Option<String> {
+    match &spec.executor {
+        Executor::Python {
+            source: PythonSource::File(file),
+            ..
+        } => Some(tidy(&dir.workflow_dir.join(file))),
+        _ => None,
+    }
+}
+
+/// The frame that asks for the end of a child to be told as soon as it ends.
+pub(crate) fn watch(id: u64) -> Vec<u8> {
+    pack(format!("{{\"op\":\"watch\",\"id\":{id}}}").as_bytes())
+}
+
+/// The frame that has ended children reaped, which otherwise happens when the next ones are forked.
+pub(crate) fn reap() -> Vec<u8> {
+    pack(b"{\"op\":\"reap\"}")
 }
 
 /// The frame that signals a child.

@@ -26,6 +26,7 @@ const FILES: &[(&str, &str)] = package![
     "_result.py",
     "_schema.py",
     "_sitepath.py",
+    "_spare.py",
     "_task.py",
     "_template.py",
     "_types.py",

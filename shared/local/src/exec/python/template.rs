@@ -1,4 +1,4 @@
-//! A template process, which forks a child for each attempt, and the children that serve many attempts.
+//! A template process, which forks the children that run attempts.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -6,8 +6,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
-use rustix::event::PollFlags;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::net::{
@@ -19,11 +19,14 @@ use rustix::process::Pid;
 use super::super::ExecConfig;
 use super::super::exit::ExitWatch;
 use super::PythonEnv;
-use super::frames::{Buffer, ResultFrame};
-use super::request::WorkerKey;
+use super::frames::Buffer;
+use super::worker::Worker;
 
 /// The protocol's version that this code speaks.
 pub(crate) const PROTOCOL: u32 = 1;
+
+/// Descriptors that travel with one frame, at most.
+pub(crate) const MOST_FDS: usize = 16;
 
 /// See the module.
 pub(crate) struct Template {
@@ -38,6 +41,14 @@ pub(crate) struct Template {
     /// Attempts with a process of their own, and their places.
     pub(crate) attempts: BTreeMap<u64, usize>,
     pub(crate) workers: BTreeMap<u64, Worker>,
+    /// How many children the next batch has.
+    pub(crate) batch: usize,
+    /// Batches so far.
+    pub(crate) batches: u64,
+    /// Files it knows, by the first batch of children that know them too.
+    pub(crate) files: BTreeMap<String, u64>,
+    /// When to have ended children reaped.
+    pub(crate) reap_at: Option<Instant>,
     complaints: Complaints,
 }
 
@@ -49,19 +60,6 @@ struct Unsent {
     bytes: Vec<u8>,
     sent: usize,
     fds: Vec<OwnedFd>,
-}
-
-/// A child that serves many attempts, one at a time.
-pub(crate) struct Worker {
-    pub(crate) key: WorkerKey,
-    pub(crate) pid: Option<Pid>,
-    pub(crate) log: Option<OwnedFd>,
-    /// `None` once it is not to be given anything more.
-    pub(crate) channel: Option<OwnedFd>,
-    unsent: Vec<u8>,
-    pub(crate) answer: ResultFrame,
-    /// The place of the attempt it is at.
-    pub(crate) current: Option<usize>,
 }
 
 impl Template {
@@ -101,6 +99,10 @@ impl Template {
             unsent: VecDeque::new(),
             attempts: BTreeMap::new(),
             workers: BTreeMap::new(),
+            batch: 1,
+            batches: 0,
+            files: BTreeMap::new(),
+            reap_at: None,
             complaints: Complaints(complaints),
         })
     }
@@ -193,14 +195,9 @@ impl Unsent {
 }
 
 fn with_fds(socket: &OwnedFd, bytes: &[u8], fds: &[OwnedFd]) -> rustix::io::Result<usize> {
-    // Of two, the first serves as standard output and standard error.
-    let borrowed: Vec<BorrowedFd<'_>> = match fds {
-        [both, third] => vec![both.as_fd(), both.as_fd(), third.as_fd()],
-        _ => fds.iter().map(AsFd::as_fd).collect(),
-    };
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    // A frame never has more than three.
     if !control.push(SendAncillaryMessage::ScmRights(&borrowed)) {
         return Err(Errno::INVAL);
     }
@@ -228,53 +225,3 @@ pub(crate) fn channel() -> io::Result<(OwnedFd, OwnedFd)> {
 const SOCKET_FLAGS: SocketFlags = SocketFlags::CLOEXEC;
 #[cfg(not(target_os = "linux"))]
 const SOCKET_FLAGS: SocketFlags = SocketFlags::empty();
-
-impl Worker {
-    pub(crate) fn new(key: WorkerKey, log: OwnedFd, channel: OwnedFd) -> Self {
-        Self {
-            key,
-            pid: None,
-            log: Some(log),
-            channel: Some(channel),
-            unsent: Vec::new(),
-            answer: ResultFrame::default(),
-            current: None,
-        }
-    }
-
-    /// Hands it the next attempt.
-    pub(crate) fn give(&mut self, slot: usize, frame: &[u8]) {
-        self.current = Some(slot);
-        self.answer.clear();
-        self.unsent.extend_from_slice(frame);
-        self.flush();
-    }
-
-    /// Sends what it can; a child that is gone is reported by its template.
-    pub(crate) fn flush(&mut self) {
-        let Some(channel) = &self.channel else { return };
-        while !self.unsent.is_empty() {
-            match send(
-                channel,
-                &self.unsent,
-                SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
-            ) {
-                Ok(n) => drop(self.unsent.drain(..n)),
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN | Errno::NOBUFS) => return,
-                Err(_) => self.unsent.clear(),
-            }
-        }
-    }
-
-    /// What to poll its channel for.
-    pub(crate) fn interest(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
-        let channel = self.channel.as_ref()?;
-        let write = if self.unsent.is_empty() {
-            PollFlags::empty()
-        } else {
-            PollFlags::OUT
-        };
-        Some((channel.as_fd(), PollFlags::IN | write))
-    }
-}

@@ -188,6 +188,9 @@ impl<P: Ports> Engine<P> {
                 self.memory.put(todo.run.clone(), loaded);
                 return Ok(None);
             }
+            if out.effects.iter().any(|effect| matches!(effect, Effect::RunEnded(_))) {
+                self.publish_last(&loaded, &mut out).await?;
+            }
             let mark = self.ports.random();
             loaded.state.header.commits = mark;
             match self.commit(&mut loaded, &mut places, now).await {
@@ -205,6 +208,21 @@ impl<P: Ports> Engine<P> {
             }
         }
         Err(EngineError::new(EngineErrorKind::Unavailable, format!("run {} is being changed by others: gave up after {TRIES} tries, nothing is lost", todo.run)))
+    }
+
+    /// A run that has ended is looked at by nobody again, so its last outputs are put in their place before the commit that ends it.
+    async fn publish_last(&self, loaded: &Loaded, out: &mut Out) -> Result<(), EngineError> {
+        for effect in &out.effects {
+            if let Effect::TaskEnded(task) = effect {
+                match self.publish_output(&loaded.graph, &loaded.state, *task).await {
+                    // An output that cannot be read must not keep the run from ending.
+                    Err(error) if error.kind == EngineErrorKind::Corrupt => {}
+                    other => other?,
+                }
+            }
+        }
+        out.effects.retain(|effect| !matches!(effect, Effect::TaskEnded(_)));
+        Ok(())
     }
 
     /// What a commit that stands gives rise to at once.

@@ -7,7 +7,7 @@ use ork_core::definition::Executor as Kind;
 use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::names::{AttemptFile, ObjectName};
-use ork_core::run::{Attempt, Category, Command, Effect, Event, Graph, Overdue, ParentRef, RunStatus, RunTrigger, State};
+use ork_core::run::{RunState, Attempt, Category, Command, Effect, Event, Graph, Overdue, ParentRef, RunStatus, RunTrigger, State};
 use ork_core::task::{Output, Verdict};
 
 use crate::advance::{Advanced, ClaimRequest, Deferred, Todo};
@@ -21,6 +21,7 @@ impl<P: Ports> Engine<P> {
     pub(crate) async fn perform(&self, run: &RunId, advanced: Advanced, claim: Option<ClaimRequest>, todo: &mut VecDeque<Todo>) -> Option<EngineError> {
         let Advanced { graph, effects, deferred } = advanced;
         let mut starts = Vec::new();
+        let mut ended = Vec::new();
         let mut events = Vec::new();
         let mut trouble = None;
         for effect in effects {
@@ -41,7 +42,10 @@ impl<P: Ports> Engine<P> {
                 Effect::StopChild(attempt) => self.stop_child(run, &graph, attempt, todo).await,
                 Effect::Reap { attempt, why } => self.reap(run, &graph, attempt, why).await.map(|event| events.push(event)),
                 Effect::Poll(attempt) => self.poll(run, &graph, attempt, &mut events).await,
-                Effect::TaskEnded(task) => self.publish_output(run, &graph, task).await,
+                Effect::TaskEnded(task) => {
+                    ended.push(task);
+                    Ok(())
+                }
                 Effect::RunEnded(_) => self.tell_parent(run, todo).await,
                 // Answered before the commit.
                 Effect::Resolve { .. } => Ok(()),
@@ -50,6 +54,10 @@ impl<P: Ports> Engine<P> {
         }
         if !starts.is_empty() {
             self.start_attempts(run, &graph, starts, &mut events).await;
+        }
+        // Nothing waits for this, so it comes after what was to be started.
+        if !ended.is_empty() {
+            trouble = trouble.or(self.publish_ended(run, &ended).await.err());
         }
         if !events.is_empty() {
             todo.push_back(Todo { run: run.clone(), events, times: Vec::new(), claim });
@@ -259,20 +267,41 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Puts a task's output where people look for it.
-    async fn publish_output(&self, run: &RunId, graph: &Graph, task: u32) -> Result<(), EngineError> {
-        let loaded = self.recall(run).await?;
-        let text = if values::has_output(&loaded.state, task) { Some(values::task_output(&self.ports, graph, &loaded.state, task).await) } else { None };
-        self.memory.put(run.clone(), loaded);
-        let Some(text) = text.transpose()? else { return Ok(()) };
-        let name = graph.task(task).name.clone();
-        let written = if matches!(graph.task(task).executor, Kind::Script { .. }) {
+    pub(crate) async fn publish_output(&self, graph: &Graph, state: &RunState, task: u32) -> Result<(), EngineError> {
+        if !values::has_output(state, task) {
+            return Ok(());
+        }
+        let text = values::task_output(&self.ports, graph, state, task).await?;
+        let (run, name) = (state.header.id.clone(), graph.task(task).name.clone());
+        if matches!(graph.task(task).executor, Kind::Script { .. }) {
             let plain: String = serde_json::from_str(&text).map_err(|error| EngineError::corrupt(format!("the output of {name} is not text: {error}")))?;
-            self.ports.objects().put(&ObjectName::TaskText(run.clone(), name), plain.as_bytes(), None).await
+            self.ports.objects().put(&ObjectName::TaskText(run, name), plain.as_bytes(), None).await?;
         } else {
-            self.ports.objects().put(&ObjectName::TaskOutput(run.clone(), name), text.as_bytes(), None).await
-        };
-        written?;
+            self.ports.objects().put(&ObjectName::TaskOutput(run, name), text.as_bytes(), None).await?;
+        }
         Ok(())
+    }
+
+    /// Puts the outputs of all ended tasks where people look for them: whoever died after a commit may not have come to it.
+    pub async fn publish_outputs(&self, run: &RunId) -> Result<(), EngineError> {
+        let loaded = self.recall(run).await?;
+        let mut trouble = Ok(());
+        for task in 0..loaded.state.tasks().len() {
+            let task = u32::try_from(task).expect("at most 10,000 tasks");
+            trouble = trouble.and(self.publish_output(&loaded.graph, &loaded.state, task).await);
+        }
+        self.memory.put(run.clone(), loaded);
+        trouble
+    }
+
+    async fn publish_ended(&self, run: &RunId, tasks: &[u32]) -> Result<(), EngineError> {
+        let loaded = self.recall(run).await?;
+        let mut trouble = Ok(());
+        for &task in tasks {
+            trouble = trouble.and(self.publish_output(&loaded.graph, &loaded.state, task).await);
+        }
+        self.memory.put(run.clone(), loaded);
+        trouble
     }
 
     /// The run of a sub-workflow: made once for each attempt, whatever dies on the way.

@@ -200,7 +200,8 @@ fn tenth(view: &mut RunView, graph: &Graph, task: TaskIndex, paint: Paint) -> Op
     } else {
         String::new()
     };
-    let rest = format!("{}% ({ended}/{total}{failed})", tenths * 10);
+    let percent = u64::from(ended) * 100 / u64::from(total.max(1));
+    let rest = format!("{percent}% ({ended}/{total}{failed})");
     Some(line(
         paint,
         InstanceStatus::Running,

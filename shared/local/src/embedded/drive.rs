@@ -24,6 +24,8 @@ const AHEAD: usize = 32;
 const GATHER: Duration = Duration::from_millis(1);
 /// … or until there are this many, and then committed together.
 const GATHERED: usize = 128;
+/// The shortest pause between two looks at the schedules.
+const FIRE_AGAIN: Millis = Millis::from_secs(1);
 /// The longest sleep, whatever the timers say.
 const NAP: Millis = Millis::from_secs(60);
 
@@ -55,6 +57,10 @@ struct Desk {
     timers: BTreeMap<RunId, Time>,
     /// Runs that have ended.
     ended: BTreeSet<RunId>,
+    /// Whether the loop outlives any single run.
+    forever: bool,
+    /// When to look at the schedules.
+    fire_at: Time,
     /// What an executor said while the loop slept.
     heard: Option<ExecEvent>,
 }
@@ -63,7 +69,7 @@ impl Embedded {
     /// Drives runs until `until` is reached or `control` asks otherwise. On a store that no longer takes commits it stops all processes
     /// and returns the error; nothing that was committed is lost, and the runs can be resumed.
     pub async fn drive(&mut self, until: Until, observer: &mut dyn Observer, control: Control) -> Result<(), EngineError> {
-        let mut desk = Desk::default();
+        let mut desk = Desk { forever: until == Until::Forever, ..Desk::default() };
         let driven = self.turn(&until, observer, &control, &mut desk).await;
         if driven.is_err() || control.stopped() {
             self.world().executor.exec.shutdown();
@@ -88,7 +94,7 @@ impl Embedded {
             self.deliver(desk, observer).await?;
             let now = self.world().clock.now();
             self.fire_timers(now, desk, observer).await?;
-            if *until == Until::Forever {
+            if *until == Until::Forever && desk.fire_at <= now {
                 self.fire_schedules(desk, observer).await?;
             }
             if now.since(looked).to_duration() >= LOOK_ELSEWHERE {
@@ -274,6 +280,10 @@ impl Embedded {
                 Err(why) => observer.setup(&format!("{}: the slot {} made no run: {why}", fired.workflow, fired.slot)),
             }
         }
+        // What cannot be dealt with stays due; it is not asked for more often than this.
+        let now = self.world().clock.now();
+        let next = self.world().store.due_workflows(Time(i64::MAX), 1).await?.first().map_or(now + NAP, |(_, at)| *at);
+        desk.fire_at = next.max(now + FIRE_AGAIN);
         Ok(())
     }
 
@@ -311,6 +321,7 @@ impl Embedded {
             }
         }
         if *until == Until::Forever {
+            desk.fire_at = self.world().clock.now();
             for header in self.ownerless().await? {
                 if !desk.mine.contains(&header.id) {
                     self.take(header, desk, observer).await?;
@@ -364,6 +375,13 @@ impl Embedded {
             }
             // A command that came too late (the run has just ended) changes nothing.
             Err(error) if error.kind == EngineErrorKind::Refused => {}
+            // One run that cannot be read does not stop the others.
+            Err(error) if desk.forever && error.kind == EngineErrorKind::Corrupt => {
+                observer.setup(&format!("run {run} is left alone: {error}"));
+                desk.mine.remove(run);
+                desk.ended.insert(run.clone());
+                desk.timers.remove(run);
+            }
             Err(error) => return Err(error),
         }
         // With places to spare, what is still ready waits for its task's concurrency or a pool: the end of an attempt or a hint
@@ -403,10 +421,8 @@ impl Embedded {
         let now = self.world().clock.now();
         let mut wake_at = now + NAP;
         wake_at = desk.timers.values().copied().chain(self.world().queue.next_wake()).fold(wake_at, Time::min);
-        if *until == Until::Forever
-            && let Some((_, at)) = self.world().store.due_workflows(Time(i64::MAX), 1).await?.first()
-        {
-            wake_at = wake_at.min(*at);
+        if *until == Until::Forever {
+            wake_at = wake_at.min(desk.fire_at);
         }
         let nap = wake_at.since(now).to_duration().min(LOOK_ELSEWHERE).min(patience.unwrap_or(LOOK_ELSEWHERE));
         let world = self.engine.ports();

@@ -42,6 +42,9 @@ impl Embedded {
         }
         let new_owner = self.engine.owner().map(str::to_owned);
         self.engine.step(&header.id, vec![Event::OwnerLost { new_owner }], None).await?;
+        if header.owner.is_some() {
+            self.engine.publish_outputs(&header.id).await?;
+        }
         if header.status == RunStatus::Pending && !self.waits_for_a_place(header).await? {
             self.engine.step(&header.id, vec![Event::Start], None).await?;
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use ork_core::parse::parse_workflow;
-use ork_core::run::{Attempt, ClaimOffer, Effect, Event, Graph, Header, Out, RunState, RunStatus, RunTrigger};
+use ork_core::run::{Attempt, ClaimOffer, Effect, Event, Graph, Header, Out, RunState, RunStatus};
 use ork_core::task::{Output, Verdict};
 use ork_core::time::Time;
 use ork_local::{Control, Embedded, EmbeddedConfig, Silent, StartRun, Until};
@@ -23,7 +23,8 @@ pub(crate) fn core_speed() -> Result<f64> {
     let graph = Graph::new(workflow(&crate::command::process_fan(10_000))?);
     let mut best = 0f64;
     for _ in 0..5 {
-        let mut run = RunState::new(&graph, header(&graph)?);
+        let header = Header::new("bench-1".parse()?, graph.workflow.name.clone(), graph.workflow.version(), Time(0));
+        let mut run = RunState::new(&graph, header);
         let mut out = Out::default();
         let mut now = Time(1_000);
         let start = Instant::now();
@@ -50,32 +51,6 @@ pub(crate) fn core_speed() -> Result<f64> {
 fn rate(n: u64, took: Duration) -> f64 {
     // Counts here are far below what a float holds exactly.
     u32::try_from(n).map_or(f64::INFINITY, f64::from) / took.as_secs_f64()
-}
-
-fn header(graph: &Graph) -> Result<Header> {
-    Ok(Header {
-        id: "bench-1".parse()?,
-        workflow: graph.workflow.name.clone(),
-        version: graph.workflow.version(),
-        status: RunStatus::Pending,
-        trigger: RunTrigger::Manual,
-        slot: Time(0),
-        params: ork_core::Map::new(),
-        parent: None,
-        depth: 0,
-        only: Vec::new(),
-        created_at: Time(0),
-        started_at: None,
-        finished_at: None,
-        deadline_at: None,
-        seed: 1,
-        recovering: false,
-        recovery_attempts: 0,
-        error: None,
-        owner: None,
-        commits: 0,
-        extra: BTreeMap::new(),
-    })
 }
 
 /// Starts `runs` runs of the workflow in `folder` together and drives them to their end.

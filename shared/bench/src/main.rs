@@ -36,6 +36,9 @@ fn against(what: &str, took: Duration, floor: Duration, most: f64, floor_is: &st
     }
 }
 
+/// Measures related rows.
+type Group = fn(&mut Vec<Row>) -> Result<()>;
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [mode, n] = arguments.as_slice()
@@ -46,7 +49,7 @@ fn main() -> Result<()> {
     }
     let only = arguments.first().map(String::as_str).unwrap_or_default();
     let mut rows = Vec::new();
-    let groups: [(&str, fn(&mut Vec<Row>) -> Result<()>); 5] =
+    let groups: [(&str, Group); 5] =
         [("python", python), ("process", process), ("marker", marker), ("engine", engine), ("store", store)];
     for (name, measure) in groups {
         if only.is_empty() || only == name {

@@ -168,27 +168,15 @@ impl<P: Ports> Engine<P> {
             graph.mark_ancestors(task, &mut only);
         }
         let header = Header {
-            id: id.clone(),
-            workflow: wish.workflow.clone(),
-            version,
-            status: RunStatus::Pending,
             trigger: wish.trigger.clone(),
             slot,
             params,
             parent: wish.parent.clone(),
             depth: wish.depth,
             only: (0u32..).zip(&only).filter(|(_, wanted)| **wanted).map(|(task, _)| task).collect(),
-            created_at: now,
-            started_at: None,
-            finished_at: None,
-            deadline_at: None,
             seed: self.ports.random(),
-            recovering: false,
-            recovery_attempts: 0,
-            error: None,
             owner: self.owner.clone(),
-            commits: 0,
-            extra: BTreeMap::new(),
+            ..Header::new(id.clone(), wish.workflow.clone(), version, now)
         };
         Ok(RunState::new(graph, header))
     }

@@ -197,13 +197,12 @@ fn fit(pieces: Vec<Piece>, columns: usize, paint: Paint) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use ork_core::ids::{RunId, VersionHash};
     use ork_core::parse::parse_workflow;
     use ork_core::run::{
-        Attempt, ClaimOffer, Event, Graph, Header, Out, RunState, RunStatus, RunTrigger,
+        Attempt, ClaimOffer, Event, Graph, Header, Out, RunState,
     };
     use ork_core::task::{Output, Verdict};
 
@@ -218,29 +217,12 @@ tasks:
 ";
 
     fn header(version: VersionHash) -> Header {
-        Header {
-            id: RunId::new("r").expect("an id"),
-            workflow: "nightly".parse().expect("a name"),
+        Header::new(
+            RunId::new("r").expect("an id"),
+            "nightly".parse().expect("a name"),
             version,
-            status: RunStatus::Pending,
-            trigger: RunTrigger::Manual,
-            slot: Time(0),
-            params: serde_json::Map::new(),
-            parent: None,
-            depth: 0,
-            only: Vec::new(),
-            created_at: Time(0),
-            started_at: None,
-            finished_at: None,
-            deadline_at: None,
-            seed: 0,
-            recovering: false,
-            recovery_attempts: 0,
-            error: None,
-            owner: None,
-            commits: 0,
-            extra: BTreeMap::new(),
-        }
+            Time(0),
+        )
     }
 
     /// A run with everything started and half of the fan-out done, told commit by commit.

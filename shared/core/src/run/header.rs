@@ -96,6 +96,32 @@ pub struct Header {
 }
 
 impl Header {
+    /// A pending run of `version` of `workflow`, made by hand at `now`, with nothing else known of it.
+    pub fn new(id: RunId, workflow: WorkflowName, version: VersionHash, now: Time) -> Self {
+        Self {
+            id,
+            workflow,
+            version,
+            status: RunStatus::Pending,
+            trigger: RunTrigger::Manual,
+            slot: now,
+            params: serde_json::Map::new(),
+            parent: None,
+            depth: 0,
+            only: Vec::new(),
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+            deadline_at: None,
+            seed: 0,
+            recovering: false,
+            recovery_attempts: 0,
+            error: None,
+            owner: None,
+            commits: 0,
+            extra: BTreeMap::new(),
+        }
+    }
     /// Whether the run was asked for this task.
     pub fn asks_for(&self, task: u32) -> bool {
         self.only.is_empty() || self.only.contains(&task)

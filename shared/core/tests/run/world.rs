@@ -9,7 +9,7 @@ use ork_core::limits;
 use ork_core::parse::parse_workflow;
 use ork_core::run::{
     Command, Effect, Event, Graph, Header, Instance, InstanceStatus, Out, RunState, RunStatus,
-    RunTrigger, State,
+    State,
 };
 use ork_core::time::Time;
 
@@ -37,28 +37,10 @@ pub(crate) fn workflow(yaml: &str) -> Workflow {
 }
 
 pub(crate) fn header(workflow: &Workflow) -> Header {
+    let version = ork_core::ids::VersionHash::of(b"test");
     Header {
-        id: RunId::new("run-1").unwrap(),
-        workflow: workflow.name.clone(),
-        version: ork_core::ids::VersionHash::of(b"test"),
-        status: RunStatus::Pending,
-        trigger: RunTrigger::Manual,
-        slot: MADE,
-        params: serde_json::Map::new(),
-        parent: None,
-        depth: 0,
-        only: Vec::new(),
-        created_at: MADE,
-        started_at: None,
-        finished_at: None,
-        deadline_at: None,
         seed: 7,
-        recovering: false,
-        recovery_attempts: 0,
-        error: None,
-        owner: None,
-        commits: 0,
-        extra: BTreeMap::new(),
+        ..Header::new(RunId::new("run-1").unwrap(), workflow.name.clone(), version, MADE)
     }
 }
 

@@ -30,4 +30,5 @@ mod watchdog;
 pub use check::check;
 pub use config::{ExecConfig, ExecEvent, RunDir};
 pub use handle::LocalExecutor;
+pub use python::PYTHON_PACKAGE;
 pub use watchdog::reaper_main;

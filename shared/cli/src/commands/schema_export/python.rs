@@ -11,35 +11,6 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::workflow_file::{absolute, reason, shown};
 
-macro_rules! package {
-    ($($name:literal),+ $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../../sdk-python/src/ork/", $name, ".py")))),+]
-    };
-}
-
-/// The modules of Ork's Python package. A test sees to it that none is forgotten.
-const MODULES: &[(&str, &str)] = package![
-    "__init__",
-    "_call",
-    "_child",
-    "_codec",
-    "_context",
-    "_convert",
-    "_errors",
-    "_frames",
-    "_modules",
-    "_outcome",
-    "_preload",
-    "_result",
-    "_schema",
-    "_sitepath",
-    "_task",
-    "_template",
-    "_types",
-    "_warm",
-    "testing",
-];
-
 /// Serves the package from memory, then asks it.
 const ASK: &str = "\
 import importlib.abc, importlib.util, json, sys
@@ -90,9 +61,9 @@ pub(super) fn schemas(file: &Path, config: &Config) -> Result<Value, Failure> {
                 reason(&error)
             ))
         })?;
-    let package: serde_json::Map<String, Value> = MODULES
+    let package: serde_json::Map<String, Value> = ork_local::exec::PYTHON_PACKAGE
         .iter()
-        .map(|(name, text)| ((*name).to_owned(), json!(text)))
+        .filter_map(|(name, text)| Some((name.strip_suffix(".py")?.to_owned(), json!(text))))
         .collect();
     if let Some(mut stdin) = child.stdin.take() {
         // An interpreter that does not listen says why by how it ends.
@@ -111,29 +82,4 @@ pub(super) fn schemas(file: &Path, config: &Config) -> Result<Value, Failure> {
             answer.status
         ))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_module_of_the_package_is_carried() {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk-python/src/ork");
-        let entries = std::fs::read_dir(source)
-            .expect("the package")
-            .map(|entry| entry.expect("an entry").path());
-        let mut names: Vec<String> = entries
-            .filter(|path| path.extension().is_some_and(|ending| ending == "py"))
-            .map(|path| {
-                path.file_stem()
-                    .expect("a name")
-                    .to_string_lossy()
-                    .into_owned()
-            })
-            .collect();
-        names.sort();
-        let carried: Vec<&str> = MODULES.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, carried, "list them in this file, in order");
-    }
 }

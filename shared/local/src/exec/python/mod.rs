@@ -9,6 +9,8 @@ mod tool;
 mod venv;
 pub(crate) mod worker;
 
+pub use sdk::PYTHON_PACKAGE;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -240,6 +240,7 @@ pub(crate) fn spares(ids: &[u64], spec: &TaskSpec, dir: &RunDir) -> Vec<u8> {
         module: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         function: Option<&'a str>,
+        cwd: Cow<'a, str>,
         context: Context<'a>,
     }
     let (module, function) = match &spec.executor {
@@ -258,6 +259,7 @@ pub(crate) fn spares(ids: &[u64], spec: &TaskSpec, dir: &RunDir) -> Vec<u8> {
             file: file(spec, dir),
             module,
             function,
+            cwd: dir.workflow_dir.to_string_lossy(),
             context: Context::of(spec),
         },
     };

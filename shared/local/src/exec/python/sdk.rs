@@ -10,8 +10,8 @@ macro_rules! package {
     };
 }
 
-/// The files of `shared/sdk-python/src/ork`. A test sees to it that none is forgotten.
-const FILES: &[(&str, &str)] = package![
+/// Ork's Python package, name and text of each file. A test sees to it that none is forgotten.
+pub const PYTHON_PACKAGE: &[(&str, &str)] = package![
     "__init__.py",
     "_call.py",
     "_child.py",
@@ -54,7 +54,7 @@ fn write(folder: &Path) -> std::io::Result<()> {
     let temporary = folder.with_extension(format!("part{}", std::process::id()));
     let package = temporary.join("ork");
     std::fs::create_dir_all(&package)?;
-    for (name, text) in FILES {
+    for (name, text) in PYTHON_PACKAGE {
         std::fs::write(package.join(name), text)?;
     }
     match std::fs::rename(&temporary, folder) {
@@ -66,7 +66,7 @@ fn write(folder: &Path) -> std::io::Result<()> {
 
 /// FNV-1a over names and contents: it tells versions apart, nothing more.
 fn fingerprint() -> u64 {
-    let bytes = FILES
+    let bytes = PYTHON_PACKAGE
         .iter()
         .flat_map(|(name, text)| name.bytes().chain([0]).chain(text.bytes()).chain([0]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -93,7 +93,7 @@ mod tests {
             .filter(|name| name != "__pycache__")
             .collect();
         names.sort();
-        let carried: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        let carried: Vec<&str> = PYTHON_PACKAGE.iter().map(|(name, _)| *name).collect();
         assert_eq!(
             names, carried,
             "list them in sdk.rs, in order; subfolders are not supported"

@@ -17,7 +17,10 @@ const TASKS: &str = "def start(): return 0\ndef step(n): return n + 1\ndef items
 pub(crate) fn ork() -> Result<PathBuf> {
     let ork = std::env::current_exe()?.with_file_name("ork");
     if !ork.is_file() {
-        bail!("{} is missing: build it with `cargo build --release -p ork-cli`", ork.display());
+        bail!(
+            "{} is missing: build it with `cargo build --release -p ork-cli`",
+            ork.display()
+        );
     }
     Ok(ork)
 }
@@ -26,8 +29,14 @@ impl Bed {
     pub(crate) fn new(workflow: &str, items: usize) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("w.yaml"), workflow)?;
-        std::fs::write(folder.path().join("tasks.py"), TASKS.replace("{n}", &items.to_string()))?;
-        Ok(Self { folder, ork: ork()? })
+        std::fs::write(
+            folder.path().join("tasks.py"),
+            TASKS.replace("{n}", &items.to_string()),
+        )?;
+        Ok(Self {
+            folder,
+            ork: ork()?,
+        })
     }
 
     /// `ork execute` on it, as a user would type it; its output is a pipe nobody reads far.
@@ -41,7 +50,10 @@ impl Bed {
             .output()
             .context("start ork")?;
         if !output.status.success() {
-            bail!("ork execute failed: {}", String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "ork execute failed: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ok(())
     }
@@ -53,7 +65,9 @@ impl Bed {
 
 /// A chain of `n` Python tasks that pass a number on.
 pub(crate) fn python_chain(n: usize) -> String {
-    let mut text = String::from("name: chain\ntasks:\n  t0: {executor: python, file: tasks.py, function: start}\n");
+    let mut text = String::from(
+        "name: chain\ntasks:\n  t0: {executor: python, file: tasks.py, function: start}\n",
+    );
     for at in 1..n {
         let before = at - 1;
         text.push_str(&format!("  t{at}: {{executor: python, file: tasks.py, function: step, depends_on: [t{before}], input: {{n: \"{{{{ t{before} }}}}\"}}}}\n"));
@@ -70,9 +84,13 @@ pub(crate) fn python_fan(isolation: &str) -> String {
 
 /// A chain of `n` commands that do nothing.
 pub(crate) fn process_chain(n: usize) -> String {
-    let mut text = String::from("name: chain\ntasks:\n  t0: {executor: process, command: /bin/true}\n");
+    let mut text =
+        String::from("name: chain\ntasks:\n  t0: {executor: process, command: /bin/true}\n");
     for at in 1..n {
-        text.push_str(&format!("  t{at}: {{executor: process, command: /bin/true, depends_on: [t{}]}}\n", at - 1));
+        text.push_str(&format!(
+            "  t{at}: {{executor: process, command: /bin/true, depends_on: [t{}]}}\n",
+            at - 1
+        ));
     }
     text
 }
@@ -86,7 +104,9 @@ pub(crate) fn process_fan(n: usize) -> String {
 
 /// One, `n` and one tasks without an executor.
 pub(crate) fn marker_fan(n: usize) -> String {
-    format!("name: fan\ntasks:\n  a: {{}}\n  b: {{depends_on: [a], parallel: {n}}}\n  c: {{depends_on: [b]}}\n")
+    format!(
+        "name: fan\ntasks:\n  a: {{}}\n  b: {{depends_on: [a], parallel: {n}}}\n  c: {{depends_on: [b]}}\n"
+    )
 }
 
 /// Three Python tasks: the last needs both others.

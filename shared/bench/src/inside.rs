@@ -23,7 +23,12 @@ pub(crate) fn core_speed() -> Result<f64> {
     let graph = Graph::new(workflow(&crate::command::process_fan(10_000))?);
     let mut best = 0f64;
     for _ in 0..5 {
-        let header = Header::new("bench-1".parse()?, graph.workflow.name.clone(), graph.workflow.version(), Time(0));
+        let header = Header::new(
+            "bench-1".parse()?,
+            graph.workflow.name.clone(),
+            graph.workflow.version(),
+            Time(0),
+        );
         let mut run = RunState::new(&graph, header);
         let mut out = Out::default();
         let mut now = Time(1_000);
@@ -34,12 +39,41 @@ pub(crate) fn core_speed() -> Result<f64> {
             now.0 += 1;
             out.effects.clear();
             out.notes.clear();
-            run.apply(&graph, &Event::Claim(ClaimOffer { places: 64, supervised: true, ..ClaimOffer::default() }), now, &mut out)?;
-            let attempts: Vec<Attempt> = out.effects.iter().filter_map(|effect| if let Effect::Start(attempt) = effect { Some(*attempt) } else { None }).collect();
+            run.apply(
+                &graph,
+                &Event::Claim(ClaimOffer {
+                    places: 64,
+                    supervised: true,
+                    ..ClaimOffer::default()
+                }),
+                now,
+                &mut out,
+            )?;
+            let attempts: Vec<Attempt> = out
+                .effects
+                .iter()
+                .filter_map(|effect| {
+                    if let Effect::Start(attempt) = effect {
+                        Some(*attempt)
+                    } else {
+                        None
+                    }
+                })
+                .collect();
             ensure!(!attempts.is_empty(), "nothing to start");
             for attempt in attempts {
                 run.apply(&graph, &Event::Started(attempt), now, &mut out)?;
-                run.apply(&graph, &Event::Finished { attempt, verdict: Verdict::Success { output: Output::null() } }, now, &mut out)?;
+                run.apply(
+                    &graph,
+                    &Event::Finished {
+                        attempt,
+                        verdict: Verdict::Success {
+                            output: Output::null(),
+                        },
+                    },
+                    now,
+                    &mut out,
+                )?;
                 transitions += 3;
             }
         }
@@ -56,17 +90,32 @@ fn rate(n: u64, took: Duration) -> f64 {
 /// Starts `runs` runs of the workflow in `folder` together and drives them to their end.
 pub(crate) fn many_runs(folder: &Path, text: &str, runs: usize) -> Result<Duration> {
     let workflow = workflow(text)?;
-    let config = EmbeddedConfig { env: std::env::vars_os().collect(), ork_exe: Some(crate::command::ork()?), ..EmbeddedConfig::new(folder.join(".ork")) };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let config = EmbeddedConfig {
+        env: std::env::vars_os().collect(),
+        ork_exe: Some(crate::command::ork()?),
+        ..EmbeddedConfig::new(folder.join(".ork"))
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let start = Instant::now();
     runtime.block_on(async {
         let mut embedded = Embedded::open(config)?;
-        embedded.deploy(&workflow, &folder.join("w.yaml"), &BTreeMap::new()).await?;
+        embedded
+            .deploy(&workflow, &folder.join("w.yaml"), &BTreeMap::new())
+            .await?;
         let mut ids = Vec::new();
         for _ in 0..runs {
-            ids.push(embedded.start(StartRun::of(workflow.name.clone())).await?.id);
+            ids.push(
+                embedded
+                    .start(StartRun::of(workflow.name.clone()))
+                    .await?
+                    .id,
+            );
         }
-        embedded.drive(Until::RunsEnd(ids.clone()), &mut Silent, Control::new()).await?;
+        embedded
+            .drive(Until::RunsEnd(ids.clone()), &mut Silent, Control::new())
+            .await?;
         for id in ids {
             let status = embedded.run(&id).await?.header.status;
             ensure!(status == RunStatus::Success, "run {id} is {status}");

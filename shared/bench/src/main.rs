@@ -18,11 +18,23 @@ use table::Row;
 
 fn seconds(took: Duration) -> String {
     let s = took.as_secs_f64();
-    if s < 0.001 { format!("{:.0} µs", s * 1e6) } else if s < 0.1 { format!("{:.1} ms", s * 1e3) } else { format!("{s:.2} s") }
+    if s < 0.001 {
+        format!("{:.0} µs", s * 1e6)
+    } else if s < 0.1 {
+        format!("{:.1} ms", s * 1e3)
+    } else {
+        format!("{s:.2} s")
+    }
 }
 
 fn timed(what: &str, took: Duration, most: f64, floor: String) -> Row {
-    Row { what: what.to_owned(), measured: seconds(took), budget: format!("≤ {most} s"), floor, met: Some(took.as_secs_f64() <= most) }
+    Row {
+        what: what.to_owned(),
+        measured: seconds(took),
+        budget: format!("≤ {most} s"),
+        floor,
+        met: Some(took.as_secs_f64() <= most),
+    }
 }
 
 fn against(what: &str, took: Duration, floor: Duration, most: f64, floor_is: &str) -> Row {
@@ -49,8 +61,13 @@ fn main() -> Result<()> {
     }
     let only = arguments.first().map(String::as_str).unwrap_or_default();
     let mut rows = Vec::new();
-    let groups: [(&str, Group); 5] =
-        [("python", python), ("process", process), ("marker", marker), ("engine", engine), ("store", store)];
+    let groups: [(&str, Group); 5] = [
+        ("python", python),
+        ("process", process),
+        ("marker", marker),
+        ("engine", engine),
+        ("store", store),
+    ];
     for (name, measure) in groups {
         if only.is_empty() || only == name {
             measure(&mut rows).with_context(|| format!("measure {name}"))?;
@@ -61,19 +78,54 @@ fn main() -> Result<()> {
 }
 
 fn python(rows: &mut Vec<Row>) -> Result<()> {
-    let interpreter = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().context("python3")?;
+    let interpreter = Command::new("python3")
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output()
+        .context("python3")?;
     let interpreter = String::from_utf8(interpreter.stdout)?;
     let floor = floor::python_start(std::path::Path::new(interpreter.trim()))?;
+    let interpreter = std::path::Path::new(interpreter.trim());
     let start = format!("{} one bare Python start", seconds(floor));
+    let forks = |n: usize| -> Result<String> {
+        Ok(format!(
+            "{} as many bare forks of Python",
+            seconds(floor::python_forks(interpreter, n)?)
+        ))
+    };
     let chain = Bed::new(&command::python_chain(50), 0)?;
-    rows.push(timed("chain of 50 Python tasks, a process each", median(7, || chain.execute(&[]))?, 0.15, start.clone()));
-    rows.push(timed("the same, --sync full", median(5, || chain.execute(&["--sync", "full"]))?, 0.15, start.clone()));
+    rows.push(timed(
+        "chain of 50 Python tasks, a process each",
+        median(7, || chain.execute(&[]))?,
+        0.15,
+        start.clone(),
+    ));
+    rows.push(timed(
+        "the same, --sync full",
+        median(5, || chain.execute(&["--sync", "full"]))?,
+        0.15,
+        start.clone(),
+    ));
     let fan = Bed::new(&command::python_fan("process"), 200)?;
-    rows.push(timed("1 → 200 → 1 Python, a process each", median(7, || fan.execute(&[]))?, 0.2, start.clone()));
+    rows.push(timed(
+        "1 → 200 → 1 Python, a process each",
+        median(7, || fan.execute(&[]))?,
+        0.2,
+        forks(200)?,
+    ));
     let fan = Bed::new(&command::python_fan("process"), 2000)?;
-    rows.push(timed("1 → 2,000 → 1 Python, a process each", median(5, || fan.execute(&[]))?, 1.2, start.clone()));
+    rows.push(timed(
+        "1 → 2,000 → 1 Python, a process each",
+        median(5, || fan.execute(&[]))?,
+        1.2,
+        forks(2000)?,
+    ));
     let fan = Bed::new(&command::python_fan("reuse"), 2000)?;
-    rows.push(timed("1 → 2,000 → 1 Python, isolation: reuse", median(5, || fan.execute(&[]))?, 0.4, start));
+    rows.push(timed(
+        "1 → 2,000 → 1 Python, isolation: reuse",
+        median(5, || fan.execute(&[]))?,
+        0.4,
+        start,
+    ));
     let bed = Bed::new(command::DIAMOND, 0)?;
     inside::many_runs(bed.path(), command::DIAMOND, 1)?;
     let mut taken = Vec::new();
@@ -81,28 +133,53 @@ fn python(rows: &mut Vec<Row>) -> Result<()> {
         taken.push(inside::many_runs(bed.path(), command::DIAMOND, 50)?);
     }
     taken.sort_unstable();
-    rows.push(timed("50 runs of a three-task diamond at once, Python", taken[2], 0.3, String::new()));
+    rows.push(timed(
+        "50 runs of a three-task diamond at once, Python",
+        taken[2],
+        0.3,
+        String::new(),
+    ));
     Ok(())
 }
 
 fn process(rows: &mut Vec<Row>) -> Result<()> {
     let floor = floor::spawn_chain(50)?;
     let bed = Bed::new(&command::process_chain(50), 0)?;
-    rows.push(against("chain of 50 /bin/true", median(7, || bed.execute(&[]))?, floor, 3.0, "spawning it 50 times"));
+    rows.push(against(
+        "chain of 50 /bin/true",
+        median(7, || bed.execute(&[]))?,
+        floor,
+        3.0,
+        "spawning it 50 times",
+    ));
     let parallel = std::thread::available_parallelism().map_or(2, usize::from);
     let floor = floor::spawn_fan(10_000, parallel)?;
     let bed = Bed::new(&command::process_fan(10_000), 0)?;
     let places = parallel.to_string();
     let took = median(3, || bed.execute(&["--max-parallel", &places]))?;
-    rows.push(against("1 → 10,000 → 1 /bin/true", took, floor, 1.5, &format!("spawning it 10,000 times, {parallel} at once")));
+    rows.push(against(
+        "1 → 10,000 → 1 /bin/true",
+        took,
+        floor,
+        1.5,
+        &format!("spawning it 10,000 times, {parallel} at once"),
+    ));
     Ok(())
 }
 
 fn marker(rows: &mut Vec<Row>) -> Result<()> {
     let small = Bed::new(&command::marker_fan(1000), 0)?;
     let large = Bed::new(&command::marker_fan(10_000), 0)?;
-    let (small, large) = (median(7, || small.execute(&[]))?, median(7, || large.execute(&[]))?);
-    rows.push(timed("1 → 10,000 → 1 marker tasks", large, 0.3, String::new()));
+    let (small, large) = (
+        median(7, || small.execute(&[]))?,
+        median(7, || large.execute(&[]))?,
+    );
+    rows.push(timed(
+        "1 → 10,000 → 1 marker tasks",
+        large,
+        0.3,
+        String::new(),
+    ));
     let ratio = (large.as_secs_f64() / 10_002.0) / (small.as_secs_f64() / 1_002.0);
     rows.push(Row {
         what: "per marker task, of 10,000 against of 1,000".to_owned(),
@@ -117,10 +194,18 @@ fn marker(rows: &mut Vec<Row>) -> Result<()> {
 fn engine(rows: &mut Vec<Row>) -> Result<()> {
     let ork = command::ork()?;
     let help = median(21, || {
-        ensure!(Command::new(&ork).arg("--help").output()?.status.success(), "ork --help failed");
+        ensure!(
+            Command::new(&ork).arg("--help").output()?.status.success(),
+            "ork --help failed"
+        );
         Ok(())
     })?;
-    rows.push(timed("ork --help", help, 0.01, format!("{} one /bin/true", seconds(floor::spawn_chain(1)?))));
+    rows.push(timed(
+        "ork --help",
+        help,
+        0.01,
+        format!("{} one /bin/true", seconds(floor::spawn_chain(1)?)),
+    ));
     let speed = inside::core_speed()?;
     rows.push(Row {
         what: "core alone, transitions a second".to_owned(),
@@ -130,8 +215,14 @@ fn engine(rows: &mut Vec<Row>) -> Result<()> {
         met: Some(speed >= 1e6),
     });
     let peak = |n: &str| -> Result<f64> {
-        let output = Command::new(std::env::current_exe()?).args(["__memory", n]).output()?;
-        ensure!(output.status.success(), "the memory run failed: {}", String::from_utf8_lossy(&output.stderr));
+        let output = Command::new(std::env::current_exe()?)
+            .args(["__memory", n])
+            .output()?;
+        ensure!(
+            output.status.success(),
+            "the memory run failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(String::from_utf8(output.stdout)?.trim().parse()?)
     };
     let (idle, large) = (peak("1")?, peak("10000")?);
@@ -146,8 +237,17 @@ fn engine(rows: &mut Vec<Row>) -> Result<()> {
 }
 
 fn store(rows: &mut Vec<Row>) -> Result<()> {
-    for (sync, name) in [(Sync::Normal, "normal (safe against SIGKILL)"), (Sync::Full, "full (safe against power loss)")] {
-        rows.push(Row { what: format!("one commit of 2 KB, --sync {name}"), measured: seconds(floor::commit(sync)?), budget: String::new(), floor: String::new(), met: None });
+    for (sync, name) in [
+        (Sync::Normal, "normal (safe against SIGKILL)"),
+        (Sync::Full, "full (safe against power loss)"),
+    ] {
+        rows.push(Row {
+            what: format!("one commit of 2 KB, --sync {name}"),
+            measured: seconds(floor::commit(sync)?),
+            budget: String::new(),
+            floor: String::new(),
+            met: None,
+        });
     }
     Ok(())
 }

@@ -21,10 +21,25 @@ pub(crate) fn render(rows: &[Row]) -> String {
                 Some(false) => "MISSED",
                 None => "",
             };
-            [row.what.clone(), row.measured.clone(), row.budget.clone(), row.floor.clone(), met.to_owned()]
+            [
+                row.what.clone(),
+                row.measured.clone(),
+                row.budget.clone(),
+                row.floor.clone(),
+                met.to_owned(),
+            ]
         }))
         .collect();
-    let widths: Vec<usize> = (0..5).map(|column| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).max(3)).collect();
+    let widths: Vec<usize> = (0..5)
+        .map(|column| {
+            cells
+                .iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+                .max(3)
+        })
+        .collect();
     let mut text = String::new();
     for (at, row) in cells.iter().enumerate() {
         for (cell, &width) in row.iter().zip(&widths) {

@@ -42,27 +42,42 @@ fn ork(folder: &Path) -> Command {
 
 fn json(command: &mut Command) -> Value {
     let output = command.output().expect("ork starts");
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!(
+            "{error}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
+    })
 }
 
 /// How often each thing began.
 fn journal(folder: &Path) -> BTreeMap<String, u64> {
     let mut begun = BTreeMap::new();
-    for line in std::fs::read_to_string(folder.join("journal")).unwrap_or_default().lines() {
+    for line in std::fs::read_to_string(folder.join("journal"))
+        .unwrap_or_default()
+        .lines()
+    {
         *begun.entry(line.to_owned()).or_insert(0) += 1;
     }
     begun
 }
 
 fn draw(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *seed = seed
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
     *seed >> 33
 }
 
 /// Lets a run go on until it has said so many lines, and a moment more; then kills it. Says whether it was still at work.
 fn kill_after(folder: &Path, lines: u64, moment: Duration) -> bool {
-    let mut child = ork(folder).args(["execute", "--file", "w.yaml", "--verbose"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("ork starts");
+    let mut child = ork(folder)
+        .args(["execute", "--file", "w.yaml", "--verbose"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("ork starts");
     let mut said = BufReader::new(child.stderr.take().expect("piped")).lines();
     for _ in 0..lines {
         if said.next().is_none() {
@@ -84,36 +99,67 @@ fn one(seed: u64) -> bool {
     let path = folder.path();
     std::fs::write(path.join("w.yaml"), WORKFLOW).expect("written");
     std::fs::write(path.join("joined.py"), JOINED).expect("written");
-    let cut_short = kill_after(path, draw(&mut dice) % 34, Duration::from_micros(draw(&mut dice) % 4_000));
+    let cut_short = kill_after(
+        path,
+        draw(&mut dice) % 34,
+        Duration::from_micros(draw(&mut dice) % 4_000),
+    );
     let runs = json(ork(path).args(["run", "list", "--json", "--state", ".ork"]));
-    let Some(id) = runs["runs"].as_array().and_then(|runs| runs.first()).and_then(|run| run["run_id"].as_str()) else {
-        assert!(cut_short, "seed {seed}: a run that was not killed left nothing");
+    let Some(id) = runs["runs"]
+        .as_array()
+        .and_then(|runs| runs.first())
+        .and_then(|run| run["run_id"].as_str())
+    else {
+        assert!(
+            cut_short,
+            "seed {seed}: a run that was not killed left nothing"
+        );
         return false;
     };
     let before = json(ork(path).args(["run", "status", id, "--json", "--state", ".ork"]));
     let begun_before = journal(path);
     let resumed = before["status"] != "success";
     if resumed {
-        let output = ork(path).args(["run", "resume", id, "--state", ".ork", "--no-progress"]).output().expect("ork starts");
-        assert!(output.status.success(), "seed {seed}: resume failed: {}", String::from_utf8_lossy(&output.stderr));
+        let output = ork(path)
+            .args(["run", "resume", id, "--state", ".ork", "--no-progress"])
+            .output()
+            .expect("ork starts");
+        assert!(
+            output.status.success(),
+            "seed {seed}: resume failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     let after = json(ork(path).args(["run", "status", id, "--json", "--state", ".ork"]));
     assert_eq!(after["status"], "success", "seed {seed}: {after:#}");
-    let output: Value = serde_json::from_slice(&std::fs::read(path.join(format!(".ork/objects/runs/{id}/joined/output.json"))).expect("the output is there")).expect("JSON");
+    let output: Value = serde_json::from_slice(
+        &std::fs::read(path.join(format!(".ork/objects/runs/{id}/joined/output.json")))
+            .expect("the output is there"),
+    )
+    .expect("JSON");
     assert_eq!(output, 153, "seed {seed}: nothing was lost on the way");
     let begun = journal(path);
     for task in ["a", "b", "c", "list", "joined"] {
         if before["tasks"][task]["status"] == "success" {
-            assert_eq!(begun.get(task), begun_before.get(task), "seed {seed}: {task} had succeeded and began again");
+            assert_eq!(
+                begun.get(task),
+                begun_before.get(task),
+                "seed {seed}: {task} had succeeded and began again"
+            );
         }
         assert!(begun.contains_key(task), "seed {seed}: {task} never began");
     }
-    let done = before["tasks"]["fan"]["instances"]["success"].as_u64().unwrap_or(0);
+    let done = before["tasks"]["fan"]["instances"]["success"]
+        .as_u64()
+        .unwrap_or(0);
     let again = (0..INSTANCES).filter(|item| {
         let name = format!("fan.{item}");
         begun.get(&name) > begun_before.get(&name) && begun_before.contains_key(&name)
     });
-    assert!(again.count() as u64 <= INSTANCES - done, "seed {seed}: {done} instances had succeeded: {begun_before:?} → {begun:?}");
+    assert!(
+        again.count() as u64 <= INSTANCES - done,
+        "seed {seed}: {done} instances had succeeded: {begun_before:?} → {begun:?}"
+    );
     resumed
 }
 
@@ -121,10 +167,19 @@ fn one(seed: u64) -> bool {
 fn a_killed_engine_loses_nothing_and_repeats_nothing_that_had_succeeded() {
     let resumed: u64 = std::thread::scope(|scope| {
         let halves: Vec<_> = (0..2)
-            .map(|half| scope.spawn(move || (half..RUNS).step_by(2).filter(|&seed| one(seed)).count() as u64))
+            .map(|half| {
+                scope
+                    .spawn(move || (half..RUNS).step_by(2).filter(|&seed| one(seed)).count() as u64)
+            })
             .collect();
-        halves.into_iter().map(|half| half.join().expect("no assertion failed")).sum()
+        halves
+            .into_iter()
+            .map(|half| half.join().expect("no assertion failed"))
+            .sum()
     });
     // A kill that comes before the run or after its end proves little; most must hit the middle.
-    assert!(resumed > RUNS / 2, "only {resumed} of {RUNS} kills met a run at work");
+    assert!(
+        resumed > RUNS / 2,
+        "only {resumed} of {RUNS} kills met a run at work"
+    );
 }

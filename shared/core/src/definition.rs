@@ -61,9 +61,13 @@ impl Workflow {
     }
     /// Reads what [`Workflow::encode`] wrote. Keys this code does not know are ignored here; the stored bytes keep them.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let found: Self = serde_json::from_slice(bytes).map_err(|error| format!("the stored definition cannot be read: {error}"))?;
+        let found: Self = serde_json::from_slice(bytes)
+            .map_err(|error| format!("the stored definition cannot be read: {error}"))?;
         if found.format > DEFINITION_FORMAT {
-            return Err(format!("the stored definition has format {}, this Ork reads up to {DEFINITION_FORMAT}: use a newer Ork", found.format));
+            return Err(format!(
+                "the stored definition has format {}, this Ork reads up to {DEFINITION_FORMAT}: use a newer Ork",
+                found.format
+            ));
         }
         Ok(found)
     }
@@ -73,7 +77,10 @@ impl Workflow {
     }
     /// The position of the task called `name`.
     pub fn task_index(&self, name: &str) -> Option<TaskIndex> {
-        self.tasks.iter().position(|task| task.name.as_str() == name).and_then(|at| u32::try_from(at).ok())
+        self.tasks
+            .iter()
+            .position(|task| task.name.as_str() == name)
+            .and_then(|at| u32::try_from(at).ok())
     }
 }
 
@@ -163,17 +170,26 @@ pub enum Overlap {
 #[serde(rename_all = "snake_case")]
 pub enum EventTrigger {
     /// An object appeared.
-    Object { /// Bucket name.
-        bucket: String, /// Start of the object's name.
-        prefix: String, /// End of the object's name.
-        suffix: String },
+    Object {
+        /// Bucket name.
+        bucket: String,
+        /// Start of the object's name.
+        prefix: String,
+        /// End of the object's name.
+        suffix: String,
+    },
     /// A message arrived.
-    Message { /// Topic name.
-        topic: String },
+    Message {
+        /// Topic name.
+        topic: String,
+    },
     /// A run of another workflow ended.
-    Workflow { /// The other workflow.
-        name: WorkflowName, /// The statuses that count.
-        status: Vec<crate::run::RunStatus> },
+    Workflow {
+        /// The other workflow.
+        name: WorkflowName,
+        /// The statuses that count.
+        status: Vec<crate::run::RunStatus>,
+    },
 }
 
 /// A project whose tasks join the workflow.
@@ -181,9 +197,12 @@ pub enum EventTrigger {
 #[serde(rename_all = "snake_case")]
 pub enum Import {
     /// A dbt project: folder and model selectors.
-    Dbt { /// Folder, relative to the workflow file.
-        path: String, /// Selectors; empty takes all.
-        models: Vec<String> },
+    Dbt {
+        /// Folder, relative to the workflow file.
+        path: String,
+        /// Selectors; empty takes all.
+        models: Vec<String>,
+    },
 }
 
 /// A node of the graph.
@@ -276,7 +295,9 @@ impl Task {
     }
     /// Whether its instances or its being run at all depend on values that must be loaded first.
     pub fn needs_resolving(&self) -> bool {
-        self.when.is_some() || self.foreach.is_some() || matches!(self.parallel, Some(Count::Ref(_)))
+        self.when.is_some()
+            || self.foreach.is_some()
+            || matches!(self.parallel, Some(Count::Ref(_)))
     }
 }
 
@@ -296,53 +317,89 @@ pub enum Executor {
     /// Nothing: the task is done as soon as it is ready.
     Marker,
     /// A Python function.
-    Python { /// File or module.
-        source: PythonSource, /// Function in it.
-        function: String, /// Fresh process per attempt, or one that serves many.
-        isolation: Isolation, /// Import the module once, before forking.
-        preload: bool },
+    Python {
+        /// File or module.
+        source: PythonSource,
+        /// Function in it.
+        function: String,
+        /// Fresh process per attempt, or one that serves many.
+        isolation: Isolation,
+        /// Import the module once, before forking.
+        preload: bool,
+    },
     /// A command.
-    Process { /// What to run.
-        command: CommandLine },
+    Process {
+        /// What to run.
+        command: CommandLine,
+    },
     /// A stand-alone Python script: the body of a `fun` block. Its standard output is its output.
-    Script { /// The dedented body.
-        body: String, /// First line of the body in the file, from 1, for tracebacks.
-        line: u32 },
+    Script {
+        /// The dedented body.
+        body: String,
+        /// First line of the body in the file, from 1, for tracebacks.
+        line: u32,
+    },
     /// A shared object with Ork's C entry point.
-    Library { /// Path of the object.
-        file: String, /// Which task in it.
-        function: String },
+    Library {
+        /// Path of the object.
+        file: String,
+        /// Which task in it.
+        function: String,
+    },
     /// Another workflow, run and awaited. Its params are the task's inputs.
-    Workflow { /// The other workflow.
-        name: WorkflowName },
+    Workflow {
+        /// The other workflow.
+        name: WorkflowName,
+    },
     /// A Cloud Run job.
-    CloudRun { /// An existing job, or none when `image` is given.
-        job: Option<String>, /// Overrides the image's command.
-        command: Option<CommandLine> },
+    CloudRun {
+        /// An existing job, or none when `image` is given.
+        job: Option<String>,
+        /// Overrides the image's command.
+        command: Option<CommandLine>,
+    },
     /// A worker service that is asked over HTTP.
-    Service { /// File or module the service knows.
-        source: Option<PythonSource>, /// Function in it.
-        function: Option<String> },
+    Service {
+        /// File or module the service knows.
+        source: Option<PythonSource>,
+        /// Function in it.
+        function: Option<String>,
+    },
     /// A container here.
-    Docker { /// Overrides the image's command.
-        command: Option<CommandLine> },
+    Docker {
+        /// Overrides the image's command.
+        command: Option<CommandLine>,
+    },
     /// A Kubernetes Job.
-    Kubernetes { /// Overrides the image's command.
-        command: Option<CommandLine> },
+    Kubernetes {
+        /// Overrides the image's command.
+        command: Option<CommandLine>,
+    },
     /// A plain HTTP request.
-    Http { /// GET, POST, …
-        method: String, /// Template.
-        url: Expression, /// Templates.
-        headers: Vec<(String, Expression)>, /// Sent as JSON.
-        body: Option<Binding> },
+    Http {
+        /// GET, POST, …
+        method: String,
+        /// Template.
+        url: Expression,
+        /// Templates.
+        headers: Vec<(String, Expression)>,
+        /// Sent as JSON.
+        body: Option<Binding>,
+    },
     /// dbt models.
-    Dbt { /// Project folder.
-        project: String, /// Selectors.
-        models: Vec<String> },
+    Dbt {
+        /// Project folder.
+        project: String,
+        /// Selectors.
+        models: Vec<String>,
+    },
     /// An executor declared in `ork.yaml`; its command is found there.
-    Custom { /// Its name.
-        name: String, /// Keys of the task that the custom executor may read.
-        options: BTreeMap<String, Value> },
+    Custom {
+        /// Its name.
+        name: String,
+        /// Keys of the task that the custom executor may read.
+        options: BTreeMap<String, Value>,
+    },
 }
 
 impl Executor {
@@ -451,7 +508,9 @@ impl Tolerate {
         match *self {
             Self::None => 0,
             Self::Count(n) => n,
-            Self::BasisPoints(bp) => u32::try_from(u64::from(total) * u64::from(bp) / 10_000).unwrap_or(u32::MAX),
+            Self::BasisPoints(bp) => {
+                u32::try_from(u64::from(total) * u64::from(bp) / 10_000).unwrap_or(u32::MAX)
+            }
         }
     }
 }

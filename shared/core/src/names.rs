@@ -52,7 +52,14 @@ pub enum AttemptFile {
 }
 
 impl AttemptFile {
-    const ALL: [Self; 6] = [Self::Spec, Self::Claim, Self::Status, Self::Result, Self::Output, Self::Log];
+    const ALL: [Self; 6] = [
+        Self::Spec,
+        Self::Claim,
+        Self::Status,
+        Self::Result,
+        Self::Output,
+        Self::Log,
+    ];
     /// Its last path segment.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -73,7 +80,13 @@ impl fmt::Display for ObjectName {
             Self::UploadStatus(name) => write!(f, "workflows/{name}/workflow.status.json"),
             Self::Definition(name, hash) => write!(f, "workflows/{name}/versions/{hash}.json"),
             Self::Bundle(name, hash) => write!(f, "workflows/{name}/bundles/{hash}.tar.zst"),
-            Self::Attempt { run, task, index, attempt, file } => {
+            Self::Attempt {
+                run,
+                task,
+                index,
+                attempt,
+                file,
+            } => {
                 write!(f, "runs/{run}/{task}")?;
                 if let Some(index) = index {
                     write!(f, ".{index}")?;
@@ -88,7 +101,9 @@ impl fmt::Display for ObjectName {
 
 /// A canonical number: no sign, no leading zero.
 fn number(text: &str) -> Option<u32> {
-    let canonical = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let canonical = !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_digit())
+        && (text == "0" || !text.starts_with('0'));
     if canonical { text.parse().ok() } else { None }
 }
 
@@ -97,8 +112,12 @@ impl ObjectName {
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('/').collect();
         match *parts.as_slice() {
-            ["workflows", name, "workflow.yaml"] => Some(Self::Upload(WorkflowName::new(name).ok()?)),
-            ["workflows", name, "workflow.status.json"] => Some(Self::UploadStatus(WorkflowName::new(name).ok()?)),
+            ["workflows", name, "workflow.yaml"] => {
+                Some(Self::Upload(WorkflowName::new(name).ok()?))
+            }
+            ["workflows", name, "workflow.status.json"] => {
+                Some(Self::UploadStatus(WorkflowName::new(name).ok()?))
+            }
             ["workflows", name, "versions", file] => {
                 let hash = VersionHash::parse(file.strip_suffix(".json")?)?;
                 Some(Self::Definition(WorkflowName::new(name).ok()?, hash))
@@ -107,8 +126,14 @@ impl ObjectName {
                 let hash = VersionHash::parse(file.strip_suffix(".tar.zst")?)?;
                 Some(Self::Bundle(WorkflowName::new(name).ok()?, hash))
             }
-            ["runs", run, task, "output.json"] => Some(Self::TaskOutput(RunId::new(run).ok()?, TaskName::new(task).ok()?)),
-            ["runs", run, task, "output.txt"] => Some(Self::TaskText(RunId::new(run).ok()?, TaskName::new(task).ok()?)),
+            ["runs", run, task, "output.json"] => Some(Self::TaskOutput(
+                RunId::new(run).ok()?,
+                TaskName::new(task).ok()?,
+            )),
+            ["runs", run, task, "output.txt"] => Some(Self::TaskText(
+                RunId::new(run).ok()?,
+                TaskName::new(task).ok()?,
+            )),
             ["runs", run, task, attempt, file] => {
                 let (task, index) = match task.split_once('.') {
                     Some((task, index)) => (task, Some(number(index)?)),
@@ -119,7 +144,9 @@ impl ObjectName {
                     task: TaskName::new(task).ok()?,
                     index,
                     attempt: number(attempt)?,
-                    file: AttemptFile::ALL.into_iter().find(|known| known.as_str() == file)?,
+                    file: AttemptFile::ALL
+                        .into_iter()
+                        .find(|known| known.as_str() == file)?,
                 })
             }
             _ => None,
@@ -147,7 +174,13 @@ mod tests {
         ];
         for file in AttemptFile::ALL {
             for index in [None, Some(0), Some(99_999)] {
-                names.push(ObjectName::Attempt { run: run.clone(), task: task.clone(), index, attempt: 3, file });
+                names.push(ObjectName::Attempt {
+                    run: run.clone(),
+                    task: task.clone(),
+                    index,
+                    attempt: 3,
+                    file,
+                });
             }
         }
         for name in names {
@@ -157,7 +190,16 @@ mod tests {
 
     #[test]
     fn what_ork_would_not_write_is_refused() {
-        for text in ["", "/", "runs/../x/1/claim", "runs/r/t.01/1/claim", "runs/r/t/01/claim", "runs/r/t/+1/claim", "runs/r//1/claim", "runs/r/t/1/claim/"] {
+        for text in [
+            "",
+            "/",
+            "runs/../x/1/claim",
+            "runs/r/t.01/1/claim",
+            "runs/r/t/01/claim",
+            "runs/r/t/+1/claim",
+            "runs/r//1/claim",
+            "runs/r/t/1/claim/",
+        ] {
             assert_eq!(ObjectName::parse(text), None, "{text}");
         }
     }

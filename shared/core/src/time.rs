@@ -6,12 +6,16 @@ use std::ops::{Add, Sub};
 use serde::{Deserialize, Serialize};
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Time(pub i64);
 
 /// A span of time in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Millis(pub u64);
 
@@ -45,7 +49,9 @@ impl Time {
     pub fn parse(text: &str) -> Result<Self, String> {
         text.parse::<jiff::Timestamp>()
             .map(|instant| Self(instant.as_millisecond()))
-            .map_err(|error| format!("`{text}` is not an instant such as 2026-06-01T02:30:00Z: {error}"))
+            .map_err(|error| {
+                format!("`{text}` is not an instant such as 2026-06-01T02:30:00Z: {error}")
+            })
     }
     /// The span from `earlier` to `self`; zero when `earlier` is later (clocks step back).
     pub fn since(self, earlier: Self) -> Millis {
@@ -56,14 +62,20 @@ impl Time {
 impl Add<Millis> for Time {
     type Output = Self;
     fn add(self, span: Millis) -> Self {
-        Self(self.0.saturating_add(i64::try_from(span.0).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(span.0).unwrap_or(i64::MAX)),
+        )
     }
 }
 
 impl Sub<Millis> for Time {
     type Output = Self;
     fn sub(self, span: Millis) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(span.0).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(span.0).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -81,13 +93,25 @@ impl fmt::Display for Millis {
             format!("{ms}ms")
         } else if ms < 60_000 {
             let tenths = ms / 100;
-            if tenths.is_multiple_of(10) { format!("{}s", tenths / 10) } else { format!("{}.{}s", tenths / 10, tenths % 10) }
+            if tenths.is_multiple_of(10) {
+                format!("{}s", tenths / 10)
+            } else {
+                format!("{}.{}s", tenths / 10, tenths % 10)
+            }
         } else if ms < 3_600_000 {
             let (m, s) = (ms / 60_000, ms / 1000 % 60);
-            if s == 0 { format!("{m}m") } else { format!("{m}m {s}s") }
+            if s == 0 {
+                format!("{m}m")
+            } else {
+                format!("{m}m {s}s")
+            }
         } else {
             let (h, m) = (ms / 3_600_000, ms / 60_000 % 60);
-            if m == 0 { format!("{h}h") } else { format!("{h}h {m}m") }
+            if m == 0 {
+                format!("{h}h")
+            } else {
+                format!("{h}h {m}m")
+            }
         };
         f.pad(&text)
     }

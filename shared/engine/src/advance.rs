@@ -6,14 +6,19 @@ use std::sync::Arc;
 
 use ork_core::definition::TaskIndex;
 use ork_core::ids::RunId;
-use ork_core::run::{Attempt, ClaimOffer, Command, Effect, Event, Graph, Note, Out, Resolution, RunState, RunStatus, State, TaskPhase};
+use ork_core::run::{
+    Attempt, ClaimOffer, Command, Effect, Event, Graph, Note, Out, Resolution, RunState, RunStatus,
+    State, TaskPhase,
+};
 use ork_core::task::Output;
 use ork_core::time::Time;
 
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::{Loaded, is_current, load};
 use crate::places::Places;
-use crate::ports::{Clock, Hint, Function, Index, Key, Ports, Precondition, Queue, Store, StoreErrorKind, Write};
+use crate::ports::{
+    Clock, Function, Hint, Index, Key, Ports, Precondition, Queue, Store, StoreErrorKind, Write,
+};
 use crate::{Engine, values};
 
 /// Tries before a busy run is given back to whoever asked. Each loses to another commit of the same run.
@@ -89,14 +94,30 @@ impl<P: Ports> Engine<P> {
     /// Applies events that arrived together in one commit, starts what may start, and does what follows from it in other runs.
     ///
     /// Safe to repeat. An error before the first commit means that nothing happened; after it, that the rest will be done by the next wake.
-    pub async fn step(&self, run: &RunId, events: Vec<Event>, claim: Option<ClaimRequest>) -> Result<Stepped, EngineError> {
+    pub async fn step(
+        &self,
+        run: &RunId,
+        events: Vec<Event>,
+        claim: Option<ClaimRequest>,
+    ) -> Result<Stepped, EngineError> {
         self.step_at(run, events, Vec::new(), claim).await
     }
 
     /// As [`Engine::step`], for events that were gathered before: `times` says when each happened, so that durations are right.
-    pub async fn step_at(&self, run: &RunId, events: Vec<Event>, times: Vec<Time>, claim: Option<ClaimRequest>) -> Result<Stepped, EngineError> {
+    pub async fn step_at(
+        &self,
+        run: &RunId,
+        events: Vec<Event>,
+        times: Vec<Time>,
+        claim: Option<ClaimRequest>,
+    ) -> Result<Stepped, EngineError> {
         let mut stepped = Stepped::default();
-        let first = Todo { run: run.clone(), events, times, claim };
+        let first = Todo {
+            run: run.clone(),
+            events,
+            times,
+            claim,
+        };
         let mut todo = VecDeque::new();
         let mut trouble = None;
         if let Some(advanced) = self.advance(&first, &mut stepped).await? {
@@ -106,9 +127,19 @@ impl<P: Ports> Engine<P> {
         while let Some(next) = todo.pop_front() {
             let failed = match self.advance(&next, &mut stepped).await {
                 Ok(None) => None,
-                Ok(Some(advanced)) => self.perform(&next.run, advanced, next.claim, &mut todo).await,
+                Ok(Some(advanced)) => {
+                    self.perform(&next.run, advanced, next.claim, &mut todo)
+                        .await
+                }
                 // It ended, or was removed, before it could be told.
-                Err(error) if matches!(error.kind, EngineErrorKind::Refused | EngineErrorKind::NotFound) => None,
+                Err(error)
+                    if matches!(
+                        error.kind,
+                        EngineErrorKind::Refused | EngineErrorKind::NotFound
+                    ) =>
+                {
+                    None
+                }
                 Err(error) => Some(error),
             };
             trouble = trouble.or(failed);
@@ -117,7 +148,11 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Makes one commit; `None` when there was nothing to change.
-    async fn advance(&self, todo: &Todo, stepped: &mut Stepped) -> Result<Option<Advanced>, EngineError> {
+    async fn advance(
+        &self,
+        todo: &Todo,
+        stepped: &mut Stepped,
+    ) -> Result<Option<Advanced>, EngineError> {
         let mut kept = self.memory.take(&todo.run);
         let mut unsure: Option<Unsure> = None;
         // What commits asked for whose answers were lost and over which somebody else committed.
@@ -133,7 +168,10 @@ impl<P: Ports> Engine<P> {
             let mut loaded = match (found, unsure.take()) {
                 (Some(loaded), None) => loaded,
                 (Some(loaded), Some(lost)) if loaded.state.header.commits == lost.marker => {
-                    return Ok(Some(self.committed(todo, loaded, lost.out, lost.freed, lost.deferred, stepped).await));
+                    return Ok(Some(
+                        self.committed(todo, loaded, lost.out, lost.freed, lost.deferred, stepped)
+                            .await,
+                    ));
                 }
                 (Some(loaded), Some(lost)) => {
                     if !lost.refuted {
@@ -142,23 +180,42 @@ impl<P: Ports> Engine<P> {
                     loaded
                 }
                 // Nobody has made the run yet, so what was to be its first commit still is.
-                (None, Some(Unsure { out: lost, first: Some(mut first), .. })) => {
+                (
+                    None,
+                    Some(Unsure {
+                        out: lost,
+                        first: Some(mut first),
+                        ..
+                    }),
+                ) => {
                     first.state.touch_all();
                     (out, applied) = (lost, true);
                     first
                 }
-                (None, _) => return Err(EngineError::not_found(format!("there is no run {}", todo.run))),
+                (None, _) => {
+                    return Err(EngineError::not_found(format!(
+                        "there is no run {}",
+                        todo.run
+                    )));
+                }
             };
             let now = self.ports.clock().now();
             let deferred = deferred(&loaded.state);
             let mut places = Places::read(&self.ports, &loaded).await?;
             let mut refused = None;
-            let mut nothing_stands = todo.events.iter().all(|event| matches!(event, Event::Command(_)));
+            let mut nothing_stands = todo
+                .events
+                .iter()
+                .all(|event| matches!(event, Event::Command(_)));
             if !applied {
                 let status = loaded.state.header.status;
                 let events = self.events_for(todo, &loaded, &places).await?;
-                refused = self.apply(&mut loaded, &events, &todo.times, &mut out).await?;
-                if status.is_terminal() && let Some(why) = places.refuse_again(&loaded) {
+                refused = self
+                    .apply(&mut loaded, &events, &todo.times, &mut out)
+                    .await?;
+                if status.is_terminal()
+                    && let Some(why) = places.refuse_again(&loaded)
+                {
                     refused = Some(EngineError::refused(why));
                     nothing_stands = true;
                 }
@@ -174,21 +231,43 @@ impl<P: Ports> Engine<P> {
                 stepped.refused = Some(refusal);
             }
             if let Some(claim) = todo.claim {
-                let offer = ClaimOffer { places: claim.places, pools: places.offer(&loaded), supervised: claim.supervised };
-                self.apply(&mut loaded, &[Event::Claim(offer)], &[], &mut out).await?;
+                let offer = ClaimOffer {
+                    places: claim.places,
+                    pools: places.offer(&loaded),
+                    supervised: claim.supervised,
+                };
+                self.apply(&mut loaded, &[Event::Claim(offer)], &[], &mut out)
+                    .await?;
             }
-            let commands = todo.events.iter().any(|event| matches!(event, Event::Command(_) | Event::Start | Event::OwnerLost { .. }));
+            let commands = todo.events.iter().any(|event| {
+                matches!(
+                    event,
+                    Event::Command(_) | Event::Start | Event::OwnerLost { .. }
+                )
+            });
             // A run that is due and stays as it is must not stay due: it would stand before others in the queue of the tick for ever.
             let overdue = loaded.wake_at.is_some_and(|at| at <= now);
-            owed.retain(|effect| still_holds(effect, &loaded.state) && !out.effects.contains(effect));
-            if loaded.version.is_some() && !commands && !overdue && !loaded.state.is_changed() && out.effects.is_empty() && owed.is_empty() {
+            owed.retain(|effect| {
+                still_holds(effect, &loaded.state) && !out.effects.contains(effect)
+            });
+            if loaded.version.is_some()
+                && !commands
+                && !overdue
+                && !loaded.state.is_changed()
+                && out.effects.is_empty()
+                && owed.is_empty()
+            {
                 if remembered && !is_current(&self.ports, &todo.run, &loaded).await? {
                     continue;
                 }
                 self.memory.put(todo.run.clone(), loaded);
                 return Ok(None);
             }
-            if out.effects.iter().any(|effect| matches!(effect, Effect::RunEnded(_))) {
+            if out
+                .effects
+                .iter()
+                .any(|effect| matches!(effect, Effect::RunEnded(_)))
+            {
                 self.publish_last(&loaded, &mut out).await?;
             }
             let mark = self.ports.random();
@@ -196,43 +275,83 @@ impl<P: Ports> Engine<P> {
             match self.commit(&mut loaded, &mut places, now).await {
                 Ok(()) => {
                     out.effects.append(&mut owed);
-                    return Ok(Some(self.committed(todo, loaded, out, places.freed(), deferred, stepped).await));
+                    return Ok(Some(
+                        self.committed(todo, loaded, out, places.freed(), deferred, stepped)
+                            .await,
+                    ));
                 }
                 // What was in memory is not what is stored, or may not be: read again.
-                Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => {
+                Err(error)
+                    if matches!(
+                        error.kind,
+                        StoreErrorKind::Conflict | StoreErrorKind::Ambiguous
+                    ) =>
+                {
                     let refuted = error.kind == StoreErrorKind::Conflict;
                     let first = loaded.version.is_none().then_some(loaded);
-                    unsure = Some(Unsure { marker: mark, out, freed: places.freed(), deferred, first, refuted });
+                    unsure = Some(Unsure {
+                        marker: mark,
+                        out,
+                        freed: places.freed(),
+                        deferred,
+                        first,
+                        refuted,
+                    });
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(EngineError::new(EngineErrorKind::Unavailable, format!("run {} is being changed by others: gave up after {TRIES} tries, nothing is lost", todo.run)))
+        Err(EngineError::new(
+            EngineErrorKind::Unavailable,
+            format!(
+                "run {} is being changed by others: gave up after {TRIES} tries, nothing is lost",
+                todo.run
+            ),
+        ))
     }
 
     /// A run that has ended is looked at by nobody again, so its last outputs are put in their place before the commit that ends it.
     async fn publish_last(&self, loaded: &Loaded, out: &mut Out) -> Result<(), EngineError> {
         for effect in &out.effects {
             if let Effect::TaskEnded(task) = effect {
-                match self.publish_output(&loaded.graph, &loaded.state, *task).await {
+                match self
+                    .publish_output(&loaded.graph, &loaded.state, *task)
+                    .await
+                {
                     // An output that cannot be read must not keep the run from ending.
                     Err(error) if error.kind == EngineErrorKind::Corrupt => {}
                     other => other?,
                 }
             }
         }
-        out.effects.retain(|effect| !matches!(effect, Effect::TaskEnded(_)));
+        out.effects
+            .retain(|effect| !matches!(effect, Effect::TaskEnded(_)));
         Ok(())
     }
 
     /// What a commit that stands gives rise to at once.
-    async fn committed(&self, todo: &Todo, mut loaded: Loaded, out: Out, freed: Vec<RunId>, deferred: Deferred, stepped: &mut Stepped) -> Advanced {
+    async fn committed(
+        &self,
+        todo: &Todo,
+        mut loaded: Loaded,
+        out: Out,
+        freed: Vec<RunId>,
+        deferred: Deferred,
+        stepped: &mut Stepped,
+    ) -> Advanced {
         let now = self.ports.clock().now();
         let status = loaded.state.header.status;
         let graph = loaded.graph.clone();
         let next_timer = loaded.state.next_timer(now);
-        let announce = todo.claim.is_none() && loaded.state.has_ready() && status != RunStatus::Paused;
-        stepped.commits.push(Committed { run: todo.run.clone(), graph: graph.clone(), status, notes: out.notes, next_timer });
+        let announce =
+            todo.claim.is_none() && loaded.state.has_ready() && status != RunStatus::Paused;
+        stepped.commits.push(Committed {
+            run: todo.run.clone(),
+            graph: graph.clone(),
+            status,
+            notes: out.notes,
+            next_timer,
+        });
         self.memory.put(todo.run.clone(), loaded);
         if announce {
             self.hint(Function::Dispatch, &todo.run).await;
@@ -240,11 +359,20 @@ impl<P: Ports> Engine<P> {
         for waiting in freed {
             self.hint(Function::Dispatch, &waiting).await;
         }
-        Advanced { graph, effects: out.effects, deferred }
+        Advanced {
+            graph,
+            effects: out.effects,
+            deferred,
+        }
     }
 
     /// The events to apply: a run that waits begins when it has its place and not before, one that nobody waits for any more is cancelled.
-    async fn events_for<'a>(&self, todo: &'a Todo, loaded: &Loaded, places: &Places) -> Result<Cow<'a, [Event]>, EngineError> {
+    async fn events_for<'a>(
+        &self,
+        todo: &'a Todo,
+        loaded: &Loaded,
+        places: &Places,
+    ) -> Result<Cow<'a, [Event]>, EngineError> {
         let header = &loaded.state.header;
         let tick = todo.events.contains(&Event::Tick);
         let looked_at = tick || todo.events.is_empty();
@@ -259,12 +387,18 @@ impl<P: Ports> Engine<P> {
             }
         }
         // The word of a parent that gave up may have been lost.
-        if tick && !header.status.is_terminal() && let Some(parent) = &header.parent {
+        if tick
+            && !header.status.is_terminal()
+            && let Some(parent) = &header.parent
+        {
             let waits = match self.find_run(&parent.run).await {
-                Ok(Some(view)) => view
-                    .state
-                    .instance(parent.task, parent.index)
-                    .is_some_and(|instance| instance.attempt == parent.attempt && instance.status().is_in_flight()),
+                Ok(Some(view)) => {
+                    view.state
+                        .instance(parent.task, parent.index)
+                        .is_some_and(|instance| {
+                            instance.attempt == parent.attempt && instance.status().is_in_flight()
+                        })
+                }
                 Ok(None) => false,
                 // Nobody can tell.
                 Err(error) if error.kind == EngineErrorKind::Corrupt => true,
@@ -272,14 +406,22 @@ impl<P: Ports> Engine<P> {
             };
             if !waits {
                 let reason = format!("its parent run {} no longer waits for it", parent.run);
-                events.to_mut().push(Event::Command(Command::Cancel { reason }));
+                events
+                    .to_mut()
+                    .push(Event::Command(Command::Cancel { reason }));
             }
         }
         Ok(events)
     }
 
     /// Applies events and whatever evaluating they call for, in memory. A command that is refused leaves the others as they are.
-    async fn apply(&self, loaded: &mut Loaded, events: &[Event], times: &[Time], out: &mut Out) -> Result<Option<EngineError>, EngineError> {
+    async fn apply(
+        &self,
+        loaded: &mut Loaded,
+        events: &[Event],
+        times: &[Time],
+        out: &mut Out,
+    ) -> Result<Option<EngineError>, EngineError> {
         let now = self.ports.clock().now();
         let graph = loaded.graph.clone();
         let mut refused = None;
@@ -305,44 +447,87 @@ impl<P: Ports> Engine<P> {
                 let result = match values::resolve(&self.ports, &graph, &loaded.state, task).await {
                     Ok(result) => result,
                     // What an upstream left behind is not fit for use, and never will be.
-                    Err(error) if error.kind == EngineErrorKind::Corrupt => Resolution::Failed(error.message),
+                    Err(error) if error.kind == EngineErrorKind::Corrupt => {
+                        Resolution::Failed(error.message)
+                    }
                     Err(error) => return Err(error),
                 };
-                let event = Event::Resolved { task, generation, result };
-                loaded.state.apply(&graph, &event, now, out).map_err(|refusal| EngineError::refused(refusal.0))?;
+                let event = Event::Resolved {
+                    task,
+                    generation,
+                    result,
+                };
+                loaded
+                    .state
+                    .apply(&graph, &event, now, out)
+                    .map_err(|refusal| EngineError::refused(refusal.0))?;
             }
         }
     }
 
-    async fn commit(&self, loaded: &mut Loaded, places: &mut Places, now: Time) -> Result<(), crate::ports::StoreError> {
+    async fn commit(
+        &self,
+        loaded: &mut Loaded,
+        places: &mut Places,
+        now: Time,
+    ) -> Result<(), crate::ports::StoreError> {
         let run = loaded.state.header.id.clone();
         let wake_at = loaded.state.next_wake_at(now);
         let stored = loaded.state.encode();
         let header = &loaded.state.header;
-        let index = Index { wake_at, status: Some(header.status), workflow: Some(header.workflow.clone()), created_at: Some(header.created_at) };
-        let mut writes = vec![Write::Put { key: Key::Run(run.clone()), precondition: loaded.precondition(), body: stored.header, index }];
+        let index = Index {
+            wake_at,
+            status: Some(header.status),
+            workflow: Some(header.workflow.clone()),
+            created_at: Some(header.created_at),
+        };
+        let mut writes = vec![Write::Put {
+            key: Key::Run(run.clone()),
+            precondition: loaded.precondition(),
+            body: stored.header,
+            index,
+        }];
         let numbers: Vec<u32> = stored.pages.iter().map(|(page, _)| *page).collect();
         for (page, body) in stored.pages {
             let precondition: Precondition = loaded.page_precondition(page);
-            writes.push(Write::Put { key: Key::Page(run.clone(), page), precondition, body, index: Index::default() });
+            writes.push(Write::Put {
+                key: Key::Page(run.clone(), page),
+                precondition,
+                body,
+                index: Index::default(),
+            });
         }
         writes.extend(places.writes(loaded));
         let versions = self.ports.store().commit(&writes).await?;
         loaded.version = versions.first().copied();
         loaded.wake_at = wake_at;
-        loaded.pages.extend(numbers.into_iter().zip(versions.iter().skip(1).copied()));
+        loaded
+            .pages
+            .extend(numbers.into_iter().zip(versions.iter().skip(1).copied()));
         Ok(())
     }
 
     /// Sends a hint; losing it costs time, not work.
     pub(crate) async fn hint(&self, to: Function, run: &RunId) {
         // The tick finds whatever a lost hint would have told.
-        let _ = self.ports.queue().hint(&Hint { to, run: run.clone() }).await;
+        let _ = self
+            .ports
+            .queue()
+            .hint(&Hint {
+                to,
+                run: run.clone(),
+            })
+            .await;
     }
 
     /// Looks at a run that this process has in memory: its shape and where it stands.
-    pub fn peek<T>(&self, run: &RunId, look: impl FnOnce(&Arc<Graph>, &ork_core::run::RunState) -> T) -> Option<T> {
-        self.memory.peek(run, |loaded| look(&loaded.graph, &loaded.state))
+    pub fn peek<T>(
+        &self,
+        run: &RunId,
+        look: impl FnOnce(&Arc<Graph>, &ork_core::run::RunState) -> T,
+    ) -> Option<T> {
+        self.memory
+            .peek(run, |loaded| look(&loaded.graph, &loaded.state))
     }
     /// Forgets what is in memory of a run, so that the next step reads what others may have written.
     pub fn forget(&self, run: &RunId) {
@@ -367,7 +552,11 @@ fn deferred(state: &RunState) -> Deferred {
         }
         for (index, instance) in (0u32..).zip(state.instances(at)) {
             if let State::Deferred(deferral) = &instance.state {
-                let jobs = Deferral { jobs: deferral.jobs.clone(), count: deferral.count, done: deferral.done };
+                let jobs = Deferral {
+                    jobs: deferral.jobs.clone(),
+                    count: deferral.count,
+                    done: deferral.done,
+                };
                 found.insert((at, index, instance.attempt), jobs);
             }
         }
@@ -378,19 +567,28 @@ fn deferred(state: &RunState) -> Deferred {
 /// Whether an effect that a lost commit asked for is still called for by the state that is stored.
 fn still_holds(effect: &Effect, state: &RunState) -> bool {
     let live = |attempt: &Attempt| {
-        state.instance(attempt.task, attempt.index).is_some_and(|instance| {
-            instance.attempt == attempt.attempt && instance.fence == attempt.fence && instance.status().is_in_flight()
-        })
+        state
+            .instance(attempt.task, attempt.index)
+            .is_some_and(|instance| {
+                instance.attempt == attempt.attempt
+                    && instance.fence == attempt.fence
+                    && instance.status().is_in_flight()
+            })
     };
     match effect {
         Effect::Start(attempt) => {
-            live(attempt) && state.instance(attempt.task, attempt.index).is_some_and(|instance| matches!(instance.state, State::Dispatched { .. }))
+            live(attempt)
+                && state
+                    .instance(attempt.task, attempt.index)
+                    .is_some_and(|instance| matches!(instance.state, State::Dispatched { .. }))
         }
         Effect::StartChild(attempt) => live(attempt),
         Effect::Stop(attempt) | Effect::StopChild(attempt) => !live(attempt),
         Effect::TaskEnded(task) => matches!(state.task(*task).phase, TaskPhase::Ended(_)),
         Effect::RunEnded(status) => state.header.status == *status,
         // Asked for again until they are answered.
-        Effect::CheckStart(_) | Effect::Reap { .. } | Effect::Poll(_) | Effect::Resolve { .. } => false,
+        Effect::CheckStart(_) | Effect::Reap { .. } | Effect::Poll(_) | Effect::Resolve { .. } => {
+            false
+        }
     }
 }

@@ -11,7 +11,9 @@ use crate::Engine;
 use crate::documents::{PoolDocument, WorkflowDocument, decode, encode};
 use crate::error::{EngineError, EngineErrorKind};
 use crate::fire::workflow_index;
-use crate::ports::{Clock, Index, Key, ListQuery, Ports, Precondition, Store, StoreErrorKind, Write};
+use crate::ports::{
+    Clock, Index, Key, ListQuery, Ports, Precondition, Store, StoreErrorKind, Write,
+};
 
 /// What was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +26,12 @@ pub struct Deployment {
 
 impl<P: Ports> Engine<P> {
     /// Makes `workflow` the current version; runs that are under way keep theirs. `source` says where its files are.
-    pub async fn deploy(&self, workflow: &Workflow, source: Option<String>, pools: &BTreeMap<PoolName, u32>) -> Result<Deployment, EngineError> {
+    pub async fn deploy(
+        &self,
+        workflow: &Workflow,
+        source: Option<String>,
+        pools: &BTreeMap<PoolName, u32>,
+    ) -> Result<Deployment, EngineError> {
         let body = workflow.encode();
         let version = VersionHash::of(&body);
         let key = Key::Workflow(workflow.name.clone());
@@ -41,24 +48,56 @@ impl<P: Ports> Engine<P> {
             let (precondition, mut next, before) = match &standing {
                 Some(document) => {
                     let known: WorkflowDocument = decode(&key.to_string(), &document.body)?;
-                    (Precondition::At(document.version), known.clone(), Some(known))
+                    (
+                        Precondition::At(document.version),
+                        known.clone(),
+                        Some(known),
+                    )
                 }
-                None => (Precondition::Absent, WorkflowDocument::new(workflow.name.clone(), version.clone(), now), None),
+                None => (
+                    Precondition::Absent,
+                    WorkflowDocument::new(workflow.name.clone(), version.clone(), now),
+                    None,
+                ),
             };
-            let changed = before.as_ref().is_none_or(|before| before.current != version);
+            let changed = before
+                .as_ref()
+                .is_none_or(|before| before.current != version);
             if changed {
                 // A schedule that is as it was keeps its place; a new or changed one begins now.
                 let old = match &before {
-                    Some(before) => match crate::loaded::graph(&self.ports, &self.memory, &workflow.name, &before.current).await {
+                    Some(before) => match crate::loaded::graph(
+                        &self.ports,
+                        &self.memory,
+                        &workflow.name,
+                        &before.current,
+                    )
+                    .await
+                    {
                         Ok(graph) => Some(graph),
                         // A version that nobody can read any more had no slots to keep.
-                        Err(error) if matches!(error.kind, EngineErrorKind::Corrupt | EngineErrorKind::NotFound) => None,
+                        Err(error)
+                            if matches!(
+                                error.kind,
+                                EngineErrorKind::Corrupt | EngineErrorKind::NotFound
+                            ) =>
+                        {
+                            None
+                        }
                         Err(error) => return Err(error),
                     },
                     None => None,
                 };
-                let old = old.as_ref().map(|graph| graph.workflow.schedules.as_slice()).unwrap_or_default();
-                let cursor = |schedule| old.iter().position(|known| known == schedule).and_then(|at| next.cursors.get(at).copied()).unwrap_or(now);
+                let old = old
+                    .as_ref()
+                    .map(|graph| graph.workflow.schedules.as_slice())
+                    .unwrap_or_default();
+                let cursor = |schedule| {
+                    old.iter()
+                        .position(|known| known == schedule)
+                        .and_then(|at| next.cursors.get(at).copied())
+                        .unwrap_or(now)
+                };
                 next.cursors = workflow.schedules.iter().map(cursor).collect();
                 next.current = version.clone();
                 next.deployed_at = now;
@@ -67,24 +106,47 @@ impl<P: Ports> Engine<P> {
             let mut writes = Vec::new();
             if before.as_ref() != Some(&next) {
                 let index = workflow_index(&next, workflow, now);
-                writes.push(Write::Put { key: key.clone(), precondition, body: encode(&next), index });
+                writes.push(Write::Put {
+                    key: key.clone(),
+                    precondition,
+                    body: encode(&next),
+                    index,
+                });
             }
             if stored.is_none() {
-                let body = crate::loaded::keep_definition(&self.ports, &workflow.name, &version, &body).await?;
-                writes.push(Write::Put { key: version_key.clone(), precondition: Precondition::Absent, body, index: Index::default() });
+                let body =
+                    crate::loaded::keep_definition(&self.ports, &workflow.name, &version, &body)
+                        .await?;
+                writes.push(Write::Put {
+                    key: version_key.clone(),
+                    precondition: Precondition::Absent,
+                    body,
+                    index: Index::default(),
+                });
             }
             for ((name, &size), found) in pools.iter().zip(found) {
                 let (precondition, pool) = match found {
-                    Some(document) => (Precondition::At(document.version), decode(&format!("pool {name}"), &document.body)?),
+                    Some(document) => (
+                        Precondition::At(document.version),
+                        decode(&format!("pool {name}"), &document.body)?,
+                    ),
                     None => (Precondition::Absent, PoolDocument::new(0)),
                 };
                 if pool.size != size {
                     let pool = PoolDocument { size, ..pool };
-                    writes.push(Write::Put { key: Key::Pool(name.clone()), precondition, body: encode(&pool), index: Index::default() });
+                    writes.push(Write::Put {
+                        key: Key::Pool(name.clone()),
+                        precondition,
+                        body: encode(&pool),
+                        index: Index::default(),
+                    });
                 }
             }
             if writes.is_empty() {
-                return Ok(Deployment { version, changed: unsure });
+                return Ok(Deployment {
+                    version,
+                    changed: unsure,
+                });
             }
             match self.ports.store().commit(&writes).await {
                 Ok(_) => {
@@ -96,7 +158,13 @@ impl<P: Ports> Engine<P> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(EngineError::new(EngineErrorKind::Unavailable, format!("workflow {} is being changed by others: gave up, nothing was stored", workflow.name)))
+        Err(EngineError::new(
+            EngineErrorKind::Unavailable,
+            format!(
+                "workflow {} is being changed by others: gave up, nothing was stored",
+                workflow.name
+            ),
+        ))
     }
 
     /// Lets a workflow's schedules fire or not. Slots that pass while they do not are gone.
@@ -106,19 +174,32 @@ impl<P: Ports> Engine<P> {
             if document.enabled == enabled {
                 return Ok(());
             }
-            let graph = crate::loaded::graph(&self.ports, &self.memory, name, &document.current).await?;
+            let graph =
+                crate::loaded::graph(&self.ports, &self.memory, name, &document.current).await?;
             let now = self.ports.clock().now();
             document.enabled = enabled;
             if enabled {
                 document.cursors = vec![now; graph.workflow.schedules.len()];
             }
-            match self.ports.store().commit(&[self.put_workflow(&document, &graph, version, now)]).await {
+            match self
+                .ports
+                .store()
+                .commit(&[self.put_workflow(&document, &graph, version, now)])
+                .await
+            {
                 Ok(_) => return Ok(()),
-                Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => {}
+                Err(error)
+                    if matches!(
+                        error.kind,
+                        StoreErrorKind::Conflict | StoreErrorKind::Ambiguous
+                    ) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(EngineError::new(EngineErrorKind::Unavailable, format!("workflow {name} is being changed by others: gave up")))
+        Err(EngineError::new(
+            EngineErrorKind::Unavailable,
+            format!("workflow {name} is being changed by others: gave up"),
+        ))
     }
 
     /// Removes a workflow: it starts no more runs. Its versions and runs stay, so that those under way end right.
@@ -130,18 +211,33 @@ impl<P: Ports> Engine<P> {
                 Err(error) if unsure && error.kind == EngineErrorKind::NotFound => return Ok(()),
                 Err(error) => return Err(error),
             };
-            match self.ports.store().commit(&[Write::Delete { key: Key::Workflow(name.clone()), version }]).await {
+            match self
+                .ports
+                .store()
+                .commit(&[Write::Delete {
+                    key: Key::Workflow(name.clone()),
+                    version,
+                }])
+                .await
+            {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind == StoreErrorKind::Conflict => {}
                 Err(error) if error.kind == StoreErrorKind::Ambiguous => unsure = true,
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(EngineError::new(EngineErrorKind::Unavailable, format!("workflow {name} is being changed by others: gave up")))
+        Err(EngineError::new(
+            EngineErrorKind::Unavailable,
+            format!("workflow {name} is being changed by others: gave up"),
+        ))
     }
 
     /// The definition of one version.
-    pub async fn definition(&self, name: &WorkflowName, version: &VersionHash) -> Result<Arc<Graph>, EngineError> {
+    pub async fn definition(
+        &self,
+        name: &WorkflowName,
+        version: &VersionHash,
+    ) -> Result<Arc<Graph>, EngineError> {
         crate::loaded::graph(&self.ports, &self.memory, name, version).await
     }
 
@@ -149,8 +245,18 @@ impl<P: Ports> Engine<P> {
     pub async fn versions(&self, name: &WorkflowName) -> Result<Vec<VersionHash>, EngineError> {
         let (mut all, mut cursor) = (Vec::new(), None);
         loop {
-            let page = self.ports.store().list(&ListQuery::Versions(name.clone()), cursor.as_deref(), 200).await?;
-            all.extend(page.items.into_iter().filter_map(|(key, _)| if let Key::WorkflowVersion(_, version) = key { Some(version) } else { None }));
+            let page = self
+                .ports
+                .store()
+                .list(&ListQuery::Versions(name.clone()), cursor.as_deref(), 200)
+                .await?;
+            all.extend(page.items.into_iter().filter_map(|(key, _)| {
+                if let Key::WorkflowVersion(_, version) = key {
+                    Some(version)
+                } else {
+                    None
+                }
+            }));
             cursor = page.cursor;
             if cursor.is_none() {
                 return Ok(all);
@@ -162,7 +268,11 @@ impl<P: Ports> Engine<P> {
     pub async fn workflows(&self) -> Result<Vec<WorkflowDocument>, EngineError> {
         let (mut all, mut cursor) = (Vec::new(), None);
         loop {
-            let page = self.ports.store().list(&ListQuery::Workflows, cursor.as_deref(), 200).await?;
+            let page = self
+                .ports
+                .store()
+                .list(&ListQuery::Workflows, cursor.as_deref(), 200)
+                .await?;
             for (key, document) in page.items {
                 all.push(decode(&key.to_string(), &document.body)?);
             }

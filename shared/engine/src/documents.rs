@@ -77,11 +77,22 @@ pub struct PoolDocument {
 
 impl PoolDocument {
     pub(crate) fn new(size: u32) -> Self {
-        Self { format: FORMAT, size, held: BTreeMap::new(), waiting: Vec::new(), extra: BTreeMap::new() }
+        Self {
+            format: FORMAT,
+            size,
+            held: BTreeMap::new(),
+            waiting: Vec::new(),
+            extra: BTreeMap::new(),
+        }
     }
     /// Places that runs other than `run` leave.
     pub(crate) fn free_for(&self, run: &RunId) -> u32 {
-        let others: u32 = self.held.iter().filter(|(holder, _)| *holder != run).map(|(_, n)| n).sum();
+        let others: u32 = self
+            .held
+            .iter()
+            .filter(|(holder, _)| *holder != run)
+            .map(|(_, n)| n)
+            .sum();
         self.size.saturating_sub(others)
     }
 }
@@ -97,10 +108,13 @@ pub(crate) fn decode<T: DeserializeOwned>(what: &str, body: &[u8]) -> Result<T, 
     struct Format {
         format: u32,
     }
-    let damaged = |error: serde_json::Error| EngineError::corrupt(format!("{what} cannot be read: {error}"));
+    let damaged =
+        |error: serde_json::Error| EngineError::corrupt(format!("{what} cannot be read: {error}"));
     let Format { format } = serde_json::from_slice(body).map_err(damaged)?;
     if format > FORMAT {
-        return Err(EngineError::corrupt(format!("{what} was written by a newer Ork (format {format}, this one reads up to {FORMAT})")));
+        return Err(EngineError::corrupt(format!(
+            "{what} was written by a newer Ork (format {format}, this one reads up to {FORMAT})"
+        )));
     }
     serde_json::from_slice(body).map_err(damaged)
 }

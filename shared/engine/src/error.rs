@@ -30,7 +30,10 @@ pub struct EngineError {
 impl EngineError {
     /// An error of `kind`.
     pub fn new(kind: EngineErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(EngineErrorKind::NotFound, message)
@@ -46,7 +49,10 @@ impl EngineError {
 impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> Self {
         let kind = match error.kind {
-            StoreErrorKind::Conflict | StoreErrorKind::Ambiguous | StoreErrorKind::Throttled { .. } | StoreErrorKind::Unavailable => EngineErrorKind::Unavailable,
+            StoreErrorKind::Conflict
+            | StoreErrorKind::Ambiguous
+            | StoreErrorKind::Throttled { .. }
+            | StoreErrorKind::Unavailable => EngineErrorKind::Unavailable,
             StoreErrorKind::Refused => EngineErrorKind::Store,
             StoreErrorKind::Corrupt => EngineErrorKind::Corrupt,
         };
@@ -58,7 +64,9 @@ impl From<ObjectError> for EngineError {
     fn from(error: ObjectError) -> Self {
         let kind = match error {
             ObjectError::Unavailable(_) => EngineErrorKind::Unavailable,
-            ObjectError::Precondition(_) | ObjectError::TooLarge { .. } | ObjectError::Refused(_) => EngineErrorKind::Store,
+            ObjectError::Precondition(_)
+            | ObjectError::TooLarge { .. }
+            | ObjectError::Refused(_) => EngineErrorKind::Store,
         };
         Self::new(kind, error.to_string())
     }

@@ -28,12 +28,27 @@ pub struct Fired {
 pub(crate) fn workflow_index(document: &WorkflowDocument, workflow: &Workflow, now: Time) -> Index {
     let next = |(schedule, cursor): (&ork_core::definition::Schedule, &Time)| {
         // A schedule that cannot be read (a newer time zone database, say) is due now and then, so that firing it reports why.
-        let Ok(compiled) = schedule::Compiled::of(schedule) else { return Some(now + limits::WAKE_NET) };
+        let Ok(compiled) = schedule::Compiled::of(schedule) else {
+            return Some(now + limits::WAKE_NET);
+        };
         // The first slot after the cursor: one that is past is due at once.
-        schedule::next_slot(&compiled.cron, &compiled.zone, *cursor + ork_core::time::Millis(1))
+        schedule::next_slot(
+            &compiled.cron,
+            &compiled.zone,
+            *cursor + ork_core::time::Millis(1),
+        )
     };
-    let enabled = workflow.schedules.iter().zip(&document.cursors).filter(|(schedule, _)| schedule.enabled && document.enabled);
-    Index { wake_at: enabled.filter_map(next).min(), status: None, workflow: Some(document.name.clone()), created_at: None }
+    let enabled = workflow
+        .schedules
+        .iter()
+        .zip(&document.cursors)
+        .filter(|(schedule, _)| schedule.enabled && document.enabled);
+    Index {
+        wake_at: enabled.filter_map(next).min(),
+        status: None,
+        workflow: Some(document.name.clone()),
+        created_at: None,
+    }
 }
 
 impl<P: Ports> Engine<P> {
@@ -46,9 +61,21 @@ impl<P: Ports> Engine<P> {
             match self.fire(&name, now, &mut fired).await {
                 Ok(()) => {}
                 // It was removed in the meantime.
-                Err(error) if error.kind == EngineErrorKind::NotFound && self.is_gone(&name).await? => {}
-                Err(error) if matches!(error.kind, EngineErrorKind::Corrupt | EngineErrorKind::NotFound | EngineErrorKind::Refused) => {
-                    fired.push(Fired { workflow: name, slot: due, run: Err(error.message) });
+                Err(error)
+                    if error.kind == EngineErrorKind::NotFound && self.is_gone(&name).await? => {}
+                Err(error)
+                    if matches!(
+                        error.kind,
+                        EngineErrorKind::Corrupt
+                            | EngineErrorKind::NotFound
+                            | EngineErrorKind::Refused
+                    ) =>
+                {
+                    fired.push(Fired {
+                        workflow: name,
+                        slot: due,
+                        run: Err(error.message),
+                    });
                 }
                 Err(error) => return Err(error),
             }
@@ -57,10 +84,22 @@ impl<P: Ports> Engine<P> {
     }
 
     async fn is_gone(&self, name: &WorkflowName) -> Result<bool, EngineError> {
-        Ok(self.ports.store().read(&[Key::Workflow(name.clone())]).await?.pop().flatten().is_none())
+        Ok(self
+            .ports
+            .store()
+            .read(&[Key::Workflow(name.clone())])
+            .await?
+            .pop()
+            .flatten()
+            .is_none())
     }
 
-    async fn fire(&self, name: &WorkflowName, now: Time, fired: &mut Vec<Fired>) -> Result<(), EngineError> {
+    async fn fire(
+        &self,
+        name: &WorkflowName,
+        now: Time,
+        fired: &mut Vec<Fired>,
+    ) -> Result<(), EngineError> {
         let (_, document) = self.workflow(name).await?;
         if !document.enabled {
             return Ok(());
@@ -72,14 +111,27 @@ impl<P: Ports> Engine<P> {
                 Ok(due) => due,
                 // Its cursor stays, so that its slots come once it can be read again.
                 Err(error) => {
-                    let why = format!("schedule `{}` of workflow {name} cannot be read: {error}", schedule.cron);
-                    fired.push(Fired { workflow: name.clone(), slot: now, run: Err(why) });
+                    let why = format!(
+                        "schedule `{}` of workflow {name} cannot be read: {error}",
+                        schedule.cron
+                    );
+                    fired.push(Fired {
+                        workflow: name.clone(),
+                        slot: now,
+                        run: Err(why),
+                    });
                     continue;
                 }
             };
             for slot in due.slots {
-                let run = self.fire_slot(&graph.workflow, schedule.overlap, slot).await?;
-                fired.push(Fired { workflow: name.clone(), slot, run });
+                let run = self
+                    .fire_slot(&graph.workflow, schedule.overlap, slot)
+                    .await?;
+                fired.push(Fired {
+                    workflow: name.clone(),
+                    slot,
+                    run,
+                });
             }
             *cursor = due.cursor;
         }
@@ -92,18 +144,37 @@ impl<P: Ports> Engine<P> {
             for (mine, cursor) in cursors.iter().zip(&mut next.cursors) {
                 *cursor = (*cursor).max(*mine);
             }
-            match self.ports.store().commit(&[self.put_workflow(&next, &graph, version, now)]).await {
+            match self
+                .ports
+                .store()
+                .commit(&[self.put_workflow(&next, &graph, version, now)])
+                .await
+            {
                 Ok(_) => return Ok(()),
-                Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => {}
+                Err(error)
+                    if matches!(
+                        error.kind,
+                        StoreErrorKind::Conflict | StoreErrorKind::Ambiguous
+                    ) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(())
     }
 
-    async fn fire_slot(&self, workflow: &Workflow, overlap: Overlap, slot: Time) -> Result<Result<RunId, String>, EngineError> {
+    async fn fire_slot(
+        &self,
+        workflow: &Workflow,
+        overlap: Overlap,
+        slot: Time,
+    ) -> Result<Result<RunId, String>, EngineError> {
         let id = RunId::for_slot(&workflow.name, slot);
-        let wish = StartRun { id: Some(id.clone()), slot: Some(slot), trigger: RunTrigger::Schedule, ..StartRun::of(workflow.name.clone()) };
+        let wish = StartRun {
+            id: Some(id.clone()),
+            slot: Some(slot),
+            trigger: RunTrigger::Schedule,
+            ..StartRun::of(workflow.name.clone())
+        };
         let mut behind = false;
         if self.find_run(&id).await?.is_none() {
             let (_, document) = self.workflow(&workflow.name).await?;
@@ -111,7 +182,9 @@ impl<P: Ports> Engine<P> {
             let mut others = Vec::new();
             for active in document.active.into_iter().filter(|active| *active != id) {
                 let later = match self.find_run(&active).await {
-                    Ok(Some(view)) => view.header.trigger == RunTrigger::Schedule && view.header.slot > slot,
+                    Ok(Some(view)) => {
+                        view.header.trigger == RunTrigger::Schedule && view.header.slot > slot
+                    }
                     Ok(None) => true,
                     // It holds its place all the same.
                     Err(error) if error.kind == EngineErrorKind::Corrupt => false,
@@ -126,9 +199,20 @@ impl<P: Ports> Engine<P> {
                 Admission::CancelThenStart => {
                     for active in &others {
                         let reason = format!("the slot {slot} takes its place (overlap: cancel)");
-                        match self.step(active, vec![Event::Command(Command::Cancel { reason })], None).await {
+                        match self
+                            .step(
+                                active,
+                                vec![Event::Command(Command::Cancel { reason })],
+                                None,
+                            )
+                            .await
+                        {
                             Ok(_) => {}
-                            Err(error) if matches!(error.kind, EngineErrorKind::Refused | EngineErrorKind::NotFound) => {}
+                            Err(error)
+                                if matches!(
+                                    error.kind,
+                                    EngineErrorKind::Refused | EngineErrorKind::NotFound
+                                ) => {}
                             Err(error) => return Err(error),
                         }
                     }

@@ -42,7 +42,11 @@ pub struct Engine<P: Ports> {
 impl<P: Ports> Engine<P> {
     /// An engine over `ports`. `owner` names this process when it runs attempts itself (see [`ork_core::run::Header::owner`]).
     pub fn new(ports: P, owner: Option<String>) -> Self {
-        Self { ports, memory: loaded::Memory::default(), owner }
+        Self {
+            ports,
+            memory: loaded::Memory::default(),
+            owner,
+        }
     }
     /// The world it works on.
     pub const fn ports(&self) -> &P {

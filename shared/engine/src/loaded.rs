@@ -13,7 +13,7 @@ use ork_core::run::{Graph, Header, RunState};
 use ork_core::time::Time;
 
 use crate::error::EngineError;
-use crate::ports::{ObjectError, Objects, Key, Ports, Precondition, Store, Version};
+use crate::ports::{Key, ObjectError, Objects, Ports, Precondition, Store, Version};
 use crate::values::Prepared;
 
 /// A run with what is needed to change it.
@@ -37,7 +37,9 @@ impl Loaded {
     }
     /// What must hold when a page is written.
     pub(crate) fn page_precondition(&self, page: u32) -> Precondition {
-        self.pages.get(&page).map_or(Precondition::Absent, |&version| Precondition::At(version))
+        self.pages
+            .get(&page)
+            .map_or(Precondition::Absent, |&version| Precondition::At(version))
     }
 }
 
@@ -54,7 +56,10 @@ const RUNS_KEPT: usize = 256;
 impl Memory {
     /// Takes a run out; whoever takes it puts it back after a commit.
     pub(crate) fn take(&self, run: &RunId) -> Option<Loaded> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(run)
+        self.runs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(run)
     }
     pub(crate) fn put(&self, run: RunId, loaded: Loaded) {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,35 +70,69 @@ impl Memory {
     }
     /// Looks at a run that is in memory.
     pub(crate) fn peek<T>(&self, run: &RunId, look: impl FnOnce(&Loaded) -> T) -> Option<T> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(run).map(look)
+        self.runs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(run)
+            .map(look)
     }
     pub(crate) fn keep_graph(&self, version: VersionHash, workflow: Workflow) -> Arc<Graph> {
         let graph = Arc::new(Graph::new(workflow));
-        self.graphs.lock().unwrap_or_else(PoisonError::into_inner).insert(version, graph.clone());
+        self.graphs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(version, graph.clone());
         graph
     }
     fn graph(&self, version: &VersionHash) -> Option<Arc<Graph>> {
-        self.graphs.lock().unwrap_or_else(PoisonError::into_inner).get(version).cloned()
+        self.graphs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(version)
+            .cloned()
     }
 }
 
 /// The definition of one version.
-pub(crate) async fn graph<P: Ports>(ports: &P, memory: &Memory, workflow: &WorkflowName, version: &VersionHash) -> Result<Arc<Graph>, EngineError> {
+pub(crate) async fn graph<P: Ports>(
+    ports: &P,
+    memory: &Memory,
+    workflow: &WorkflowName,
+    version: &VersionHash,
+) -> Result<Arc<Graph>, EngineError> {
     if let Some(graph) = memory.graph(version) {
         return Ok(graph);
     }
     let key = Key::WorkflowVersion(workflow.clone(), version.clone());
-    let found = ports.store().read(std::slice::from_ref(&key)).await?.pop().flatten();
-    let document = found.ok_or_else(|| EngineError::not_found(format!("version {} of workflow {workflow} is not stored", version.short())))?;
+    let found = ports
+        .store()
+        .read(std::slice::from_ref(&key))
+        .await?
+        .pop()
+        .flatten();
+    let document = found.ok_or_else(|| {
+        EngineError::not_found(format!(
+            "version {} of workflow {workflow} is not stored",
+            version.short()
+        ))
+    })?;
     let body = match serde_json::from_slice(&document.body) {
         Ok(Elsewhere { elsewhere: true }) => {
             let name = ObjectName::Definition(workflow.clone(), version.clone());
-            let object = ports.objects().get(&name, limits::DEFINITION_OBJECT_BYTES).await?;
-            object.ok_or_else(|| EngineError::corrupt(format!("{name}, the definition itself, is missing")))?.bytes
+            let object = ports
+                .objects()
+                .get(&name, limits::DEFINITION_OBJECT_BYTES)
+                .await?;
+            object
+                .ok_or_else(|| {
+                    EngineError::corrupt(format!("{name}, the definition itself, is missing"))
+                })?
+                .bytes
         }
         _ => document.body,
     };
-    let definition = Workflow::decode(&body).map_err(|error| EngineError::corrupt(format!("{key}: {error}")))?;
+    let definition =
+        Workflow::decode(&body).map_err(|error| EngineError::corrupt(format!("{key}: {error}")))?;
     Ok(memory.keep_graph(version.clone(), definition))
 }
 
@@ -105,33 +144,71 @@ struct Elsewhere {
 
 /// The body of a version's document: the definition, or where it is. The object is there before the document that names it, and
 /// both are named by its content, so that doing this twice is harmless.
-pub(crate) async fn keep_definition<P: Ports>(ports: &P, workflow: &WorkflowName, version: &VersionHash, body: &[u8]) -> Result<Vec<u8>, EngineError> {
+pub(crate) async fn keep_definition<P: Ports>(
+    ports: &P,
+    workflow: &WorkflowName,
+    version: &VersionHash,
+    body: &[u8],
+) -> Result<Vec<u8>, EngineError> {
     if body.len() <= limits::DEFINITION_BYTES {
         return Ok(body.to_vec());
     }
-    match ports.objects().create(&ObjectName::Definition(workflow.clone(), version.clone()), body).await {
-        Ok(_) | Err(ObjectError::Precondition(_)) => Ok(crate::documents::encode(&Elsewhere { elsewhere: true })),
+    match ports
+        .objects()
+        .create(
+            &ObjectName::Definition(workflow.clone(), version.clone()),
+            body,
+        )
+        .await
+    {
+        Ok(_) | Err(ObjectError::Precondition(_)) => {
+            Ok(crate::documents::encode(&Elsewhere { elsewhere: true }))
+        }
         Err(error) => Err(error.into()),
     }
 }
 
 /// Whether what is in memory is what is stored.
-pub(crate) async fn is_current<P: Ports>(ports: &P, run: &RunId, loaded: &Loaded) -> Result<bool, EngineError> {
-    let stored = ports.store().read(&[Key::Run(run.clone())]).await?.pop().flatten();
+pub(crate) async fn is_current<P: Ports>(
+    ports: &P,
+    run: &RunId,
+    loaded: &Loaded,
+) -> Result<bool, EngineError> {
+    let stored = ports
+        .store()
+        .read(&[Key::Run(run.clone())])
+        .await?
+        .pop()
+        .flatten();
     Ok(stored.map(|document| document.version) == loaded.version)
 }
 
 /// Reads a run with all its pages.
-pub(crate) async fn load<P: Ports>(ports: &P, memory: &Memory, run: &RunId) -> Result<Option<Loaded>, EngineError> {
+pub(crate) async fn load<P: Ports>(
+    ports: &P,
+    memory: &Memory,
+    run: &RunId,
+) -> Result<Option<Loaded>, EngineError> {
     // Pages are read after the header, so a commit between the two shows as a mismatch: read again.
     let mut last = None;
     for _ in 0..4 {
-        let Some(document) = ports.store().read(&[Key::Run(run.clone())]).await?.pop().flatten() else { return Ok(None) };
+        let Some(document) = ports
+            .store()
+            .read(&[Key::Run(run.clone())])
+            .await?
+            .pop()
+            .flatten()
+        else {
+            return Ok(None);
+        };
         let damaged = |error| EngineError::corrupt(format!("run {run} cannot be read: {error}"));
         let header: Header = RunState::decode_header(&document.body).map_err(damaged)?;
         let graph = graph(ports, memory, &header.workflow, &header.version).await?;
         let numbers = RunState::pages_of(&document.body).map_err(damaged)?;
-        let keys: Vec<Key> = numbers.clone().map(|page| Key::Page(run.clone(), page)).collect();
+        let keys: Vec<Key> = numbers
+            .clone()
+            .map(|page| Key::Page(run.clone(), page))
+            .collect();
         let mut pages = BTreeMap::new();
         let mut bodies = Vec::with_capacity(keys.len());
         if !keys.is_empty() {
@@ -142,15 +219,34 @@ pub(crate) async fn load<P: Ports>(ports: &P, memory: &Memory, run: &RunId) -> R
             }
         }
         if !keys.is_empty() {
-            let again = ports.store().read(&[Key::Run(run.clone())]).await?.pop().flatten();
+            let again = ports
+                .store()
+                .read(&[Key::Run(run.clone())])
+                .await?
+                .pop()
+                .flatten();
             if again.map(|again| again.version) != Some(document.version) {
                 continue;
             }
         }
         match RunState::decode(&graph, &document.body, &bodies) {
-            Ok(state) => return Ok(Some(Loaded { graph, state, version: Some(document.version), pages, wake_at: document.index.wake_at, prepared: BTreeMap::new() })),
+            Ok(state) => {
+                return Ok(Some(Loaded {
+                    graph,
+                    state,
+                    version: Some(document.version),
+                    pages,
+                    wake_at: document.index.wake_at,
+                    prepared: BTreeMap::new(),
+                }));
+            }
             Err(error) => last = Some(damaged(error)),
         }
     }
-    Err(last.unwrap_or_else(|| EngineError::new(crate::error::EngineErrorKind::Unavailable, format!("run {run} changes faster than it can be read"))))
+    Err(last.unwrap_or_else(|| {
+        EngineError::new(
+            crate::error::EngineErrorKind::Unavailable,
+            format!("run {run} changes faster than it can be read"),
+        )
+    }))
 }

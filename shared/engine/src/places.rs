@@ -13,7 +13,11 @@ use crate::ports::{Index, Key, Ports, Precondition, Store, Version, Write};
 
 /// Whether runs of this workflow have to be counted.
 pub(crate) fn counts_runs(workflow: &Workflow) -> bool {
-    workflow.max_active_runs.is_some() || workflow.schedules.iter().any(|schedule| schedule.overlap != Overlap::Allow)
+    workflow.max_active_runs.is_some()
+        || workflow
+            .schedules
+            .iter()
+            .any(|schedule| schedule.overlap != Overlap::Allow)
 }
 
 /// Runs at once. Without a limit of its own a workflow has a queue only for `overlap: queue`: one at a time.
@@ -35,7 +39,11 @@ pub(crate) struct Places {
 impl Places {
     /// Reads what the run's graph calls for; nothing at all for most.
     pub(crate) async fn read<P: Ports>(ports: &P, loaded: &Loaded) -> Result<Self, EngineError> {
-        let mut places = Self { pools: BTreeMap::new(), workflow: None, freed: Vec::new() };
+        let mut places = Self {
+            pools: BTreeMap::new(),
+            workflow: None,
+            freed: Vec::new(),
+        };
         let names: Vec<PoolName> = loaded.state.pools(&loaded.graph).into_keys().collect();
         let mut keys: Vec<Key> = names.iter().cloned().map(Key::Pool).collect();
         // The count of active runs changes when a run ends or begins again.
@@ -54,7 +62,10 @@ impl Places {
         }
         for (name, document) in names.into_iter().zip(found) {
             let pool = match document {
-                Some(document) => (Some(document.version), decode(&format!("pool {name}"), &document.body)?),
+                Some(document) => (
+                    Some(document.version),
+                    decode(&format!("pool {name}"), &document.body)?,
+                ),
                 None => (None, PoolDocument::new(1)),
             };
             places.pools.insert(name, pool);
@@ -71,7 +82,13 @@ impl Places {
             if pool.free_for(run) > 0 {
                 continue;
             }
-            let holders: Vec<Key> = pool.held.keys().filter(|holder| *holder != run).cloned().map(Key::Run).collect();
+            let holders: Vec<Key> = pool
+                .held
+                .keys()
+                .filter(|holder| *holder != run)
+                .cloned()
+                .map(Key::Run)
+                .collect();
             let found = ports.store().read(&holders).await?;
             for (holder, found) in holders.into_iter().zip(found) {
                 if let (Key::Run(holder), None) = (holder, found) {
@@ -86,7 +103,16 @@ impl Places {
     pub(crate) fn offer(&self, loaded: &Loaded) -> BTreeMap<PoolName, u32> {
         let held = loaded.state.pools(&loaded.graph);
         let run = &loaded.state.header.id;
-        self.pools.iter().map(|(name, (_, pool))| (name.clone(), pool.free_for(run).saturating_sub(held.get(name).copied().unwrap_or(0)))).collect()
+        self.pools
+            .iter()
+            .map(|(name, (_, pool))| {
+                (
+                    name.clone(),
+                    pool.free_for(run)
+                        .saturating_sub(held.get(name).copied().unwrap_or(0)),
+                )
+            })
+            .collect()
     }
 
     /// Whether a run that waits has its place. Where places are not counted any more, everybody has one.
@@ -94,7 +120,10 @@ impl Places {
         let run = &loaded.state.header.id;
         self.workflow.as_ref().is_none_or(|(_, _, standing)| {
             let unknown = !standing.queued.contains(run);
-            standing.active.contains(run) || (unknown && standing.queued.is_empty() && standing.active.len() < most_active(&loaded.graph.workflow))
+            standing.active.contains(run)
+                || (unknown
+                    && standing.queued.is_empty()
+                    && standing.active.len() < most_active(&loaded.graph.workflow))
         })
     }
 
@@ -103,7 +132,9 @@ impl Places {
         let header = &loaded.state.header;
         let (_, _, standing) = self.workflow.as_ref()?;
         let most = loaded.graph.workflow.max_active_runs? as usize;
-        let full = !header.status.is_terminal() && !standing.active.contains(&header.id) && standing.active.len() >= most;
+        let full = !header.status.is_terminal()
+            && !standing.active.contains(&header.id)
+            && standing.active.len() >= most;
         full.then(|| format!("run {} cannot go on now: {} run(s) of {} are active, which is its limit (max_active_runs); wait for their end or cancel them", header.id, standing.active.len(), header.workflow))
     }
 
@@ -122,15 +153,29 @@ impl Places {
             }
             next.waiting.retain(|waiting| waiting != run);
             let full = next.held.values().sum::<u32>() >= next.size;
-            if full && loaded.state.has_ready() && !loaded.state.header.status.is_terminal() && next.waiting.len() < WAITING {
+            if full
+                && loaded.state.has_ready()
+                && !loaded.state.header.status.is_terminal()
+                && next.waiting.len() < WAITING
+            {
                 next.waiting.push(run.clone());
             }
             if now_held < before {
-                self.freed.extend(next.waiting.iter().filter(|waiting| *waiting != run).cloned());
+                self.freed.extend(
+                    next.waiting
+                        .iter()
+                        .filter(|waiting| *waiting != run)
+                        .cloned(),
+                );
             }
             if next != *pool {
                 let precondition = version.map_or(Precondition::Absent, Precondition::At);
-                writes.push(Write::Put { key: Key::Pool(name.clone()), precondition, body: encode(&next), index: Index::default() });
+                writes.push(Write::Put {
+                    key: Key::Pool(name.clone()),
+                    precondition,
+                    body: encode(&next),
+                    index: Index::default(),
+                });
             }
         }
         if let Some((version, index, workflow)) = &self.workflow {
@@ -142,7 +187,10 @@ impl Places {
             } else if status != RunStatus::Pending && !next.active.contains(run) {
                 next.queued.retain(|queued| queued != run);
                 next.active.push(run.clone());
-            } else if status == RunStatus::Pending && !next.active.contains(run) && !next.queued.contains(run) {
+            } else if status == RunStatus::Pending
+                && !next.active.contains(run)
+                && !next.queued.contains(run)
+            {
                 // The workflow was removed and stored anew in the meantime.
                 next.queued.push(run.clone());
             }
@@ -154,7 +202,12 @@ impl Places {
             }
             if next != *workflow {
                 // Its schedules and their cursors are as they were, and so is when they are due.
-                writes.push(Write::Put { key: Key::Workflow(next.name.clone()), precondition: Precondition::At(*version), body: encode(&next), index: index.clone() });
+                writes.push(Write::Put {
+                    key: Key::Workflow(next.name.clone()),
+                    precondition: Precondition::At(*version),
+                    body: encode(&next),
+                    index: index.clone(),
+                });
             }
         }
         writes

@@ -84,7 +84,11 @@ impl<P: Ports> Engine<P> {
     }
 
     /// As [`Engine::start`]; `behind` puts it into the queue while any other run of its workflow is active.
-    pub(crate) async fn start_behind(&self, wish: StartRun, behind: bool) -> Result<Started, EngineError> {
+    pub(crate) async fn start_behind(
+        &self,
+        wish: StartRun,
+        behind: bool,
+    ) -> Result<Started, EngineError> {
         let Made { mut started, begin } = self.create(wish, behind).await?;
         if begin {
             started.stepped = self.step(&started.id, vec![Event::Start], None).await?;
@@ -99,16 +103,29 @@ impl<P: Ports> Engine<P> {
         let mut unsure = false;
         for _ in 0..8 {
             let (version, index, document) = self.standing(&wish.workflow).await?;
-            let pinned = wish.version.clone().unwrap_or_else(|| document.current.clone());
+            let pinned = wish
+                .version
+                .clone()
+                .unwrap_or_else(|| document.current.clone());
             let graph = graph(&self.ports, &self.memory, &wish.workflow, &pinned).await?;
             let now = self.ports.clock().now();
             // The same in every try, so that a commit whose answer was lost is found again.
-            let id = id.get_or_insert_with(|| self.invent_id(&wish.workflow, now)).clone();
+            let id = id
+                .get_or_insert_with(|| self.invent_id(&wish.workflow, now))
+                .clone();
             if let Some(found) = self.find_run(&id).await? {
                 let queued = document.queued.contains(&id);
                 // Whoever made it may have died before it began.
                 let begin = found.header.status == RunStatus::Pending && !queued;
-                return Ok(Made { started: Started { id, created: unsure, queued, stepped: Stepped::default() }, begin });
+                return Ok(Made {
+                    started: Started {
+                        id,
+                        created: unsure,
+                        queued,
+                        stepped: Stepped::default(),
+                    },
+                    begin,
+                });
             }
             let mut state = self.make_run(&graph, &wish, &id, pinned, now)?;
             let mut queued = false;
@@ -118,33 +135,86 @@ impl<P: Ports> Engine<P> {
                 queued = !admit(&mut next, &graph, &id, behind)?;
                 let wake_at = state.next_wake_at(now);
                 let body = state.encode();
-                let header = Index { wake_at, status: Some(RunStatus::Pending), workflow: Some(wish.workflow.clone()), created_at: Some(now) };
+                let header = Index {
+                    wake_at,
+                    status: Some(RunStatus::Pending),
+                    workflow: Some(wish.workflow.clone()),
+                    created_at: Some(now),
+                };
                 let mut writes = vec![
-                    Write::Put { key: Key::Run(id.clone()), precondition: Precondition::Absent, body: body.header, index: header },
+                    Write::Put {
+                        key: Key::Run(id.clone()),
+                        precondition: Precondition::Absent,
+                        body: body.header,
+                        index: header,
+                    },
                     // Its schedules are as they were, and so is when they are due.
-                    Write::Put { key: Key::Workflow(next.name.clone()), precondition: Precondition::At(version), body: encode(&next), index },
+                    Write::Put {
+                        key: Key::Workflow(next.name.clone()),
+                        precondition: Precondition::At(version),
+                        body: encode(&next),
+                        index,
+                    },
                 ];
                 for (page, body) in body.pages {
-                    writes.push(Write::Put { key: Key::Page(id.clone(), page), precondition: Precondition::Absent, body, index: Index::default() });
+                    writes.push(Write::Put {
+                        key: Key::Page(id.clone(), page),
+                        precondition: Precondition::Absent,
+                        body,
+                        index: Index::default(),
+                    });
                 }
                 match self.ports.store().commit(&writes).await {
                     Ok(_) => {}
-                    Err(error) if matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Ambiguous) => {
+                    Err(error)
+                        if matches!(
+                            error.kind,
+                            StoreErrorKind::Conflict | StoreErrorKind::Ambiguous
+                        ) =>
+                    {
                         unsure |= error.kind == StoreErrorKind::Ambiguous;
                         continue;
                     }
                     Err(error) => return Err(error.into()),
                 }
             } else {
-                let loaded = Loaded { graph: graph.clone(), state, version: None, pages: BTreeMap::new(), wake_at: None, prepared: BTreeMap::new() };
+                let loaded = Loaded {
+                    graph: graph.clone(),
+                    state,
+                    version: None,
+                    pages: BTreeMap::new(),
+                    wake_at: None,
+                    prepared: BTreeMap::new(),
+                };
                 self.memory.put(id.clone(), loaded);
             }
-            return Ok(Made { started: Started { id, created: true, queued, stepped: Stepped::default() }, begin: !queued });
+            return Ok(Made {
+                started: Started {
+                    id,
+                    created: true,
+                    queued,
+                    stepped: Stepped::default(),
+                },
+                begin: !queued,
+            });
         }
-        Err(EngineError::new(crate::EngineErrorKind::Unavailable, format!("workflow {} is being changed by others: gave up, nothing was started", wish.workflow)))
+        Err(EngineError::new(
+            crate::EngineErrorKind::Unavailable,
+            format!(
+                "workflow {} is being changed by others: gave up, nothing was started",
+                wish.workflow
+            ),
+        ))
     }
 
-    fn make_run(&self, graph: &Graph, wish: &StartRun, id: &RunId, version: VersionHash, now: Time) -> Result<RunState, EngineError> {
+    fn make_run(
+        &self,
+        graph: &Graph,
+        wish: &StartRun,
+        id: &RunId,
+        version: VersionHash,
+        now: Time,
+    ) -> Result<RunState, EngineError> {
         let slot = wish.slot.unwrap_or(now);
         let fields = RunFields {
             id: id.to_string(),
@@ -156,15 +226,24 @@ impl<P: Ports> Engine<P> {
         };
         let params = bind_params(&graph.workflow, &wish.params, fields).map_err(|problems| {
             let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            EngineError::refused(format!("the params of {} are not right: {}", wish.workflow, list.join("; ")))
+            EngineError::refused(format!(
+                "the params of {} are not right: {}",
+                wish.workflow,
+                list.join("; ")
+            ))
         })?;
         let bytes = serde_json::to_string(&params).map_or(0, |text| text.len());
         if bytes > limits::PARAMS_BYTES {
-            return Err(EngineError::refused(format!("the params have {bytes} bytes; {} are allowed (pass a path instead of the data)", limits::PARAMS_BYTES)));
+            return Err(EngineError::refused(format!(
+                "the params have {bytes} bytes; {} are allowed (pass a path instead of the data)",
+                limits::PARAMS_BYTES
+            )));
         }
         let mut only = vec![false; graph.workflow.tasks.len()];
         for name in &wish.only {
-            let task = graph.workflow.task_index(name.as_str()).ok_or_else(|| EngineError::not_found(format!("workflow {} has no task {name}", wish.workflow)))?;
+            let task = graph.workflow.task_index(name.as_str()).ok_or_else(|| {
+                EngineError::not_found(format!("workflow {} has no task {name}", wish.workflow))
+            })?;
             graph.mark_ancestors(task, &mut only);
         }
         let header = Header {
@@ -173,7 +252,11 @@ impl<P: Ports> Engine<P> {
             params,
             parent: wish.parent.clone(),
             depth: wish.depth,
-            only: (0u32..).zip(&only).filter(|(_, wanted)| **wanted).map(|(task, _)| task).collect(),
+            only: (0u32..)
+                .zip(&only)
+                .filter(|(_, wanted)| **wanted)
+                .map(|(task, _)| task)
+                .collect(),
             seed: self.ports.random(),
             owner: self.owner.clone(),
             ..Header::new(id.clone(), wish.workflow.clone(), version, now)
@@ -183,36 +266,86 @@ impl<P: Ports> Engine<P> {
 
     /// `<workflow>-<when>-<random>`: sorts by time within a workflow, and nobody else draws the same.
     fn invent_id(&self, workflow: &WorkflowName, now: Time) -> RunId {
-        let id = format!("{workflow}-{}-{:08x}", now.compact().to_lowercase(), self.ports.random() & 0xffff_ffff);
+        let id = format!(
+            "{workflow}-{}-{:08x}",
+            now.compact().to_lowercase(),
+            self.ports.random() & 0xffff_ffff
+        );
         RunId::new(&id).expect("a workflow name, digits and letters make a run id")
     }
 
-    pub(crate) async fn workflow(&self, name: &WorkflowName) -> Result<(Version, WorkflowDocument), EngineError> {
-        self.standing(name).await.map(|(version, _, document)| (version, document))
+    pub(crate) async fn workflow(
+        &self,
+        name: &WorkflowName,
+    ) -> Result<(Version, WorkflowDocument), EngineError> {
+        self.standing(name)
+            .await
+            .map(|(version, _, document)| (version, document))
     }
 
-    async fn standing(&self, name: &WorkflowName) -> Result<(Version, Index, WorkflowDocument), EngineError> {
-        let found = self.ports.store().read(&[Key::Workflow(name.clone())]).await?.pop().flatten();
-        let document = found.ok_or_else(|| EngineError::not_found(format!("there is no workflow called {name}")))?;
-        Ok((document.version, document.index, decode(&format!("workflow {name}"), &document.body)?))
+    async fn standing(
+        &self,
+        name: &WorkflowName,
+    ) -> Result<(Version, Index, WorkflowDocument), EngineError> {
+        let found = self
+            .ports
+            .store()
+            .read(&[Key::Workflow(name.clone())])
+            .await?
+            .pop()
+            .flatten();
+        let document = found
+            .ok_or_else(|| EngineError::not_found(format!("there is no workflow called {name}")))?;
+        Ok((
+            document.version,
+            document.index,
+            decode(&format!("workflow {name}"), &document.body)?,
+        ))
     }
 
-    pub(crate) fn put_workflow(&self, next: &WorkflowDocument, graph: &Graph, version: Version, now: Time) -> Write {
+    pub(crate) fn put_workflow(
+        &self,
+        next: &WorkflowDocument,
+        graph: &Graph,
+        version: Version,
+        now: Time,
+    ) -> Write {
         let index = workflow_index(next, &graph.workflow, now);
-        Write::Put { key: Key::Workflow(next.name.clone()), precondition: Precondition::At(version), body: encode(next), index }
+        Write::Put {
+            key: Key::Workflow(next.name.clone()),
+            precondition: Precondition::At(version),
+            body: encode(next),
+            index,
+        }
     }
 }
 
 /// Gives the run a place or a place in the queue; says whether it may begin.
-fn admit(document: &mut WorkflowDocument, graph: &Graph, id: &RunId, behind: bool) -> Result<bool, EngineError> {
-    let most = if behind { 1 } else { graph.workflow.max_active_runs.map_or(usize::MAX, |most| most as usize) };
+fn admit(
+    document: &mut WorkflowDocument,
+    graph: &Graph,
+    id: &RunId,
+    behind: bool,
+) -> Result<bool, EngineError> {
+    let most = if behind {
+        1
+    } else {
+        graph
+            .workflow
+            .max_active_runs
+            .map_or(usize::MAX, |most| most as usize)
+    };
     // Who came first is served first.
     if document.active.len() < most && (document.queued.is_empty() || most == usize::MAX) {
         document.active.push(id.clone());
         return Ok(true);
     }
     if document.queued.len() >= limits::QUEUED_RUNS {
-        return Err(EngineError::refused(format!("{} runs of {} wait already; nothing was started", document.queued.len(), document.name)));
+        return Err(EngineError::refused(format!(
+            "{} runs of {} wait already; nothing was started",
+            document.queued.len(),
+            document.name
+        )));
     }
     document.queued.push(id.clone());
     Ok(false)

@@ -5,11 +5,16 @@ use std::sync::Arc;
 
 use ork_core::Value;
 use ork_core::bind::bind_inputs;
-use ork_core::definition::{Binding, CommandLine, Count, Executor, Expression, Reference, Root, SecretMount, Task, TaskIndex};
+use ork_core::definition::{
+    Binding, CommandLine, Count, Executor, Expression, Reference, Root, SecretMount, Task,
+    TaskIndex,
+};
 use ork_core::expr::{self, Instance as InstanceFields, RunFields, Scope, lookup};
 use ork_core::limits;
 use ork_core::names::{AttemptFile, ObjectName};
-use ork_core::run::{Attempt, Graph, InstanceStatus, Resolution, RunState, State, TaskOutcome, TaskPhase};
+use ork_core::run::{
+    Attempt, Graph, InstanceStatus, Resolution, RunState, State, TaskOutcome, TaskPhase,
+};
 use ork_core::task::{Output, TASK_FORMAT, TaskSpec, Verdict};
 use ork_core::time::Time;
 use serde_json::value::RawValue;
@@ -37,16 +42,31 @@ fn references(task: &Task) -> BTreeSet<&Reference> {
     if let Some(Count::Ref(reference)) = &task.parallel {
         found.insert(reference);
     }
-    let bindings = task.inputs.iter().map(|input| &input.value).chain(task.env.iter().map(|(_, binding)| binding));
+    let bindings = task
+        .inputs
+        .iter()
+        .map(|input| &input.value)
+        .chain(task.env.iter().map(|(_, binding)| binding));
     for binding in bindings {
         binding_references(binding, &mut found);
     }
     match &task.executor {
         Executor::Process { command } => command_references(command, &mut found),
-        Executor::CloudRun { command: Some(command), .. } | Executor::Docker { command: Some(command) } | Executor::Kubernetes { command: Some(command) } => {
+        Executor::CloudRun {
+            command: Some(command),
+            ..
+        }
+        | Executor::Docker {
+            command: Some(command),
+        }
+        | Executor::Kubernetes {
+            command: Some(command),
+        } => {
             command_references(command, &mut found);
         }
-        Executor::Http { url, headers, body, .. } => {
+        Executor::Http {
+            url, headers, body, ..
+        } => {
             found.extend(&url.references);
             found.extend(headers.iter().flat_map(|(_, value)| &value.references));
             if let Some(body) = body {
@@ -78,8 +98,16 @@ fn command_references<'a>(command: &'a CommandLine, found: &mut BTreeSet<&'a Ref
 }
 
 /// The JSON text of one instance's output.
-pub(crate) async fn output_text<P: Ports>(ports: &P, graph: &Graph, state: &RunState, task: TaskIndex, index: u32) -> Result<Arc<str>, EngineError> {
-    let Some(instance) = state.instance(task, index) else { return Ok("null".into()) };
+pub(crate) async fn output_text<P: Ports>(
+    ports: &P,
+    graph: &Graph,
+    state: &RunState,
+    task: TaskIndex,
+    index: u32,
+) -> Result<Arc<str>, EngineError> {
+    let Some(instance) = state.instance(task, index) else {
+        return Ok("null".into());
+    };
     let output = match &instance.state {
         State::Success { output } => output,
         _ => return Ok("null".into()),
@@ -101,7 +129,11 @@ pub(crate) async fn output_text<P: Ports>(ports: &P, graph: &Graph, state: &RunS
 }
 
 /// A text that does not fit a page: it has an object of its own, or else it is inside the verdict.
-pub(crate) async fn stored_text<P: Ports>(ports: &P, own: ObjectName, verdict: ObjectName) -> Result<Arc<str>, EngineError> {
+pub(crate) async fn stored_text<P: Ports>(
+    ports: &P,
+    own: ObjectName,
+    verdict: ObjectName,
+) -> Result<Arc<str>, EngineError> {
     let limit = limits::OUTPUT_BYTES as u64;
     // What a worker left behind stays as it is: asking again would not help.
     let get = async |name: &ObjectName| match ports.objects().get(name, limit).await {
@@ -109,20 +141,43 @@ pub(crate) async fn stored_text<P: Ports>(ports: &P, own: ObjectName, verdict: O
         other => other.map_err(EngineError::from),
     };
     if let Some(object) = get(&own).await? {
-        let text = String::from_utf8(object.bytes).map_err(|_| EngineError::corrupt(format!("{own} is not UTF-8")))?;
-        serde_json::from_str::<serde::de::IgnoredAny>(&text).map_err(|error| EngineError::corrupt(format!("{own} is not JSON: {error}")))?;
+        let text = String::from_utf8(object.bytes)
+            .map_err(|_| EngineError::corrupt(format!("{own} is not UTF-8")))?;
+        serde_json::from_str::<serde::de::IgnoredAny>(&text)
+            .map_err(|error| EngineError::corrupt(format!("{own} is not JSON: {error}")))?;
         return Ok(text.into());
     }
-    match get(&verdict).await?.and_then(|object| serde_json::from_slice::<Verdict>(&object.bytes).ok()) {
-        Some(Verdict::Success { output: Output::Inline(text) } | Verdict::Deferred { jobs: Output::Inline(text), .. }) => Ok(text),
-        _ => Err(EngineError::corrupt(format!("{own}, which a verdict names, is missing"))),
+    match get(&verdict)
+        .await?
+        .and_then(|object| serde_json::from_slice::<Verdict>(&object.bytes).ok())
+    {
+        Some(
+            Verdict::Success {
+                output: Output::Inline(text),
+            }
+            | Verdict::Deferred {
+                jobs: Output::Inline(text),
+                ..
+            },
+        ) => Ok(text),
+        _ => Err(EngineError::corrupt(format!(
+            "{own}, which a verdict names, is missing"
+        ))),
     }
 }
 
 /// The JSON text of a task's output: the value, or for a fan-out the list in index order; `null` where there is none.
-pub(crate) async fn task_output<P: Ports>(ports: &P, graph: &Graph, state: &RunState, task: TaskIndex) -> Result<Arc<str>, EngineError> {
+pub(crate) async fn task_output<P: Ports>(
+    ports: &P,
+    graph: &Graph,
+    state: &RunState,
+    task: TaskIndex,
+) -> Result<Arc<str>, EngineError> {
     let definition = graph.task(task);
-    let succeeded = matches!(state.task(task).phase, TaskPhase::Ended(TaskOutcome::Success));
+    let succeeded = matches!(
+        state.task(task).phase,
+        TaskPhase::Ended(TaskOutcome::Success)
+    );
     if !definition.fans_out() {
         return output_text(ports, graph, state, task, 0).await;
     }
@@ -141,16 +196,24 @@ pub(crate) async fn task_output<P: Ports>(ports: &P, graph: &Graph, state: &RunS
 }
 
 fn parse(text: &str) -> Result<Value, EngineError> {
-    serde_json::from_str(text).map_err(|error| EngineError::corrupt(format!("a stored output is not JSON: {error}")))
+    serde_json::from_str(text)
+        .map_err(|error| EngineError::corrupt(format!("a stored output is not JSON: {error}")))
 }
 
 fn raw(text: String) -> Result<Arc<RawValue>, EngineError> {
-    let raw = RawValue::from_string(text).map_err(|error| EngineError::corrupt(format!("a stored output is not JSON: {error}")))?;
+    let raw = RawValue::from_string(text)
+        .map_err(|error| EngineError::corrupt(format!("a stored output is not JSON: {error}")))?;
     Ok(raw.into())
 }
 
 /// Loads what a task refers to.
-async fn scope<P: Ports>(ports: &P, graph: &Graph, state: &RunState, task: TaskIndex, attempt: u32) -> Result<Scope, EngineError> {
+async fn scope<P: Ports>(
+    ports: &P,
+    graph: &Graph,
+    state: &RunState,
+    task: TaskIndex,
+    attempt: u32,
+) -> Result<Scope, EngineError> {
     let definition = graph.task(task);
     let header = &state.header;
     let fields = RunFields {
@@ -172,23 +235,42 @@ async fn scope<P: Ports>(ports: &P, graph: &Graph, state: &RunState, task: TaskI
         };
     }
     for &upstream in outputs.union(&statuses) {
-        let value = if outputs.contains(&upstream) { parse(&task_output(ports, graph, state, upstream).await?)? } else { Value::Null };
+        let value = if outputs.contains(&upstream) {
+            parse(&task_output(ports, graph, state, upstream).await?)?
+        } else {
+            Value::Null
+        };
         let source = graph.task(upstream);
         let kind = source.output_type.clone().filter(|_| !source.fans_out());
-        builder = builder.task(upstream, source.name.as_str(), Arc::new(value), state.task(upstream).status().as_str(), kind);
+        builder = builder.task(
+            upstream,
+            source.name.as_str(),
+            Arc::new(value),
+            state.task(upstream).status().as_str(),
+            kind,
+        );
     }
     Ok(builder.build())
 }
 
 /// Evaluates a task's `when`, `foreach` and `parallel`.
-pub(crate) async fn resolve<P: Ports>(ports: &P, graph: &Graph, state: &RunState, task: TaskIndex) -> Result<Resolution, EngineError> {
+pub(crate) async fn resolve<P: Ports>(
+    ports: &P,
+    graph: &Graph,
+    state: &RunState,
+    task: TaskIndex,
+) -> Result<Resolution, EngineError> {
     let definition = graph.task(task);
     let scope = scope(ports, graph, state, task, 1).await?;
     if let Some(when) = &definition.when {
         match expr::evaluate_bool(when, &scope) {
             Ok(true) => {}
             Ok(false) => return Ok(Resolution::Skip),
-            Err(error) => return Ok(Resolution::Failed(format!("`when` cannot be evaluated: {error}"))),
+            Err(error) => {
+                return Ok(Resolution::Failed(format!(
+                    "`when` cannot be evaluated: {error}"
+                )));
+            }
         }
     }
     let replicas = match replicas(definition, &scope) {
@@ -199,7 +281,11 @@ pub(crate) async fn resolve<P: Ports>(ports: &P, graph: &Graph, state: &RunState
         Ok(items) => items.map_or(1, |items| items.len()),
         Err(why) => return Ok(Resolution::Failed(why)),
     };
-    Ok(Resolution::Run(u32::try_from(items).unwrap_or(u32::MAX).saturating_mul(replicas)))
+    Ok(Resolution::Run(
+        u32::try_from(items)
+            .unwrap_or(u32::MAX)
+            .saturating_mul(replicas),
+    ))
 }
 
 fn replicas(definition: &Task, scope: &Scope) -> Result<u32, String> {
@@ -208,13 +294,18 @@ fn replicas(definition: &Task, scope: &Scope) -> Result<u32, String> {
         Some(Count::Fixed(n)) => Ok(*n),
         Some(Count::Ref(reference)) => {
             let value = lookup(reference, scope).map_err(|error| format!("`parallel`: {error}"))?;
-            value.as_u64().and_then(|n| u32::try_from(n).ok()).ok_or_else(|| format!("`parallel` must be a whole number from 0, it is {value}"))
+            value
+                .as_u64()
+                .and_then(|n| u32::try_from(n).ok())
+                .ok_or_else(|| format!("`parallel` must be a whole number from 0, it is {value}"))
         }
     }
 }
 
 fn items(definition: &Task, scope: &Scope) -> Result<Option<Vec<Arc<Value>>>, String> {
-    let Some(reference) = &definition.foreach else { return Ok(None) };
+    let Some(reference) = &definition.foreach else {
+        return Ok(None);
+    };
     let value = lookup(reference, scope).map_err(|error| format!("`foreach`: {error}"))?;
     let Value::Array(items) = &*value else {
         let found = match &*value {
@@ -222,16 +313,28 @@ fn items(definition: &Task, scope: &Scope) -> Result<Option<Vec<Arc<Value>>>, St
             Value::Object(_) => "an object".to_owned(),
             other => format!("{other}"),
         };
-        return Err(format!("`foreach` must be a list, it is {}", found.chars().take(80).collect::<String>()));
+        return Err(format!(
+            "`foreach` must be a list, it is {}",
+            found.chars().take(80).collect::<String>()
+        ));
     };
     Ok(Some(match definition.batch {
         None => items.iter().cloned().map(Arc::new).collect(),
-        Some(size) => items.chunks(size.max(1) as usize).map(|batch| Arc::new(Value::Array(batch.to_vec()))).collect(),
+        Some(size) => items
+            .chunks(size.max(1) as usize)
+            .map(|batch| Arc::new(Value::Array(batch.to_vec())))
+            .collect(),
     }))
 }
 
 /// Loads what the instances of a task share.
-pub(crate) async fn prepare<P: Ports>(ports: &P, graph: &Graph, state: &RunState, task: TaskIndex, attempt: u32) -> Result<Prepared, EngineError> {
+pub(crate) async fn prepare<P: Ports>(
+    ports: &P,
+    graph: &Graph,
+    state: &RunState,
+    task: TaskIndex,
+    attempt: u32,
+) -> Result<Prepared, EngineError> {
     let definition = graph.task(task);
     let scope = scope(ports, graph, state, task, attempt).await?;
     let mut upstream = String::from("{");
@@ -246,7 +349,11 @@ pub(crate) async fn prepare<P: Ports>(ports: &P, graph: &Graph, state: &RunState
     let mut files = Vec::new();
     if matches!(definition.executor, Executor::Script { .. }) {
         for input in &definition.inputs {
-            if let Binding::Ref(Reference { root: Root::Output(source), .. }) = &input.value {
+            if let Binding::Ref(Reference {
+                root: Root::Output(source),
+                ..
+            }) = &input.value
+            {
                 let text = match parse(&task_output(ports, graph, state, *source).await?)? {
                     Value::String(text) => text,
                     Value::Null => String::new(),
@@ -259,36 +366,69 @@ pub(crate) async fn prepare<P: Ports>(ports: &P, graph: &Graph, state: &RunState
     // Resolution found both right before the task got its instances.
     let replicas = replicas(definition, &scope).map_err(EngineError::corrupt)?;
     let items = items(definition, &scope).map_err(EngineError::corrupt)?;
-    Ok(Prepared { scope, upstream: raw(upstream)?, files, items, replicas })
+    Ok(Prepared {
+        scope,
+        upstream: raw(upstream)?,
+        files,
+        items,
+        replicas,
+    })
 }
 
 /// The spec of one attempt. The error is of the workflow's making (a value that is not there, a template): the attempt fails with it.
-pub(crate) fn spec(graph: &Graph, state: &RunState, prepared: &Prepared, attempt: Attempt, now: Time) -> Result<TaskSpec, String> {
+pub(crate) fn spec(
+    graph: &Graph,
+    state: &RunState,
+    prepared: &Prepared,
+    attempt: Attempt,
+    now: Time,
+) -> Result<TaskSpec, String> {
     let definition = graph.task(attempt.task);
     let count = state.task(attempt.task).count;
     let item_index = attempt.index / prepared.replicas.max(1);
-    let (parallel_index, parallel_count) =
-        if prepared.items.is_some() && prepared.replicas > 1 { (attempt.index % prepared.replicas, prepared.replicas) } else { (attempt.index, count) };
+    let (parallel_index, parallel_count) = if prepared.items.is_some() && prepared.replicas > 1 {
+        (attempt.index % prepared.replicas, prepared.replicas)
+    } else {
+        (attempt.index, count)
+    };
     let scope = if definition.fans_out() {
-        let item = prepared.items.as_ref().and_then(|items| items.get(item_index as usize)).cloned();
-        prepared.scope.for_instance(InstanceFields { item, item_index, index: parallel_index, count: parallel_count })
+        let item = prepared
+            .items
+            .as_ref()
+            .and_then(|items| items.get(item_index as usize))
+            .cloned();
+        prepared.scope.for_instance(InstanceFields {
+            item,
+            item_index,
+            index: parallel_index,
+            count: parallel_count,
+        })
     } else {
         prepared.scope.clone()
     };
     let bound = bind_inputs(definition, &scope).map_err(|error| error.to_string())?;
-    let input = serde_json::value::to_raw_value(&bound.values).map_err(|error| error.to_string())?;
+    let input =
+        serde_json::value::to_raw_value(&bound.values).map_err(|error| error.to_string())?;
     let mut env = Vec::with_capacity(definition.env.len());
     let mut secrets: Vec<SecretMount> = definition.secrets.clone();
     for (name, binding) in &definition.env {
         let value = match binding {
             Binding::Secret(secret) => {
-                secrets.push(SecretMount { name: name.clone(), secret: secret.clone(), path: None });
+                secrets.push(SecretMount {
+                    name: name.clone(),
+                    secret: secret.clone(),
+                    path: None,
+                });
                 continue;
             }
             Binding::Const(value) => value.clone(),
-            Binding::Ref(reference) => lookup(reference, &scope).map_err(|error| format!("env {name}: {error}"))?.into_owned(),
-            Binding::Expr(expression) => expr::evaluate(expression, &scope).map_err(|error| format!("env {name}: {error}"))?,
-            Binding::Template(template) => expr::render_value(template, &scope).map_err(|error| format!("env {name}: {error}"))?,
+            Binding::Ref(reference) => lookup(reference, &scope)
+                .map_err(|error| format!("env {name}: {error}"))?
+                .into_owned(),
+            Binding::Expr(expression) => expr::evaluate(expression, &scope)
+                .map_err(|error| format!("env {name}: {error}"))?,
+            Binding::Template(template) => expr::render_value(template, &scope)
+                .map_err(|error| format!("env {name}: {error}"))?,
         };
         env.push((name.clone(), text_of(value)));
     }
@@ -330,24 +470,52 @@ fn rendered(executor: &Executor, scope: &Scope) -> Result<Executor, String> {
             return Ok(expression.clone());
         }
         let source = expr::render(expression, scope).map_err(|error| error.to_string())?;
-        Ok(Expression { source, references: Vec::new() })
+        Ok(Expression {
+            source,
+            references: Vec::new(),
+        })
     };
     let command = |command: &CommandLine| -> Result<CommandLine, String> {
         Ok(match command {
-            CommandLine::Shell(line) => CommandLine::Shell(text(line).map_err(|error| format!("command: {error}"))?),
-            CommandLine::Argv(words) => CommandLine::Argv(words.iter().map(text).collect::<Result<_, _>>().map_err(|error| format!("command: {error}"))?),
+            CommandLine::Shell(line) => {
+                CommandLine::Shell(text(line).map_err(|error| format!("command: {error}"))?)
+            }
+            CommandLine::Argv(words) => CommandLine::Argv(
+                words
+                    .iter()
+                    .map(text)
+                    .collect::<Result<_, _>>()
+                    .map_err(|error| format!("command: {error}"))?,
+            ),
             CommandLine::File(file) => CommandLine::File(file.clone()),
         })
     };
     Ok(match executor {
-        Executor::Process { command: line } => Executor::Process { command: command(line)? },
-        Executor::CloudRun { job, command: line } => Executor::CloudRun { job: job.clone(), command: line.as_ref().map(command).transpose()? },
-        Executor::Docker { command: line } => Executor::Docker { command: line.as_ref().map(command).transpose()? },
-        Executor::Kubernetes { command: line } => Executor::Kubernetes { command: line.as_ref().map(command).transpose()? },
-        Executor::Http { method, url, headers, body } => Executor::Http {
+        Executor::Process { command: line } => Executor::Process {
+            command: command(line)?,
+        },
+        Executor::CloudRun { job, command: line } => Executor::CloudRun {
+            job: job.clone(),
+            command: line.as_ref().map(command).transpose()?,
+        },
+        Executor::Docker { command: line } => Executor::Docker {
+            command: line.as_ref().map(command).transpose()?,
+        },
+        Executor::Kubernetes { command: line } => Executor::Kubernetes {
+            command: line.as_ref().map(command).transpose()?,
+        },
+        Executor::Http {
+            method,
+            url,
+            headers,
+            body,
+        } => Executor::Http {
             method: method.clone(),
             url: text(url)?,
-            headers: headers.iter().map(|(name, value)| Ok((name.clone(), text(value)?))).collect::<Result<_, String>>()?,
+            headers: headers
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), text(value)?)))
+                .collect::<Result<_, String>>()?,
             body: body.clone(),
         },
         other => other.clone(),
@@ -356,8 +524,12 @@ fn rendered(executor: &Executor, scope: &Scope) -> Result<Executor, String> {
 
 /// Whether a task ended with something to show, and whether all of it is in the pages.
 pub(crate) fn has_output(state: &RunState, task: TaskIndex) -> bool {
-    state.instances(task).iter().any(|instance| match &instance.state {
-        State::Success { output } => !output.is_null(),
-        _ => false,
-    }) && state.task(task).status() == InstanceStatus::Success
+    state
+        .instances(task)
+        .iter()
+        .any(|instance| match &instance.state {
+            State::Success { output } => !output.is_null(),
+            _ => false,
+        })
+        && state.task(task).status() == InstanceStatus::Success
 }

@@ -9,5 +9,8 @@ pub mod queue;
 pub mod state_dir;
 pub mod store;
 
-pub use embedded::{Control, Embedded, EmbeddedConfig, EngineError, EngineErrorKind, OpenError, RunView, StartRun, Until};
+pub use embedded::{
+    Control, Embedded, EmbeddedConfig, EngineError, EngineErrorKind, OpenError, RunView, StartRun,
+    Until,
+};
 pub use observer::{Observer, Silent};

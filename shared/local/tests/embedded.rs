@@ -13,11 +13,17 @@ struct Ended {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }
 
 fn config(folder: &Path) -> EmbeddedConfig {
-    EmbeddedConfig { env: std::env::vars_os().collect(), ..EmbeddedConfig::new(folder.join(".ork")) }
+    EmbeddedConfig {
+        env: std::env::vars_os().collect(),
+        ..EmbeddedConfig::new(folder.join(".ork"))
+    }
 }
 
 /// Writes the files, runs the workflow to its end and gives what it came to.
@@ -27,24 +33,53 @@ fn run(files: &[(&str, &str)]) -> Ended {
         std::fs::write(folder.path().join(name), text).expect("written");
     }
     let (name, text) = files[0];
-    let parsed = parse_workflow(name, text.as_bytes()).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let parsed =
+        parse_workflow(name, text.as_bytes()).unwrap_or_else(|problems| panic!("{problems:#?}"));
     runtime().block_on(async {
         let mut embedded = Embedded::open(config(folder.path())).expect("opens");
-        embedded.deploy(&parsed.workflow, &folder.path().join(name), &BTreeMap::new()).await.expect("deploys");
-        let started = embedded.start(StartRun::of(parsed.workflow.name.clone())).await.expect("starts");
-        embedded.drive(Until::RunsEnd(vec![started.id.clone()]), &mut Silent, Control::new()).await.expect("drives");
+        embedded
+            .deploy(
+                &parsed.workflow,
+                &folder.path().join(name),
+                &BTreeMap::new(),
+            )
+            .await
+            .expect("deploys");
+        let started = embedded
+            .start(StartRun::of(parsed.workflow.name.clone()))
+            .await
+            .expect("starts");
+        embedded
+            .drive(
+                Until::RunsEnd(vec![started.id.clone()]),
+                &mut Silent,
+                Control::new(),
+            )
+            .await
+            .expect("drives");
         let view = embedded.run(&started.id).await.expect("is there");
         let mut outputs = BTreeMap::new();
         for (at, task) in (0u32..).zip(&view.graph.workflow.tasks) {
             let text = embedded.output_of(&view, at).await.expect("has an output");
-            outputs.insert(task.name.to_string(), serde_json::from_str(&text).expect("is JSON"));
+            outputs.insert(
+                task.name.to_string(),
+                serde_json::from_str(&text).expect("is JSON"),
+            );
         }
         Ended { view, outputs }
     })
 }
 
 fn statuses(ended: &Ended) -> Vec<(String, InstanceStatus)> {
-    ended.view.graph.workflow.tasks.iter().zip(ended.view.state.tasks()).map(|(task, state)| (task.name.to_string(), state.status())).collect()
+    ended
+        .view
+        .graph
+        .workflow
+        .tasks
+        .iter()
+        .zip(ended.view.state.tasks())
+        .map(|(task, state)| (task.name.to_string(), state.status()))
+        .collect()
 }
 
 #[test]
@@ -70,7 +105,16 @@ tasks:
     depends_on: [c]
 "#,
     )]);
-    assert_eq!(ended.view.header.status, RunStatus::Success, "{:?} {:#?}", statuses(&ended), ended.view.state.progress(&ended.view.graph, ended.view.header.created_at));
+    assert_eq!(
+        ended.view.header.status,
+        RunStatus::Success,
+        "{:?} {:#?}",
+        statuses(&ended),
+        ended
+            .view
+            .state
+            .progress(&ended.view.graph, ended.view.header.created_at)
+    );
     assert_eq!(ended.outputs["b"], serde_json::json!([2, 4, 6]));
     assert_eq!(ended.outputs["c"], serde_json::json!({"b": [2, 4, 6]}));
 }
@@ -113,10 +157,30 @@ tasks:
     input: {values: []}
 "#,
         ),
-        ("tasks.py", "def numbers():\n    return [1, 2, 3]\n\ndef double(n):\n    return n * 2\n\ndef total(values):\n    return sum(values)\n\ndef bad():\n    raise ValueError('no good')\n"),
+        (
+            "tasks.py",
+            "def numbers():\n    return [1, 2, 3]\n\ndef double(n):\n    return n * 2\n\ndef total(values):\n    return sum(values)\n\ndef bad():\n    raise ValueError('no good')\n",
+        ),
     ]);
-    assert_eq!(ended.outputs["c"], serde_json::json!(12), "{:?} {:#?}", statuses(&ended), ended.view.state.progress(&ended.view.graph, ended.view.header.created_at));
+    assert_eq!(
+        ended.outputs["c"],
+        serde_json::json!(12),
+        "{:?} {:#?}",
+        statuses(&ended),
+        ended
+            .view
+            .state
+            .progress(&ended.view.graph, ended.view.header.created_at)
+    );
     assert_eq!(ended.view.header.status, RunStatus::Failed);
-    let after = ended.view.graph.workflow.task_index("after").expect("is there");
-    assert_eq!(ended.view.state.task(after).status(), InstanceStatus::Skipped);
+    let after = ended
+        .view
+        .graph
+        .workflow
+        .task_index("after")
+        .expect("is there");
+    assert_eq!(
+        ended.view.state.task(after).status(),
+        InstanceStatus::Skipped
+    );
 }

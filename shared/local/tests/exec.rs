@@ -8,5 +8,7 @@ mod limits;
 mod process;
 #[path = "exec/python.rs"]
 mod python;
+#[path = "exec/spare.rs"]
+mod spare;
 #[path = "exec/upkeep.rs"]
 mod upkeep;

@@ -201,9 +201,7 @@ mod tests {
 
     use ork_core::ids::{RunId, VersionHash};
     use ork_core::parse::parse_workflow;
-    use ork_core::run::{
-        Attempt, ClaimOffer, Event, Graph, Header, Out, RunState,
-    };
+    use ork_core::run::{Attempt, ClaimOffer, Event, Graph, Header, Out, RunState};
     use ork_core::task::{Output, Verdict};
 
     use super::*;

@@ -9,18 +9,42 @@ impl RunState {
     /// Applies `event` at `now`: changes the state and adds to `out` what must be done and why.
     ///
     /// Late and repeated events leave a note and change nothing. A command that makes no sense now is refused and changes nothing.
-    pub fn apply(&mut self, graph: &Graph, event: &Event, now: Time, out: &mut Out) -> Result<(), Refusal> {
+    pub fn apply(
+        &mut self,
+        graph: &Graph,
+        event: &Event,
+        now: Time,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
         let mut step = Step::new(graph, self, now, out);
         match event {
             Event::Start => step.start(),
-            Event::Resolved { task, generation, result } => step.resolved(*task, *generation, result),
+            Event::Resolved {
+                task,
+                generation,
+                result,
+            } => step.resolved(*task, *generation, result),
             Event::Claim(offer) => step.claim(offer),
             Event::Started(attempt) => step.started(*attempt),
             Event::Heartbeat(attempt) => step.heartbeat(*attempt),
-            Event::NotStarted { attempt, retry_after, why } => step.not_started(*attempt, *retry_after, why),
+            Event::NotStarted {
+                attempt,
+                retry_after,
+                why,
+            } => step.not_started(*attempt, *retry_after, why),
             Event::Finished { attempt, verdict } => step.finished(*attempt, verdict),
-            Event::Job { attempt, job, result, poll_at } => step.job(*attempt, *job, result.as_ref(), *poll_at),
-            Event::ChildEnded { attempt, run, status, output } => step.child_ended(*attempt, run, *status, output),
+            Event::Job {
+                attempt,
+                job,
+                result,
+                poll_at,
+            } => step.job(*attempt, *job, result.as_ref(), *poll_at),
+            Event::ChildEnded {
+                attempt,
+                run,
+                status,
+                output,
+            } => step.child_ended(*attempt, run, *status, output),
             Event::Tick => step.tick(),
             Event::OwnerLost { new_owner } => step.owner_lost(new_owner.as_deref()),
             Event::Command(command) => step.command(command)?,
@@ -35,19 +59,38 @@ impl Step<'_> {
         self.out.effects.push(effect);
     }
     pub(super) fn note(&mut self, task: u32, index: Option<u32>, kind: NoteKind) {
-        self.out.notes.push(Note { task: Some(task), index, kind });
+        self.out.notes.push(Note {
+            task: Some(task),
+            index,
+            kind,
+        });
     }
     pub(super) fn note_run(&mut self, kind: NoteKind) {
-        self.out.notes.push(Note { task: None, index: None, kind });
+        self.out.notes.push(Note {
+            task: None,
+            index: None,
+            kind,
+        });
     }
     /// Whether the task's attempts are runs of another workflow.
     pub(super) fn is_child(&self, task: u32) -> bool {
-        self.graph.workflow.tasks.get(task as usize).is_some_and(|task| matches!(task.executor, Executor::Workflow { .. }))
+        self.graph
+            .workflow
+            .tasks
+            .get(task as usize)
+            .is_some_and(|task| matches!(task.executor, Executor::Workflow { .. }))
     }
     pub(super) fn stale(&mut self, attempt: super::Attempt, event: &'static str) {
-        let status = self.run.instance(attempt.task, attempt.index).map_or(InstanceStatus::Pending, super::Instance::status);
+        let status = self
+            .run
+            .instance(attempt.task, attempt.index)
+            .map_or(InstanceStatus::Pending, super::Instance::status);
         if (attempt.task as usize) < self.run.tasks.len() {
-            self.note(attempt.task, Some(attempt.index), NoteKind::Stale { event, status });
+            self.note(
+                attempt.task,
+                Some(attempt.index),
+                NoteKind::Stale { event, status },
+            );
         }
     }
 }

@@ -12,15 +12,24 @@ use crate::time::{Millis, Time};
 impl Step<'_> {
     /// Whether `attempt` is the live one. A superseded claim of the same attempt still speaks for it: only one worker can hold its claim object.
     fn is_live(&self, attempt: Attempt) -> bool {
-        self.run.instance(attempt.task, attempt.index).is_some_and(|instance| {
-            instance.attempt == attempt.attempt && attempt.fence <= instance.fence && instance.status().is_in_flight()
-        })
+        self.run
+            .instance(attempt.task, attempt.index)
+            .is_some_and(|instance| {
+                instance.attempt == attempt.attempt
+                    && attempt.fence <= instance.fence
+                    && instance.status().is_in_flight()
+            })
     }
 
     pub(super) fn started(&mut self, attempt: Attempt) {
         let definition = self.graph.workflow.tasks.get(attempt.task as usize);
-        let state = self.run.instance(attempt.task, attempt.index).map(|instance| &instance.state);
-        let (Some(definition), true, Some(State::Dispatched { begin, .. })) = (definition, self.is_live(attempt), state) else {
+        let state = self
+            .run
+            .instance(attempt.task, attempt.index)
+            .map(|instance| &instance.state);
+        let (Some(definition), true, Some(State::Dispatched { begin, .. })) =
+            (definition, self.is_live(attempt), state)
+        else {
             return self.stale(attempt, "a start");
         };
         let watched = begin.is_some();
@@ -28,9 +37,18 @@ impl Step<'_> {
             beat_by: watched.then(|| self.now + definition.heartbeat_timeout),
             end_by: watched.then(|| self.now + definition.timeout),
         };
-        self.run.instance_mut(attempt.task, attempt.index).started_at = Some(self.now);
-        self.run.set(definition, attempt.task, attempt.index, running);
-        self.note(attempt.task, Some(attempt.index), NoteKind::Started { attempt: attempt.attempt });
+        self.run
+            .instance_mut(attempt.task, attempt.index)
+            .started_at = Some(self.now);
+        self.run
+            .set(definition, attempt.task, attempt.index, running);
+        self.note(
+            attempt.task,
+            Some(attempt.index),
+            NoteKind::Started {
+                attempt: attempt.attempt,
+            },
+        );
     }
 
     pub(super) fn heartbeat(&mut self, attempt: Attempt) {
@@ -41,32 +59,53 @@ impl Step<'_> {
         let at = self.now + definition.heartbeat_timeout;
         // The timer that is already set looks again and finds the later instant.
         match &mut self.run.instance_mut(attempt.task, attempt.index).state {
-            State::Running { beat_by: Some(beat_by), .. } => *beat_by = at.max(*beat_by),
+            State::Running {
+                beat_by: Some(beat_by),
+                ..
+            } => *beat_by = at.max(*beat_by),
             State::Dispatched { .. } => self.started(attempt),
             _ => {}
         }
     }
 
     pub(super) fn not_started(&mut self, attempt: Attempt, retry_after: Millis, why: &str) {
-        let dispatched = self.run.instance(attempt.task, attempt.index).is_some_and(|i| i.status() == InstanceStatus::Dispatched);
+        let dispatched = self
+            .run
+            .instance(attempt.task, attempt.index)
+            .is_some_and(|i| i.status() == InstanceStatus::Dispatched);
         // It speaks of one claim only: a later claim of the same attempt may have found a place.
-        let superseded = self.run.instance(attempt.task, attempt.index).is_some_and(|i| i.fence != attempt.fence);
+        let superseded = self
+            .run
+            .instance(attempt.task, attempt.index)
+            .is_some_and(|i| i.fence != attempt.fence);
         if !self.is_live(attempt) || !dispatched || superseded {
             return self.stale(attempt, "a refusal to start");
         }
-        self.note(attempt.task, Some(attempt.index), NoteKind::NotStarted { why: why.to_owned(), retry_after });
+        self.note(
+            attempt.task,
+            Some(attempt.index),
+            NoteKind::NotStarted {
+                why: why.to_owned(),
+                retry_after,
+            },
+        );
         self.wait(attempt.task, attempt.index, retry_after);
     }
 
     pub(super) fn finished(&mut self, attempt: Attempt, verdict: &Verdict) {
         // A deferral is a verdict, and there is one for each attempt: from there on its jobs decide.
-        let deferred = self.run.instance(attempt.task, attempt.index).is_some_and(|i| i.status() == InstanceStatus::Deferred);
+        let deferred = self
+            .run
+            .instance(attempt.task, attempt.index)
+            .is_some_and(|i| i.status() == InstanceStatus::Deferred);
         if !self.is_live(attempt) || deferred {
             return self.stale(attempt, "a verdict");
         }
         match verdict {
             Verdict::Success { output } => self.succeed(attempt, output),
-            Verdict::Failed { category, message, .. } => self.fail(attempt, *category, message),
+            Verdict::Failed {
+                category, message, ..
+            } => self.fail(attempt, *category, message),
             Verdict::Deferred { jobs, count } => self.defer(attempt, jobs, *count),
         }
     }
@@ -76,27 +115,75 @@ impl Step<'_> {
         let instance = self.run.instance_mut(attempt.task, attempt.index);
         let started_at = *instance.started_at.get_or_insert(now);
         instance.finished_at = Some(now);
-        self.run.set(definition, attempt.task, attempt.index, State::Success { output: output.clone() });
-        self.note(attempt.task, Some(attempt.index), NoteKind::Succeeded { attempt: attempt.attempt, took: now.since(started_at) });
+        self.run.set(
+            definition,
+            attempt.task,
+            attempt.index,
+            State::Success {
+                output: output.clone(),
+            },
+        );
+        self.note(
+            attempt.task,
+            Some(attempt.index),
+            NoteKind::Succeeded {
+                attempt: attempt.attempt,
+                took: now.since(started_at),
+            },
+        );
         self.end_if_done(attempt.task);
     }
 
     fn defer(&mut self, attempt: Attempt, jobs: &Output, count: u32) {
         let definition = self.definition(attempt.task);
         if count == 0 || count as usize > limits::DEFERRED_JOBS {
-            let message = format!("it deferred to {count} jobs; between 1 and {} are allowed", limits::DEFERRED_JOBS);
+            let message = format!(
+                "it deferred to {count} jobs; between 1 and {} are allowed",
+                limits::DEFERRED_JOBS
+            );
             return self.fail(attempt, Category::Permanent, &message);
         }
         let now = self.now;
-        let started_at = *self.run.instance_mut(attempt.task, attempt.index).started_at.get_or_insert(now);
-        let deferral = Deferral { jobs: jobs.clone(), count, done: 0, poll_at: now + limits::POLL_INTERVAL, end_by: started_at + definition.timeout };
-        self.run.set(definition, attempt.task, attempt.index, State::Deferred(Box::new(deferral)));
-        self.note(attempt.task, Some(attempt.index), NoteKind::Deferred { jobs: count });
+        let started_at = *self
+            .run
+            .instance_mut(attempt.task, attempt.index)
+            .started_at
+            .get_or_insert(now);
+        let deferral = Deferral {
+            jobs: jobs.clone(),
+            count,
+            done: 0,
+            poll_at: now + limits::POLL_INTERVAL,
+            end_by: started_at + definition.timeout,
+        };
+        self.run.set(
+            definition,
+            attempt.task,
+            attempt.index,
+            State::Deferred(Box::new(deferral)),
+        );
+        self.note(
+            attempt.task,
+            Some(attempt.index),
+            NoteKind::Deferred { jobs: count },
+        );
     }
 
-    pub(super) fn job(&mut self, attempt: Attempt, job: u32, result: Option<&Result<(), String>>, poll_at: Time) {
-        let deferral = match self.run.instance(attempt.task, attempt.index).map(|instance| &instance.state) {
-            Some(State::Deferred(deferral)) if self.is_live(attempt) && job < deferral.count => deferral,
+    pub(super) fn job(
+        &mut self,
+        attempt: Attempt,
+        job: u32,
+        result: Option<&Result<(), String>>,
+        poll_at: Time,
+    ) {
+        let deferral = match self
+            .run
+            .instance(attempt.task, attempt.index)
+            .map(|instance| &instance.state)
+        {
+            Some(State::Deferred(deferral)) if self.is_live(attempt) && job < deferral.count => {
+                deferral
+            }
             _ => return self.stale(attempt, "an answer about a deferred job"),
         };
         match result {
@@ -118,19 +205,34 @@ impl Step<'_> {
                     Some(_) => next.done |= 1 << job,
                     None => next.poll_at = poll_at,
                 }
-                self.run.set(definition, attempt.task, attempt.index, State::Deferred(next));
+                self.run.set(
+                    definition,
+                    attempt.task,
+                    attempt.index,
+                    State::Deferred(next),
+                );
             }
         }
     }
 
-    pub(super) fn child_ended(&mut self, attempt: Attempt, run: &RunId, status: RunStatus, output: &Output) {
+    pub(super) fn child_ended(
+        &mut self,
+        attempt: Attempt,
+        run: &RunId,
+        status: RunStatus,
+        output: &Output,
+    ) {
         if !self.is_child(attempt.task) || !status.is_terminal() || !self.is_live(attempt) {
             return self.stale(attempt, "the end of a sub-workflow");
         }
         if status == RunStatus::Success {
             self.succeed(attempt, output);
         } else {
-            self.fail(attempt, Category::Unknown, &format!("run {run} of the sub-workflow is {status}"));
+            self.fail(
+                attempt,
+                Category::Unknown,
+                &format!("run {run} of the sub-workflow is {status}"),
+            );
         }
     }
 
@@ -141,11 +243,22 @@ impl Step<'_> {
         let seed = self.run.header.seed;
         let instance = self.run.instance_mut(attempt.task, attempt.index);
         let never_began = matches!(instance.state, State::Dispatched { .. });
-        instance.failure = Some(Box::new(Failure { category, message: cut(message, limits::ERROR_BYTES), attempt: attempt.attempt }));
-        if category == Category::Lost && never_began && instance.losses < limits::FREE_START_LOSSES {
+        instance.failure = Some(Box::new(Failure {
+            category,
+            message: cut(message, limits::ERROR_BYTES),
+            attempt: attempt.attempt,
+        }));
+        if category == Category::Lost && never_began && instance.losses < limits::FREE_START_LOSSES
+        {
             // Whoever lost it, it was not the user's code.
             instance.losses += 1;
-            self.note(attempt.task, Some(attempt.index), NoteKind::LostBeforeStart { attempt: attempt.attempt });
+            self.note(
+                attempt.task,
+                Some(attempt.index),
+                NoteKind::LostBeforeStart {
+                    attempt: attempt.attempt,
+                },
+            );
             return self.wait(attempt.task, attempt.index, limits::RETRY_DELAY);
         }
         let because = if category == Category::Permanent {
@@ -153,17 +266,40 @@ impl Step<'_> {
         } else if !policy.on.is_empty() && !policy.on.contains(&category) {
             "`retries.on` does not list this category"
         } else if instance.failures >= policy.max {
-            if policy.max == 0 { "it has no retries" } else { "its retries are used up" }
+            if policy.max == 0 {
+                "it has no retries"
+            } else {
+                "its retries are used up"
+            }
         } else {
             instance.failures += 1;
             let used = instance.failures;
             let delay = pause(policy, used, seed, attempt);
-            self.note(attempt.task, Some(attempt.index), NoteKind::RetryIn { attempt: attempt.attempt, category, delay, used, max: policy.max });
+            self.note(
+                attempt.task,
+                Some(attempt.index),
+                NoteKind::RetryIn {
+                    attempt: attempt.attempt,
+                    category,
+                    delay,
+                    used,
+                    max: policy.max,
+                },
+            );
             return self.wait(attempt.task, attempt.index, delay);
         };
         instance.finished_at = Some(now);
-        self.run.set(definition, attempt.task, attempt.index, State::Failed);
-        self.note(attempt.task, Some(attempt.index), NoteKind::Failed { attempt: attempt.attempt, category, because });
+        self.run
+            .set(definition, attempt.task, attempt.index, State::Failed);
+        self.note(
+            attempt.task,
+            Some(attempt.index),
+            NoteKind::Failed {
+                attempt: attempt.attempt,
+                category,
+                because,
+            },
+        );
         self.end_if_done(attempt.task);
     }
 
@@ -184,7 +320,11 @@ impl Step<'_> {
 
 /// The bits of `count` jobs that are all done.
 const fn all_done(count: u32) -> u64 {
-    if count >= 64 { u64::MAX } else { (1 << count) - 1 }
+    if count >= 64 {
+        u64::MAX
+    } else {
+        (1 << count) - 1
+    }
 }
 
 /// The pause before retry number `used` (from 1). With jitter it is drawn evenly from zero to the full pause,
@@ -193,14 +333,21 @@ fn pause(policy: &RetryPolicy, used: u16, seed: u64, attempt: Attempt) -> Millis
     let full = match policy.backoff {
         Backoff::Fixed => policy.delay.0,
         Backoff::Exponential => {
-            let doubled = policy.delay.0.checked_shl(u32::from(used - 1)).filter(|ms| ms >> (used - 1) == policy.delay.0);
+            let doubled = policy
+                .delay
+                .0
+                .checked_shl(u32::from(used - 1))
+                .filter(|ms| ms >> (used - 1) == policy.delay.0);
             doubled.unwrap_or(u64::MAX).min(policy.max_delay.0)
         }
     };
     if !policy.jitter || full == 0 {
         return Millis(full);
     }
-    let key = seed ^ (u64::from(attempt.task) << 44) ^ (u64::from(attempt.index) << 16) ^ u64::from(attempt.attempt);
+    let key = seed
+        ^ (u64::from(attempt.task) << 44)
+        ^ (u64::from(attempt.index) << 16)
+        ^ u64::from(attempt.attempt);
     Millis(splitmix(key) % (full.saturating_add(1)))
 }
 

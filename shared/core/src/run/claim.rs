@@ -12,7 +12,10 @@ use crate::limits;
 impl Step<'_> {
     /// Takes up to the offered number of ready instances: higher priority first, then the order of the file, then by index.
     pub(super) fn claim(&mut self, offer: &ClaimOffer) {
-        if !matches!(self.run.header.status, RunStatus::Running | RunStatus::Recovering) {
+        if !matches!(
+            self.run.header.status,
+            RunStatus::Running | RunStatus::Recovering
+        ) {
             return;
         }
         let mut places = offer.places;
@@ -24,11 +27,22 @@ impl Step<'_> {
                 return;
             }
             self.claim_of(candidate.1, &mut places, &mut pools, offer.supervised);
-            next = self.run.ready.range((Bound::Excluded(candidate), Bound::Unbounded)).next().copied();
+            next = self
+                .run
+                .ready
+                .range((Bound::Excluded(candidate), Bound::Unbounded))
+                .next()
+                .copied();
         }
     }
 
-    fn claim_of(&mut self, task: TaskIndex, places: &mut u32, pools: &mut BTreeMap<PoolName, u32>, supervised: bool) {
+    fn claim_of(
+        &mut self,
+        task: TaskIndex,
+        places: &mut u32,
+        pools: &mut BTreeMap<PoolName, u32>,
+        supervised: bool,
+    ) {
         let definition = self.definition(task);
         let child = self.is_child(task);
         loop {
@@ -36,8 +50,14 @@ impl Step<'_> {
             if queued == 0 {
                 return;
             }
-            let pool = definition.pool.as_ref().map(|pool| pools.entry(pool.clone()).or_insert(0));
-            let held_by = if definition.concurrency.is_some_and(|most| self.run.task(task).counts.in_flight() >= most) {
+            let pool = definition
+                .pool
+                .as_ref()
+                .map(|pool| pools.entry(pool.clone()).or_insert(0));
+            let held_by = if definition
+                .concurrency
+                .is_some_and(|most| self.run.task(task).counts.in_flight() >= most)
+            {
                 Some(HeldBack::Concurrency)
             } else if pool.as_deref().is_some_and(|free| *free == 0) {
                 Some(HeldBack::Pool)
@@ -48,7 +68,14 @@ impl Step<'_> {
             };
             if let Some(by) = held_by {
                 if by != HeldBack::Places {
-                    self.note(task, None, NoteKind::HeldBack { instances: queued, by });
+                    self.note(
+                        task,
+                        None,
+                        NoteKind::HeldBack {
+                            instances: queued,
+                            by,
+                        },
+                    );
                 }
                 return;
             }
@@ -59,22 +86,51 @@ impl Step<'_> {
                 *places -= 1;
             }
             let index = self.next_queued(task);
-            let begin = (!supervised && !child).then(|| (self.now + limits::CLAIM_LEASE, self.now + definition.start_timeout));
+            let begin = (!supervised && !child).then(|| {
+                (
+                    self.now + limits::CLAIM_LEASE,
+                    self.now + definition.start_timeout,
+                )
+            });
             let now = self.now;
             let instance = self.run.instance_mut(task, index);
             instance.attempt += 1;
             instance.fence += 1;
             instance.started_at = None;
             instance.finished_at = None;
-            let attempt = Attempt { task, index, attempt: instance.attempt, fence: instance.fence };
-            self.note(task, Some(index), NoteKind::Claimed { attempt: attempt.attempt });
+            let attempt = Attempt {
+                task,
+                index,
+                attempt: instance.attempt,
+                fence: instance.fence,
+            };
+            self.note(
+                task,
+                Some(index),
+                NoteKind::Claimed {
+                    attempt: attempt.attempt,
+                },
+            );
             if child {
                 self.run.instance_mut(task, index).started_at = Some(now);
                 // The net under a lost notice of the child's end: look at it again from time to time.
-                self.run.set(definition, task, index, State::Running { beat_by: Some(now + limits::CHILD_CHECK), end_by: Some(now + definition.timeout) });
+                self.run.set(
+                    definition,
+                    task,
+                    index,
+                    State::Running {
+                        beat_by: Some(now + limits::CHILD_CHECK),
+                        end_by: Some(now + definition.timeout),
+                    },
+                );
                 self.effect(Effect::StartChild(attempt));
             } else {
-                self.run.set(definition, task, index, State::Dispatched { since: now, begin });
+                self.run.set(
+                    definition,
+                    task,
+                    index,
+                    State::Dispatched { since: now, begin },
+                );
                 self.effect(Effect::Start(attempt));
             }
         }
@@ -83,7 +139,11 @@ impl Step<'_> {
     /// The lowest queued index; the cursor makes a whole fan-out cost one pass, retries included.
     fn next_queued(&mut self, task: TaskIndex) -> u32 {
         while let Some(index) = self.run.tasks[task as usize].requeued.pop_first() {
-            if self.run.instance(task, index).is_some_and(|instance| instance.status() == InstanceStatus::Queued) {
+            if self
+                .run
+                .instance(task, index)
+                .is_some_and(|instance| instance.status() == InstanceStatus::Queued)
+            {
                 return index;
             }
         }

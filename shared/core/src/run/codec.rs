@@ -73,7 +73,10 @@ pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
     pub(super) fn byte(&mut self) -> Result<u8, DecodeError> {
-        let (&first, rest) = self.0.split_first().ok_or(DecodeError::Damaged("it ends early"))?;
+        let (&first, rest) = self
+            .0
+            .split_first()
+            .ok_or(DecodeError::Damaged("it ends early"))?;
         self.0 = rest;
         Ok(first)
     }

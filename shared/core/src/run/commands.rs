@@ -1,12 +1,21 @@
 //! What people can do to a run.
 
 use super::tasks::Step;
-use super::{Attempt, Command, Effect, InstanceStatus, NoteKind, RecoverFrom, Refusal, RunStatus, SkipReason, State, TaskOutcome, TaskPhase};
+use super::{
+    Attempt, Command, Effect, InstanceStatus, NoteKind, RecoverFrom, Refusal, RunStatus,
+    SkipReason, State, TaskOutcome, TaskPhase,
+};
 use crate::definition::{Executor, TaskIndex};
 
 impl Step<'_> {
     pub(super) fn command(&mut self, command: &Command) -> Result<(), Refusal> {
-        if let Command::PauseTask { task } | Command::ResumeTask { task } | Command::RetryTask { task } | Command::Recover { from: RecoverFrom::Task(task) } = command {
+        if let Command::PauseTask { task }
+        | Command::ResumeTask { task }
+        | Command::RetryTask { task }
+        | Command::Recover {
+            from: RecoverFrom::Task(task),
+        } = command
+        {
             self.require_task(*task)?;
         }
         match command {
@@ -26,20 +35,30 @@ impl Step<'_> {
         if (task as usize) < tasks {
             return Ok(());
         }
-        Err(Refusal(format!("run {} has no task at position {task}: it has {tasks}", self.run.header.id)))
+        Err(Refusal(format!(
+            "run {} has no task at position {task}: it has {tasks}",
+            self.run.header.id
+        )))
     }
 
     fn refuse_ended(&self, what: &str) -> Result<(), Refusal> {
         let status = self.run.header.status;
         if status.is_terminal() {
-            return Err(Refusal(format!("run {} cannot be {what}: it is already {status}", self.run.header.id)));
+            return Err(Refusal(format!(
+                "run {} cannot be {what}: it is already {status}",
+                self.run.header.id
+            )));
         }
         Ok(())
     }
 
     fn cancel(&mut self, reason: &str) -> Result<(), Refusal> {
         self.refuse_ended("cancelled")?;
-        self.run.header.error = Some(super::state::cut(reason, crate::limits::ERROR_BYTES).as_ref().to_owned());
+        self.run.header.error = Some(
+            super::state::cut(reason, crate::limits::ERROR_BYTES)
+                .as_ref()
+                .to_owned(),
+        );
         self.run.header.started_at.get_or_insert(self.now);
         self.note_run(NoteKind::Cancelled);
         self.cancel_everything();
@@ -62,7 +81,10 @@ impl Step<'_> {
     fn end_instances(&mut self, task: TaskIndex) {
         let definition = self.definition(task);
         for index in 0..self.run.task(task).count {
-            if self.run.instances(task)[index as usize].status().is_terminal() {
+            if self.run.instances(task)[index as usize]
+                .status()
+                .is_terminal()
+            {
                 continue;
             }
             self.stop_if_in_flight(task, index);
@@ -74,17 +96,40 @@ impl Step<'_> {
     fn stop_if_in_flight(&mut self, task: TaskIndex, index: u32) {
         let instance = &self.run.instances(task)[index as usize];
         if instance.status().is_in_flight() {
-            let attempt = Attempt { task, index, attempt: instance.attempt, fence: instance.fence };
-            self.effect(if self.is_child(task) { Effect::StopChild(attempt) } else { Effect::Stop(attempt) });
+            let attempt = Attempt {
+                task,
+                index,
+                attempt: instance.attempt,
+                fence: instance.fence,
+            };
+            self.effect(if self.is_child(task) {
+                Effect::StopChild(attempt)
+            } else {
+                Effect::Stop(attempt)
+            });
         }
     }
 
     fn pause(&mut self) -> Result<(), Refusal> {
         self.refuse_ended("paused")?;
         match self.run.header.status {
-            RunStatus::Paused => return Err(Refusal(format!("run {} is paused already", self.run.header.id))),
-            RunStatus::Pending => return Err(Refusal(format!("run {} waits for its place and cannot be paused; cancel it instead", self.run.header.id))),
-            RunStatus::Running | RunStatus::Recovering | RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled => {}
+            RunStatus::Paused => {
+                return Err(Refusal(format!(
+                    "run {} is paused already",
+                    self.run.header.id
+                )));
+            }
+            RunStatus::Pending => {
+                return Err(Refusal(format!(
+                    "run {} waits for its place and cannot be paused; cancel it instead",
+                    self.run.header.id
+                )));
+            }
+            RunStatus::Running
+            | RunStatus::Recovering
+            | RunStatus::Success
+            | RunStatus::Failed
+            | RunStatus::Cancelled => {}
         }
         self.run.header.status = RunStatus::Paused;
         self.note_run(NoteKind::Paused);
@@ -93,9 +138,16 @@ impl Step<'_> {
 
     fn resume(&mut self) -> Result<(), Refusal> {
         if self.run.header.status != RunStatus::Paused {
-            return Err(Refusal(format!("run {} is not paused: it is {}", self.run.header.id, self.run.header.status)));
+            return Err(Refusal(format!(
+                "run {} is not paused: it is {}",
+                self.run.header.id, self.run.header.status
+            )));
         }
-        self.run.header.status = if self.run.header.recovering { RunStatus::Recovering } else { RunStatus::Running };
+        self.run.header.status = if self.run.header.recovering {
+            RunStatus::Recovering
+        } else {
+            RunStatus::Running
+        };
         self.note_run(NoteKind::Resumed);
         Ok(())
     }
@@ -108,7 +160,10 @@ impl Step<'_> {
             return Err(Refusal(format!("task {name} is paused already")));
         }
         if matches!(state.phase, TaskPhase::Ended(_)) {
-            return Err(Refusal(format!("task {name} cannot be paused: it is already {}", state.status())));
+            return Err(Refusal(format!(
+                "task {name} cannot be paused: it is already {}",
+                state.status()
+            )));
         }
         self.run.tasks[task as usize].paused = true;
         self.note(task, None, NoteKind::Paused);
@@ -131,7 +186,9 @@ impl Step<'_> {
         self.run.tasks[task as usize].paused = false;
         self.note(task, None, NoteKind::Resumed);
         for index in 0..self.run.task(task).count {
-            let State::Paused { due } = self.run.instances(task)[index as usize].state else { continue };
+            let State::Paused { due } = self.run.instances(task)[index as usize].state else {
+                continue;
+            };
             let state = match due {
                 Some(due) if due > self.now => State::Retrying { due },
                 _ if matches!(definition.executor, Executor::Marker) => {
@@ -139,7 +196,9 @@ impl Step<'_> {
                     instance.attempt += 1;
                     instance.started_at = Some(self.now);
                     instance.finished_at = Some(self.now);
-                    State::Success { output: crate::task::Output::null() }
+                    State::Success {
+                        output: crate::task::Output::null(),
+                    }
                 }
                 _ => State::Queued { since: self.now },
             };
@@ -159,7 +218,11 @@ impl Step<'_> {
     fn retry_task(&mut self, task: TaskIndex) -> Result<(), Refusal> {
         let state = self.run.task(task);
         if !matches!(state.phase, TaskPhase::Ended(_)) {
-            return Err(Refusal(format!("task {} cannot be retried: it is {}", self.graph.task(task).name, state.status())));
+            return Err(Refusal(format!(
+                "task {} cannot be retried: it is {}",
+                self.graph.task(task).name,
+                state.status()
+            )));
         }
         if self.run.header.status == RunStatus::Pending {
             return Err(Refusal(format!("run {} has not begun", self.run.header.id)));
@@ -169,7 +232,11 @@ impl Step<'_> {
         // What succeeded altogether is run again altogether; else what succeeded is kept.
         let whole = counts.of(InstanceStatus::Success) == counts.total();
         let mut marks = vec![Mark::Keep; self.run.tasks.len()];
-        self.mark(task, if whole { Mark::All } else { Mark::Failed }, &mut marks);
+        self.mark(
+            task,
+            if whole { Mark::All } else { Mark::Failed },
+            &mut marks,
+        );
         self.reset(&marks, false);
         Ok(())
     }
@@ -180,14 +247,19 @@ impl Step<'_> {
             return Ok(());
         }
         let (id, name) = (&self.run.header.id, &self.graph.task(task).name);
-        Err(Refusal(format!("task {name} is not among the tasks that run {id} was asked for; start a run for it")))
+        Err(Refusal(format!(
+            "task {name} is not among the tasks that run {id} was asked for; start a run for it"
+        )))
     }
 
     fn recover(&mut self, from: &RecoverFrom) -> Result<(), Refusal> {
         self.require_ended("recovered")?;
         let most = self.graph.workflow.max_recovery_attempts;
         if self.run.header.recovery_attempts >= most {
-            return Err(Refusal(format!("run {} was recovered {most} time(s), which is its limit (max_recovery_attempts)", self.run.header.id)));
+            return Err(Refusal(format!(
+                "run {} was recovered {most} time(s), which is its limit (max_recovery_attempts)",
+                self.run.header.id
+            )));
         }
         let marks = match from {
             RecoverFrom::Failed => self.unsuccessful()?,
@@ -200,7 +272,9 @@ impl Step<'_> {
             RecoverFrom::Step(step) => {
                 let steps = self.graph.order().len();
                 if *step as usize >= steps {
-                    return Err(Refusal(format!("there is no step {step}: this workflow has {steps} step(s), counted from 0")));
+                    return Err(Refusal(format!(
+                        "there is no step {step}: this workflow has {steps} step(s), counted from 0"
+                    )));
                 }
                 let mut marks = vec![Mark::Keep; steps];
                 for &task in &self.graph.order()[*step as usize..] {
@@ -219,7 +293,10 @@ impl Step<'_> {
         if status.is_terminal() {
             return Ok(());
         }
-        Err(Refusal(format!("run {} cannot be {what} while it is {status}; cancel it or wait for its end", self.run.header.id)))
+        Err(Refusal(format!(
+            "run {} cannot be {what} while it is {status}; cancel it or wait for its end",
+            self.run.header.id
+        )))
     }
 
     /// Marks what failed or was cancelled, and everything downstream of that.
@@ -227,12 +304,22 @@ impl Step<'_> {
         let mut marks = vec![Mark::Keep; self.run.tasks.len()];
         let mut any = false;
         for &task in self.graph.order() {
-            if matches!(self.run.task(task).phase, TaskPhase::Ended(TaskOutcome::Failed | TaskOutcome::Cancelled)) {
+            if matches!(
+                self.run.task(task).phase,
+                TaskPhase::Ended(TaskOutcome::Failed | TaskOutcome::Cancelled)
+            ) {
                 any = true;
                 self.mark(task, Mark::Failed, &mut marks);
             }
         }
-        if any { Ok(marks) } else { Err(Refusal(format!("nothing in run {} failed or was cancelled", self.run.header.id))) }
+        if any {
+            Ok(marks)
+        } else {
+            Err(Refusal(format!(
+                "nothing in run {} failed or was cancelled",
+                self.run.header.id
+            )))
+        }
     }
 
     /// Marks `task` as `mark` and everything downstream of it as to be run anew.
@@ -253,7 +340,11 @@ impl Step<'_> {
     fn reset(&mut self, marks: &[Mark], recovering: bool) {
         for (task, &mark) in (0..).zip(marks) {
             // One that still waits, or was not asked for, has nothing to be undone.
-            let untouched = matches!(self.run.task(task).phase, TaskPhase::Waiting | TaskPhase::Ended(TaskOutcome::Skipped(SkipReason::NotAskedFor)));
+            let untouched = matches!(
+                self.run.task(task).phase,
+                TaskPhase::Waiting
+                    | TaskPhase::Ended(TaskOutcome::Skipped(SkipReason::NotAskedFor))
+            );
             if mark != Mark::Keep && !untouched {
                 self.reset_task(task, mark);
             }
@@ -261,7 +352,11 @@ impl Step<'_> {
         let header = &mut self.run.header;
         if header.status.is_terminal() {
             header.recovering = recovering;
-            header.status = if recovering { RunStatus::Recovering } else { RunStatus::Running };
+            header.status = if recovering {
+                RunStatus::Recovering
+            } else {
+                RunStatus::Running
+            };
             header.finished_at = None;
             header.error = None;
             header.deadline_at = self.graph.workflow.deadline.map(|span| self.now + span);

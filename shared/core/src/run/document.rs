@@ -6,7 +6,10 @@
 pub use super::codec::DecodeError;
 use super::codec::{Reader, Writer};
 use super::state::Deferral;
-use super::{Category, Counts, Failure, Graph, Header, Instance, InstanceStatus, RunState, SkipReason, State, TaskOutcome, TaskPhase, TaskState};
+use super::{
+    Category, Counts, Failure, Graph, Header, Instance, InstanceStatus, RunState, SkipReason,
+    State, TaskOutcome, TaskPhase, TaskState,
+};
 use crate::limits;
 use crate::task::Output;
 use crate::time::Time;
@@ -47,12 +50,19 @@ impl RunState {
     pub fn encode(&mut self) -> StoredRun {
         let dirty = std::mem::take(&mut self.dirty);
         let embedded = self.tasks.len() <= TASKS_WITH_PAGE;
-        let pages = dirty.into_iter().filter(|&page| page > 0 || !embedded).map(|page| (page, self.encode_page(page))).collect();
+        let pages = dirty
+            .into_iter()
+            .filter(|&page| page > 0 || !embedded)
+            .map(|page| (page, self.encode_page(page)))
+            .collect();
         let mut out = Writer(Vec::with_capacity(512 + self.tasks.len() * 12));
         out.0.extend_from_slice(HEADER_MAGIC);
         out.number(RUN_FORMAT);
         out.byte(section::HEADER);
-        out.bytes(&serde_json::to_vec(&self.header).expect("a header holds only string keys and finite numbers"));
+        out.bytes(
+            &serde_json::to_vec(&self.header)
+                .expect("a header holds only string keys and finite numbers"),
+        );
         out.byte(section::TASKS);
         let mut tasks = Writer(Vec::with_capacity(self.tasks.len() * 12));
         for task in &self.tasks {
@@ -67,7 +77,10 @@ impl RunState {
             out.byte(section::FIRST_PAGE);
             out.bytes(&self.encode_page(0));
         }
-        StoredRun { header: out.0, pages }
+        StoredRun {
+            header: out.0,
+            pages,
+        }
     }
 
     fn encode_page(&self, page: u32) -> Vec<u8> {
@@ -120,11 +133,17 @@ impl RunState {
             return Err(DecodeError::Damaged("it has more tasks than its workflow"));
         }
         run.instances.clear();
-        for page in sections.first_page.into_iter().chain(pages.iter().map(Vec::as_slice)) {
+        for page in sections
+            .first_page
+            .into_iter()
+            .chain(pages.iter().map(Vec::as_slice))
+        {
             read_page(page, &mut run.instances)?;
         }
         if run.instances.len() != sections.slots {
-            return Err(DecodeError::Damaged("its pages do not hold the instances its header counts"));
+            return Err(DecodeError::Damaged(
+                "its pages do not hold the instances its header counts",
+            ));
         }
         run.require_positions(graph)?;
         run.index(graph)?;
@@ -135,16 +154,30 @@ impl RunState {
     fn require_positions(&self, graph: &Graph) -> Result<(), DecodeError> {
         let inside = |task: u32| (task as usize) < self.tasks.len();
         let named = |reason: SkipReason| match reason {
-            SkipReason::UpstreamFailed(task) | SkipReason::UpstreamSkipped(task) | SkipReason::UpstreamCancelled(task) => inside(task),
+            SkipReason::UpstreamFailed(task)
+            | SkipReason::UpstreamSkipped(task)
+            | SkipReason::UpstreamCancelled(task) => inside(task),
             SkipReason::NoUpstream | SkipReason::When | SkipReason::NotAskedFor => true,
         };
         let tasks = self.tasks.iter().all(|task| !matches!(task.phase, TaskPhase::Ended(TaskOutcome::Skipped(reason)) if !named(reason)));
-        let instances = self.instances.iter().all(|instance| !matches!(instance.state, State::Skipped(reason) if !named(reason)));
+        let instances = self
+            .instances
+            .iter()
+            .all(|instance| !matches!(instance.state, State::Skipped(reason) if !named(reason)));
         if !tasks || !instances || !self.header.only.iter().all(|&task| inside(task)) {
-            return Err(DecodeError::Damaged("it names a task that its workflow does not have"));
+            return Err(DecodeError::Damaged(
+                "it names a task that its workflow does not have",
+            ));
         }
-        if self.tasks.iter().zip(&graph.workflow.tasks).any(|(task, definition)| !definition.fans_out() && task.count != 1) {
-            return Err(DecodeError::Damaged("a task that does not fan out has not one instance"));
+        if self
+            .tasks
+            .iter()
+            .zip(&graph.workflow.tasks)
+            .any(|(task, definition)| !definition.fans_out() && task.count != 1)
+        {
+            return Err(DecodeError::Damaged(
+                "a task that does not fan out has not one instance",
+            ));
         }
         Ok(())
     }
@@ -158,7 +191,10 @@ impl RunState {
         self.ready.clear();
         self.unended = 0;
         for (at, task) in (0u32..).zip(&mut self.tasks) {
-            let end = task.first.checked_add(task.capacity).ok_or_else(|| damaged.clone())? as usize;
+            let end = task
+                .first
+                .checked_add(task.capacity)
+                .ok_or_else(|| damaged.clone())? as usize;
             if end > self.instances.len() || task.count > task.capacity {
                 return Err(damaged);
             }
@@ -177,7 +213,8 @@ impl RunState {
             }
             task.counts = counts;
             if counts.of(InstanceStatus::Queued) > 0 {
-                self.ready.insert((std::cmp::Reverse(graph.task(at).priority), at));
+                self.ready
+                    .insert((std::cmp::Reverse(graph.task(at).priority), at));
             }
             if !matches!(task.phase, TaskPhase::Ended(_)) {
                 self.unended += 1;
@@ -211,7 +248,12 @@ struct Sections<'a> {
 impl<'a> Sections<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = open(bytes, HEADER_MAGIC)?;
-        let mut found = Self { header: &[], tasks: &[], slots: usize::MAX, first_page: None };
+        let mut found = Self {
+            header: &[],
+            tasks: &[],
+            slots: usize::MAX,
+            first_page: None,
+        };
         while !reader.is_empty() {
             match (reader.byte()?, reader.bytes()?) {
                 (section::HEADER, body) => found.header = body,
@@ -231,16 +273,22 @@ impl<'a> Sections<'a> {
         Ok(found)
     }
     fn header(&self) -> Result<Header, DecodeError> {
-        serde_json::from_slice(self.header).map_err(|_| DecodeError::Damaged("its header cannot be read"))
+        serde_json::from_slice(self.header)
+            .map_err(|_| DecodeError::Damaged("its header cannot be read"))
     }
 }
 
 /// Checks magic and format.
 fn open<'a>(bytes: &'a [u8], magic: &[u8]) -> Result<Reader<'a>, DecodeError> {
-    let mut reader = Reader(bytes.strip_prefix(magic).ok_or(DecodeError::Damaged("it does not begin as Ork's documents do"))?);
+    let mut reader = Reader(bytes.strip_prefix(magic).ok_or(DecodeError::Damaged(
+        "it does not begin as Ork's documents do",
+    ))?);
     let found = reader.number()?;
     if found > RUN_FORMAT {
-        return Err(DecodeError::Newer { found, known: RUN_FORMAT });
+        return Err(DecodeError::Newer {
+            found,
+            known: RUN_FORMAT,
+        });
     }
     Ok(reader)
 }
@@ -315,7 +363,11 @@ fn read_skip(reader: &mut Reader<'_>) -> Result<SkipReason, DecodeError> {
         3 => SkipReason::NoUpstream,
         4 => SkipReason::When,
         5 => SkipReason::NotAskedFor,
-        _ => return Err(DecodeError::Damaged("a task was skipped for an unknown reason")),
+        _ => {
+            return Err(DecodeError::Damaged(
+                "a task was skipped for an unknown reason",
+            ));
+        }
     })
 }
 
@@ -335,7 +387,9 @@ fn write_output(out: &mut Writer, output: &Output) {
 fn read_output(reader: &mut Reader<'_>) -> Result<Output, DecodeError> {
     match reader.byte()? {
         0 => Ok(Output::Inline(reader.text()?.into())),
-        1 => Ok(Output::Object { bytes: reader.number()? }),
+        1 => Ok(Output::Object {
+            bytes: reader.number()?,
+        }),
         _ => Err(DecodeError::Damaged("an output is of an unknown kind")),
     }
 }
@@ -396,11 +450,19 @@ fn read_page(bytes: &[u8], into: &mut Vec<Instance>) -> Result<(), DecodeError> 
         into.push(read_instance(&mut Reader(reader.bytes()?), base)?);
     }
     // A record keeps what it does not know; behind the records there is no place to keep anything.
-    if reader.is_empty() { Ok(()) } else { Err(DecodeError::Damaged("a page goes on behind its last instance")) }
+    if reader.is_empty() {
+        Ok(())
+    } else {
+        Err(DecodeError::Damaged(
+            "a page goes on behind its last instance",
+        ))
+    }
 }
 
 fn read_instance(reader: &mut Reader<'_>, base: Time) -> Result<Instance, DecodeError> {
-    let status = *InstanceStatus::ALL.get(usize::from(reader.byte()?)).ok_or(DecodeError::Damaged("an instance is in an unknown state"))?;
+    let status = *InstanceStatus::ALL
+        .get(usize::from(reader.byte()?))
+        .ok_or(DecodeError::Damaged("an instance is in an unknown state"))?;
     let mut instance = Instance::new();
     instance.attempt = reader.small()?;
     instance.fence = reader.small()?;
@@ -410,30 +472,58 @@ fn read_instance(reader: &mut Reader<'_>, base: Time) -> Result<Instance, Decode
     instance.finished_at = reader.time_option(base)?;
     let failed = reader.byte()?;
     if failed > 0 {
-        let category = *Category::ALL.get(usize::from(failed - 1)).ok_or(DecodeError::Damaged("a failure is of an unknown category"))?;
+        let category = *Category::ALL
+            .get(usize::from(failed - 1))
+            .ok_or(DecodeError::Damaged("a failure is of an unknown category"))?;
         let attempt = reader.small()?;
-        instance.failure = Some(Box::new(Failure { category, message: reader.text()?.into(), attempt }));
+        instance.failure = Some(Box::new(Failure {
+            category,
+            message: reader.text()?.into(),
+            attempt,
+        }));
     }
     instance.state = match status {
         InstanceStatus::Pending => State::Pending,
-        InstanceStatus::Queued => State::Queued { since: reader.time(base)? },
+        InstanceStatus::Queued => State::Queued {
+            since: reader.time(base)?,
+        },
         InstanceStatus::Dispatched => {
             let since = reader.time(base)?;
             let (check_at, start_by) = (reader.time_option(base)?, reader.time_option(base)?);
-            State::Dispatched { since, begin: check_at.zip(start_by) }
+            State::Dispatched {
+                since,
+                begin: check_at.zip(start_by),
+            }
         }
-        InstanceStatus::Running => State::Running { beat_by: reader.time_option(base)?, end_by: reader.time_option(base)? },
+        InstanceStatus::Running => State::Running {
+            beat_by: reader.time_option(base)?,
+            end_by: reader.time_option(base)?,
+        },
         InstanceStatus::Deferred => {
             let jobs = read_output(reader)?;
             let (count, done): (u32, u64) = (reader.small()?, reader.number()?);
             if count == 0 || count as usize > limits::DEFERRED_JOBS {
-                return Err(DecodeError::Damaged("an instance waits for too many jobs or none"));
+                return Err(DecodeError::Damaged(
+                    "an instance waits for too many jobs or none",
+                ));
             }
-            State::Deferred(Box::new(Deferral { jobs, count, done, poll_at: reader.time(base)?, end_by: reader.time(base)? }))
+            State::Deferred(Box::new(Deferral {
+                jobs,
+                count,
+                done,
+                poll_at: reader.time(base)?,
+                end_by: reader.time(base)?,
+            }))
         }
-        InstanceStatus::Retrying => State::Retrying { due: reader.time(base)? },
-        InstanceStatus::Paused => State::Paused { due: reader.time_option(base)? },
-        InstanceStatus::Success => State::Success { output: read_output(reader)? },
+        InstanceStatus::Retrying => State::Retrying {
+            due: reader.time(base)?,
+        },
+        InstanceStatus::Paused => State::Paused {
+            due: reader.time_option(base)?,
+        },
+        InstanceStatus::Success => State::Success {
+            output: read_output(reader)?,
+        },
         InstanceStatus::Failed => State::Failed,
         InstanceStatus::Skipped => State::Skipped(read_skip(reader)?),
         InstanceStatus::Cancelled => State::Cancelled,

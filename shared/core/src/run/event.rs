@@ -26,13 +26,24 @@ pub struct Attempt {
 impl Attempt {
     /// The attempt named across runs.
     pub fn in_run(self, run: &RunId) -> AttemptId {
-        AttemptId { run: run.clone(), task: self.task, index: self.index, attempt: self.attempt, fence: self.fence }
+        AttemptId {
+            run: run.clone(),
+            task: self.task,
+            index: self.index,
+            attempt: self.attempt,
+            fence: self.fence,
+        }
     }
 }
 
 impl From<&AttemptId> for Attempt {
     fn from(id: &AttemptId) -> Self {
-        Self { task: id.task, index: id.index, attempt: id.attempt, fence: id.fence }
+        Self {
+            task: id.task,
+            index: id.index,
+            attempt: id.attempt,
+            fence: id.fence,
+        }
     }
 }
 

@@ -26,7 +26,8 @@ impl Graph {
             }
         }
         // Smallest position first among the ready, so that steps follow the file where the graph allows.
-        let mut ready: std::collections::BTreeSet<usize> = (0..n).filter(|&at| unmet[at] == 0).collect();
+        let mut ready: std::collections::BTreeSet<usize> =
+            (0..n).filter(|&at| unmet[at] == 0).collect();
         let mut order = Vec::with_capacity(n);
         while let Some(at) = ready.pop_first() {
             order.push(index(at));
@@ -42,8 +43,17 @@ impl Graph {
         for (at, &task) in order.iter().enumerate() {
             step[task as usize] = index(at);
         }
-        let has_children = workflow.tasks.iter().any(|task| matches!(task.executor, Executor::Workflow { .. }));
-        Self { workflow, dependents, order, step, has_children }
+        let has_children = workflow
+            .tasks
+            .iter()
+            .any(|task| matches!(task.executor, Executor::Workflow { .. }));
+        Self {
+            workflow,
+            dependents,
+            order,
+            step,
+            has_children,
+        }
     }
 
     /// The task at `at`.

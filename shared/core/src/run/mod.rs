@@ -20,10 +20,14 @@ mod timers;
 mod verify;
 
 pub use document::{DecodeError, PageBytes, RUN_FORMAT, StoredRun};
-pub use event::{Attempt, ClaimOffer, Command, Effect, Event, Out, Overdue, RecoverFrom, Refusal, Resolution};
+pub use event::{
+    Attempt, ClaimOffer, Command, Effect, Event, Out, Overdue, RecoverFrom, Refusal, Resolution,
+};
 pub use graph::Graph;
 pub use header::{Header, ParentRef, RunTrigger};
 pub use note::{HeldBack, Note, NoteKind};
 pub use progress::{Progress, TaskProgress};
-pub use state::{Counts, Failure, Instance, RunState, SkipReason, State, TaskOutcome, TaskPhase, TaskState};
+pub use state::{
+    Counts, Failure, Instance, RunState, SkipReason, State, TaskOutcome, TaskPhase, TaskState,
+};
 pub use status::{Category, InstanceStatus, RunStatus};

@@ -162,13 +162,21 @@ impl Note {
         let _ = match &self.kind {
             NoteKind::RunStarted => write!(text, "run started"),
             NoteKind::RunEnded(status) => write!(text, "run ended: {status}"),
-            NoteKind::DeadlinePassed => write!(text, "the run's deadline has passed: everything left is cancelled"),
+            NoteKind::DeadlinePassed => write!(
+                text,
+                "the run's deadline has passed: everything left is cancelled"
+            ),
             NoteKind::Ready { instances: 1 } => write!(text, "ready"),
             NoteKind::Ready { instances } => write!(text, "ready, {instances} instances"),
-            NoteKind::Resolving => write!(text, "upstreams ended as its trigger rule asks; evaluating its conditions"),
+            NoteKind::Resolving => write!(
+                text,
+                "upstreams ended as its trigger rule asks; evaluating its conditions"
+            ),
             NoteKind::Skipped(reason) => write!(text, "skipped: {}", reason.render(graph)),
             NoteKind::Unresolvable(why) => write!(text, "failed before any attempt: {why}"),
-            NoteKind::Claimed { attempt } => write!(text, "attempt {attempt} handed to the executor"),
+            NoteKind::Claimed { attempt } => {
+                write!(text, "attempt {attempt} handed to the executor")
+            }
             NoteKind::HeldBack { instances, by } => {
                 let by = match by {
                     HeldBack::Concurrency => "the task's concurrency is reached",
@@ -178,28 +186,60 @@ impl Note {
                 write!(text, "{instances} ready, waiting: {by}")
             }
             NoteKind::Started { attempt } => write!(text, "attempt {attempt} started"),
-            NoteKind::NotStarted { why, retry_after } => write!(text, "not started ({why}); again in {retry_after}"),
-            NoteKind::Succeeded { attempt, took } => write!(text, "attempt {attempt} succeeded in {took}"),
-            NoteKind::Deferred { jobs } => write!(text, "handed over to {jobs} deferred job(s)"),
-            NoteKind::RetryIn { attempt, category, delay, used, max } => {
-                write!(text, "attempt {attempt} failed ({category}); retry {used} of {max} in {delay}")
+            NoteKind::NotStarted { why, retry_after } => {
+                write!(text, "not started ({why}); again in {retry_after}")
             }
-            NoteKind::LostBeforeStart { attempt } => write!(text, "attempt {attempt} was lost before it began; not charged"),
-            NoteKind::Failed { attempt, category, because } => write!(text, "attempt {attempt} failed ({category}); {because}"),
-            NoteKind::TaskEnded { status, failed, tolerated } => match (failed, tolerated) {
+            NoteKind::Succeeded { attempt, took } => {
+                write!(text, "attempt {attempt} succeeded in {took}")
+            }
+            NoteKind::Deferred { jobs } => write!(text, "handed over to {jobs} deferred job(s)"),
+            NoteKind::RetryIn {
+                attempt,
+                category,
+                delay,
+                used,
+                max,
+            } => {
+                write!(
+                    text,
+                    "attempt {attempt} failed ({category}); retry {used} of {max} in {delay}"
+                )
+            }
+            NoteKind::LostBeforeStart { attempt } => write!(
+                text,
+                "attempt {attempt} was lost before it began; not charged"
+            ),
+            NoteKind::Failed {
+                attempt,
+                category,
+                because,
+            } => write!(text, "attempt {attempt} failed ({category}); {because}"),
+            NoteKind::TaskEnded {
+                status,
+                failed,
+                tolerated,
+            } => match (failed, tolerated) {
                 (0, _) => write!(text, "{status}"),
-                (failed, tolerated) => write!(text, "{status}: {failed} failed, {tolerated} tolerated"),
+                (failed, tolerated) => {
+                    write!(text, "{status}: {failed} failed, {tolerated} tolerated")
+                }
             },
             NoteKind::Overdue(Overdue::Start) => write!(text, "did not begin in time"),
             NoteKind::Overdue(Overdue::Heartbeat) => write!(text, "no sign of life in time"),
             NoteKind::Overdue(Overdue::Timeout) => write!(text, "ran longer than its timeout"),
-            NoteKind::Stale { event, status } => write!(text, "{event} came too late or twice (it is {status}); ignored"),
+            NoteKind::Stale { event, status } => write!(
+                text,
+                "{event} came too late or twice (it is {status}); ignored"
+            ),
             NoteKind::Paused => write!(text, "paused"),
             NoteKind::Resumed => write!(text, "resumed"),
             NoteKind::Cancelled => write!(text, "cancelled"),
             NoteKind::Reset { kept: 0 } => write!(text, "runs again"),
             NoteKind::Reset { kept } => write!(text, "runs again, {kept} instance(s) kept"),
-            NoteKind::OwnerLost { attempt } => write!(text, "attempt {attempt} died with the process that ran it; not charged"),
+            NoteKind::OwnerLost { attempt } => write!(
+                text,
+                "attempt {attempt} died with the process that ran it; not charged"
+            ),
         };
         text
     }

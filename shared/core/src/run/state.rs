@@ -141,7 +141,9 @@ impl State {
     /// The instant at which it must be looked at, if there is one.
     pub fn wake_at(&self) -> Option<Time> {
         match self {
-            Self::Dispatched { begin, .. } => begin.map(|(check_at, start_by)| check_at.min(start_by)),
+            Self::Dispatched { begin, .. } => {
+                begin.map(|(check_at, start_by)| check_at.min(start_by))
+            }
             Self::Running { beat_by, end_by } => match (beat_by, end_by) {
                 (Some(a), Some(b)) => Some(*a.min(b)),
                 (a, b) => a.or(*b),
@@ -221,11 +223,19 @@ impl Counts {
     }
     /// How many have ended.
     pub fn ended(&self) -> u32 {
-        InstanceStatus::ALL.iter().filter(|s| s.is_terminal()).map(|&s| self.of(s)).sum()
+        InstanceStatus::ALL
+            .iter()
+            .filter(|s| s.is_terminal())
+            .map(|&s| self.of(s))
+            .sum()
     }
     /// How many hold a place.
     pub fn in_flight(&self) -> u32 {
-        InstanceStatus::ALL.iter().filter(|s| s.is_in_flight()).map(|&s| self.of(s)).sum()
+        InstanceStatus::ALL
+            .iter()
+            .filter(|s| s.is_in_flight())
+            .map(|&s| self.of(s))
+            .sum()
     }
     /// Adds another tally.
     pub fn add(&mut self, other: &Self) {
@@ -327,7 +337,11 @@ impl TaskState {
     pub fn status(&self) -> InstanceStatus {
         match self.phase {
             TaskPhase::Waiting | TaskPhase::Resolving => {
-                if self.paused { InstanceStatus::Paused } else { InstanceStatus::Pending }
+                if self.paused {
+                    InstanceStatus::Paused
+                } else {
+                    InstanceStatus::Pending
+                }
             }
             TaskPhase::Ended(TaskOutcome::Success) => InstanceStatus::Success,
             TaskPhase::Ended(TaskOutcome::Failed) => InstanceStatus::Failed,
@@ -336,10 +350,22 @@ impl TaskState {
             TaskPhase::Active => {
                 use InstanceStatus as S;
                 // The liveliest instance speaks for the task.
-                [S::Running, S::Deferred, S::Dispatched, S::Retrying, S::Paused]
-                    .into_iter()
-                    .find(|&status| self.counts.of(status) > 0)
-                    .unwrap_or_else(|| if self.counts.ended() > 0 { S::Running } else { S::Queued })
+                [
+                    S::Running,
+                    S::Deferred,
+                    S::Dispatched,
+                    S::Retrying,
+                    S::Paused,
+                ]
+                .into_iter()
+                .find(|&status| self.counts.of(status) > 0)
+                .unwrap_or_else(|| {
+                    if self.counts.ended() > 0 {
+                        S::Running
+                    } else {
+                        S::Queued
+                    }
+                })
             }
         }
     }
@@ -436,7 +462,11 @@ impl RunState {
     }
     /// Tasks whose conditions still have to be evaluated.
     pub fn unresolved(&self) -> Vec<(TaskIndex, u32)> {
-        (0..).zip(&self.tasks).filter(|(_, task)| task.phase == TaskPhase::Resolving).map(|(at, task)| (at, task.generation)).collect()
+        (0..)
+            .zip(&self.tasks)
+            .filter(|(_, task)| task.phase == TaskPhase::Resolving)
+            .map(|(at, task)| (at, task.generation))
+            .collect()
     }
 
     /// Whether the positions of `task` are the last ones, so that it can grow where it is.
@@ -447,7 +477,13 @@ impl RunState {
     /// How many positions the run gets when `task` is given `capacity`.
     pub(super) fn growth(&self, task: TaskIndex, capacity: u32) -> u32 {
         let owned = self.tasks[task as usize].capacity;
-        if self.is_last(task) { capacity.saturating_sub(owned) } else if capacity > owned { capacity } else { 0 }
+        if self.is_last(task) {
+            capacity.saturating_sub(owned)
+        } else if capacity > owned {
+            capacity
+        } else {
+            0
+        }
     }
     /// Gives `task` at least `capacity` positions, keeping attempt numbers of earlier lives.
     pub(super) fn reserve(&mut self, task: TaskIndex, capacity: u32) {
@@ -463,7 +499,8 @@ impl RunState {
             let earlier: Vec<Instance> = self.instances[kept].to_vec();
             self.instances.extend(earlier);
         }
-        self.instances.resize((first + capacity) as usize, Instance::new());
+        self.instances
+            .resize((first + capacity) as usize, Instance::new());
         self.owners.resize((first + capacity) as usize, task);
         let page = |slot: u32| slot / limits::PAGE_INSTANCES as u32;
         self.dirty.extend(page(first)..=page(first + capacity - 1));

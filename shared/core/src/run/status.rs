@@ -94,7 +94,10 @@ words!(
 impl InstanceStatus {
     /// Whether it only changes by an explicit command.
     pub const fn is_terminal(self) -> bool {
-        matches!(self, Self::Success | Self::Failed | Self::Skipped | Self::Cancelled)
+        matches!(
+            self,
+            Self::Success | Self::Failed | Self::Skipped | Self::Cancelled
+        )
     }
     /// Whether it holds a place (concurrency, pool).
     pub const fn is_in_flight(self) -> bool {

@@ -1,8 +1,8 @@
 //! Tasks: when they become ready, how many instances they get, how they end, and the end of the run.
 
 use super::{
-    Effect, Failure, Graph, InstanceStatus, NoteKind, Out, Resolution, RunState, RunStatus, SkipReason, State, TaskOutcome, TaskPhase,
-    state::cut,
+    Effect, Failure, Graph, InstanceStatus, NoteKind, Out, Resolution, RunState, RunStatus,
+    SkipReason, State, TaskOutcome, TaskPhase, state::cut,
 };
 use crate::definition::{Count, Executor, Task, TaskIndex, TriggerRule};
 use crate::limits;
@@ -37,22 +37,36 @@ impl RunState {
         let all_ended = success + failed + skipped + cancelled == total;
         // Asking for the culprit costs a scan, so only when there is one.
         let culprit = || {
-            definition.depends_on.iter().find_map(|&upstream| match self.task(upstream).phase {
-                TaskPhase::Ended(TaskOutcome::Failed) => Some(SkipReason::UpstreamFailed(upstream)),
-                TaskPhase::Ended(TaskOutcome::Cancelled) => Some(SkipReason::UpstreamCancelled(upstream)),
-                // The chain is followed to where it began, which is what people want to know.
-                TaskPhase::Ended(TaskOutcome::Skipped(
-                    reason @ (SkipReason::UpstreamFailed(_) | SkipReason::UpstreamCancelled(_)),
-                )) => Some(reason),
-                _ => None,
-            })
+            definition
+                .depends_on
+                .iter()
+                .find_map(|&upstream| match self.task(upstream).phase {
+                    TaskPhase::Ended(TaskOutcome::Failed) => {
+                        Some(SkipReason::UpstreamFailed(upstream))
+                    }
+                    TaskPhase::Ended(TaskOutcome::Cancelled) => {
+                        Some(SkipReason::UpstreamCancelled(upstream))
+                    }
+                    // The chain is followed to where it began, which is what people want to know.
+                    TaskPhase::Ended(TaskOutcome::Skipped(
+                        reason @ (SkipReason::UpstreamFailed(_) | SkipReason::UpstreamCancelled(_)),
+                    )) => Some(reason),
+                    _ => None,
+                })
         };
         let skipped_upstream = || {
-            definition.depends_on.iter().find_map(|&upstream| match self.task(upstream).phase {
-                TaskPhase::Ended(TaskOutcome::Skipped(SkipReason::NotAskedFor)) => Some(SkipReason::NotAskedFor),
-                TaskPhase::Ended(TaskOutcome::Skipped(_)) => Some(SkipReason::UpstreamSkipped(upstream)),
-                _ => None,
-            })
+            definition
+                .depends_on
+                .iter()
+                .find_map(|&upstream| match self.task(upstream).phase {
+                    TaskPhase::Ended(TaskOutcome::Skipped(SkipReason::NotAskedFor)) => {
+                        Some(SkipReason::NotAskedFor)
+                    }
+                    TaskPhase::Ended(TaskOutcome::Skipped(_)) => {
+                        Some(SkipReason::UpstreamSkipped(upstream))
+                    }
+                    _ => None,
+                })
         };
         let unless = |wrong: bool, reason: Option<SkipReason>| {
             if wrong {
@@ -65,7 +79,10 @@ impl RunState {
         };
         match definition.trigger {
             TriggerRule::AllSuccess if total == success => Decision::Run,
-            TriggerRule::AllSuccess => unless(failed + skipped + cancelled > 0, culprit().or_else(skipped_upstream)),
+            TriggerRule::AllSuccess => unless(
+                failed + skipped + cancelled > 0,
+                culprit().or_else(skipped_upstream),
+            ),
             TriggerRule::NoneFailed => unless(failed + cancelled > 0, culprit()),
             TriggerRule::AllDone | TriggerRule::Always => unless(false, None),
             TriggerRule::OneSuccess if success > 0 || total == 0 => Decision::Run,
@@ -77,8 +94,19 @@ impl RunState {
 }
 
 impl<'a> Step<'a> {
-    pub(super) fn new(graph: &'a Graph, run: &'a mut RunState, now: Time, out: &'a mut Out) -> Self {
-        Self { graph, run, now, out, ended: Vec::new() }
+    pub(super) fn new(
+        graph: &'a Graph,
+        run: &'a mut RunState,
+        now: Time,
+        out: &'a mut Out,
+    ) -> Self {
+        Self {
+            graph,
+            run,
+            now,
+            out,
+            ended: Vec::new(),
+        }
     }
 
     /// The definition of a task, free of the borrow of `self`.
@@ -118,7 +146,10 @@ impl<'a> Step<'a> {
 
     /// Looks whether a waiting task can be decided.
     pub(super) fn consider(&mut self, task: TaskIndex) {
-        if self.run.task(task).phase != TaskPhase::Waiting || self.run.header.status.is_terminal() || self.run.header.status == RunStatus::Pending {
+        if self.run.task(task).phase != TaskPhase::Waiting
+            || self.run.header.status.is_terminal()
+            || self.run.header.status == RunStatus::Pending
+        {
             return;
         }
         match self.run.decide(self.graph, task) {
@@ -145,15 +176,34 @@ impl<'a> Step<'a> {
 
     /// A task's conditions were evaluated.
     pub(super) fn resolved(&mut self, task: TaskIndex, generation: u32, result: &Resolution) {
-        let Some(state) = self.run.tasks.get(task as usize) else { return };
-        if state.phase != TaskPhase::Resolving || state.generation != generation || self.run.header.status.is_terminal() {
+        let Some(state) = self.run.tasks.get(task as usize) else {
+            return;
+        };
+        if state.phase != TaskPhase::Resolving
+            || state.generation != generation
+            || self.run.header.status.is_terminal()
+        {
             let status = state.status();
-            self.note(task, None, NoteKind::Stale { event: "the evaluation of its conditions", status });
+            self.note(
+                task,
+                None,
+                NoteKind::Stale {
+                    event: "the evaluation of its conditions",
+                    status,
+                },
+            );
             return;
         }
         match result {
             Resolution::Skip => self.skip(task, SkipReason::When),
-            Resolution::Run(instances) => self.expand(task, if self.definition(task).fans_out() { *instances } else { 1 }),
+            Resolution::Run(instances) => self.expand(
+                task,
+                if self.definition(task).fans_out() {
+                    *instances
+                } else {
+                    1
+                },
+            ),
             Resolution::Failed(why) => self.fail_unstarted(task, why),
         }
     }
@@ -163,7 +213,9 @@ impl<'a> Step<'a> {
         let definition = self.definition(task);
         let used = u32::try_from(self.run.instances.len()).expect("bounded");
         let more = self.run.growth(task, instances);
-        if instances > limits::INSTANCES_PER_TASK || used.saturating_add(more) > limits::INSTANCES_PER_RUN {
+        if instances > limits::INSTANCES_PER_TASK
+            || used.saturating_add(more) > limits::INSTANCES_PER_RUN
+        {
             let why = format!(
                 "it would have {instances} instances; a task may have {} and a run {} (use `batch` to put several items into one)",
                 limits::INSTANCES_PER_TASK,
@@ -188,7 +240,10 @@ impl<'a> Step<'a> {
         let paused = self.run.task(task).paused;
         let null = Output::null();
         for index in 0..instances {
-            if self.run.instances(task)[index as usize].status().is_terminal() {
+            if self.run.instances(task)[index as usize]
+                .status()
+                .is_terminal()
+            {
                 // Kept from before a retry.
                 continue;
             }
@@ -197,7 +252,9 @@ impl<'a> Step<'a> {
                 instance.attempt += 1;
                 instance.started_at = Some(self.now);
                 instance.finished_at = Some(self.now);
-                State::Success { output: null.clone() }
+                State::Success {
+                    output: null.clone(),
+                }
             } else if paused {
                 State::Paused { due: None }
             } else {
@@ -230,12 +287,18 @@ impl<'a> Step<'a> {
         }
         self.note(task, None, NoteKind::Unresolvable(why.to_owned()));
         for index in 0..self.run.task(task).count {
-            if self.run.instances(task)[index as usize].status().is_terminal() {
+            if self.run.instances(task)[index as usize]
+                .status()
+                .is_terminal()
+            {
                 continue;
             }
             let instance = self.run.instance_mut(task, index);
-            instance.failure =
-                Some(Box::new(Failure { category: Category::Permanent, message: cut(why, limits::ERROR_BYTES), attempt: instance.attempt }));
+            instance.failure = Some(Box::new(Failure {
+                category: Category::Permanent,
+                message: cut(why, limits::ERROR_BYTES),
+                attempt: instance.attempt,
+            }));
             instance.finished_at = Some(self.now);
             self.run.set(definition, task, index, State::Failed);
         }
@@ -247,9 +310,13 @@ impl<'a> Step<'a> {
         let definition = self.definition(task);
         self.note(task, None, NoteKind::Skipped(reason));
         for index in 0..self.run.task(task).count {
-            if !self.run.instances(task)[index as usize].status().is_terminal() {
+            if !self.run.instances(task)[index as usize]
+                .status()
+                .is_terminal()
+            {
                 self.run.instance_mut(task, index).finished_at = Some(self.now);
-                self.run.set(definition, task, index, State::Skipped(reason));
+                self.run
+                    .set(definition, task, index, State::Skipped(reason));
             }
         }
         self.end(task, TaskOutcome::Skipped(reason));
@@ -274,14 +341,25 @@ impl<'a> Step<'a> {
         self.end(task, outcome);
         let status = self.run.task(task).status();
         if definition.fans_out() {
-            self.note(task, None, NoteKind::TaskEnded { status, failed, tolerated });
+            self.note(
+                task,
+                None,
+                NoteKind::TaskEnded {
+                    status,
+                    failed,
+                    tolerated,
+                },
+            );
         }
     }
 
     /// A task has ended.
     pub(super) fn end(&mut self, task: TaskIndex, outcome: TaskOutcome) {
         let state = &mut self.run.tasks[task as usize];
-        debug_assert!(!matches!(state.phase, TaskPhase::Ended(_)), "a task ends once in each of its lives");
+        debug_assert!(
+            !matches!(state.phase, TaskPhase::Ended(_)),
+            "a task ends once in each of its lives"
+        );
         state.phase = TaskPhase::Ended(outcome);
         state.finished_at = Some(self.now);
         self.run.unended -= 1;
@@ -292,18 +370,25 @@ impl<'a> Step<'a> {
     /// Tells dependents of what ended, and ends the run when nothing is left.
     pub(super) fn settle(&mut self) {
         while let Some(task) = self.ended.pop() {
-            let TaskPhase::Ended(outcome) = self.run.task(task).phase else { continue };
+            let TaskPhase::Ended(outcome) = self.run.task(task).phase else {
+                continue;
+            };
             for &dependent in self.graph.dependents(task) {
                 self.run.tasks[dependent as usize].upstream[outcome.tally()] += 1;
                 self.consider(dependent);
             }
         }
-        if self.run.unended == 0 && !self.run.header.status.is_terminal() && self.run.header.status != RunStatus::Pending {
+        if self.run.unended == 0
+            && !self.run.header.status.is_terminal()
+            && self.run.header.status != RunStatus::Pending
+        {
             let mut status = RunStatus::Success;
             for task in &self.run.tasks {
                 match task.phase {
                     TaskPhase::Ended(TaskOutcome::Failed) => status = RunStatus::Failed,
-                    TaskPhase::Ended(TaskOutcome::Cancelled) if status == RunStatus::Success => status = RunStatus::Cancelled,
+                    TaskPhase::Ended(TaskOutcome::Cancelled) if status == RunStatus::Success => {
+                        status = RunStatus::Cancelled
+                    }
                     _ => {}
                 }
             }

@@ -26,9 +26,16 @@ impl RunState {
             self.timers.extend(due.map(|due| (due, slot)));
         }
         let timer = self.timers.first().map(|&(at, _)| at);
-        let announce = (self.has_ready() && self.header.status != RunStatus::Paused).then(|| now + limits::ANNOUNCE_AGAIN);
+        let announce = (self.has_ready() && self.header.status != RunStatus::Paused)
+            .then(|| now + limits::ANNOUNCE_AGAIN);
         let net = (now + limits::WAKE_NET).min(self.header.deadline_at.unwrap_or(Time(i64::MAX)));
-        Some([timer, announce, Some(net)].into_iter().flatten().min().expect("net is always there"))
+        Some(
+            [timer, announce, Some(net)]
+                .into_iter()
+                .flatten()
+                .min()
+                .expect("net is always there"),
+        )
     }
 
     /// The earliest instant at which time alone changes something, for an engine that watches everything else itself.
@@ -48,7 +55,10 @@ impl Step<'_> {
         }
         if header.deadline_at.is_some_and(|at| at <= self.now) {
             self.note_run(NoteKind::DeadlinePassed);
-            self.run.header.error = Some(format!("the run's deadline of {} has passed", self.graph.workflow.deadline.unwrap_or_default()));
+            self.run.header.error = Some(format!(
+                "the run's deadline of {} has passed",
+                self.graph.workflow.deadline.unwrap_or_default()
+            ));
             self.cancel_everything();
             self.end_run(RunStatus::Failed);
             return;
@@ -77,32 +87,96 @@ impl Step<'_> {
         let task = self.run.owners[slot as usize];
         let definition = self.definition(task);
         let now = self.now;
-        let Some(index) = slot.checked_sub(self.run.task(task).first).filter(|&index| index < self.run.task(task).count) else { return };
+        let Some(index) = slot
+            .checked_sub(self.run.task(task).first)
+            .filter(|&index| index < self.run.task(task).count)
+        else {
+            return;
+        };
         let instance = &self.run.instances[slot as usize];
-        let attempt = Attempt { task, index, attempt: instance.attempt, fence: instance.fence };
+        let attempt = Attempt {
+            task,
+            index,
+            attempt: instance.attempt,
+            fence: instance.fence,
+        };
         let again = now + limits::ASK_AGAIN;
         match instance.state.clone() {
-            State::Retrying { .. } => self.run.set(definition, task, index, State::Queued { since: now }),
-            State::Dispatched { since, begin: Some((_, start_by)) } if start_by <= now => {
-                self.run.set(definition, task, index, State::Dispatched { since, begin: Some((again, again)) });
+            State::Retrying { .. } => {
+                self.run
+                    .set(definition, task, index, State::Queued { since: now })
+            }
+            State::Dispatched {
+                since,
+                begin: Some((_, start_by)),
+            } if start_by <= now => {
+                self.run.set(
+                    definition,
+                    task,
+                    index,
+                    State::Dispatched {
+                        since,
+                        begin: Some((again, again)),
+                    },
+                );
                 self.reap(attempt, Overdue::Start);
             }
-            State::Dispatched { since, begin: Some((_, start_by)) } => {
+            State::Dispatched {
+                since,
+                begin: Some((_, start_by)),
+            } => {
                 self.run.instance_mut(task, index).fence += 1;
-                self.run.set(definition, task, index, State::Dispatched { since, begin: Some((now + limits::CLAIM_LEASE, start_by)) });
-                self.effect(Effect::CheckStart(Attempt { fence: attempt.fence + 1, ..attempt }));
+                self.run.set(
+                    definition,
+                    task,
+                    index,
+                    State::Dispatched {
+                        since,
+                        begin: Some((now + limits::CLAIM_LEASE, start_by)),
+                    },
+                );
+                self.effect(Effect::CheckStart(Attempt {
+                    fence: attempt.fence + 1,
+                    ..attempt
+                }));
             }
-            State::Running { end_by: Some(end_by), .. } if end_by <= now && self.is_child(task) => {
+            State::Running {
+                end_by: Some(end_by),
+                ..
+            } if end_by <= now && self.is_child(task) => {
                 // Nobody else has a say in how an attempt ends whose work is a run: no verdict is asked for.
                 self.effect(Effect::StopChild(attempt));
-                self.fail(attempt, super::Category::Timeout, &format!("its sub-workflow ran longer than its timeout of {}", definition.timeout));
+                self.fail(
+                    attempt,
+                    super::Category::Timeout,
+                    &format!(
+                        "its sub-workflow ran longer than its timeout of {}",
+                        definition.timeout
+                    ),
+                );
             }
             State::Running { beat_by, end_by } if end_by.is_some_and(|at| at <= now) => {
-                self.run.set(definition, task, index, State::Running { beat_by: beat_by.map(|at| at.max(again)), end_by: Some(again) });
+                self.run.set(
+                    definition,
+                    task,
+                    index,
+                    State::Running {
+                        beat_by: beat_by.map(|at| at.max(again)),
+                        end_by: Some(again),
+                    },
+                );
                 self.reap(attempt, Overdue::Timeout);
             }
             State::Running { end_by, .. } => {
-                self.run.set(definition, task, index, State::Running { beat_by: Some(again), end_by });
+                self.run.set(
+                    definition,
+                    task,
+                    index,
+                    State::Running {
+                        beat_by: Some(again),
+                        end_by,
+                    },
+                );
                 if self.is_child(task) {
                     self.effect(Effect::StartChild(attempt));
                 } else {
@@ -111,12 +185,19 @@ impl Step<'_> {
             }
             State::Deferred(deferral) if deferral.end_by <= now => {
                 self.effect(Effect::Stop(attempt));
-                let message = format!("its deferred jobs were not done within {}", definition.timeout);
+                let message = format!(
+                    "its deferred jobs were not done within {}",
+                    definition.timeout
+                );
                 self.fail(attempt, super::Category::Timeout, &message);
             }
             State::Deferred(deferral) => {
-                let next = Deferral { poll_at: again, ..*deferral };
-                self.run.set(definition, task, index, State::Deferred(Box::new(next)));
+                let next = Deferral {
+                    poll_at: again,
+                    ..*deferral
+                };
+                self.run
+                    .set(definition, task, index, State::Deferred(Box::new(next)));
                 self.effect(Effect::Poll(attempt));
             }
             State::Dispatched { begin: None, .. }
@@ -156,11 +237,18 @@ impl Step<'_> {
             for index in 0..self.run.task(task).count {
                 let instance = &self.run.instances(task)[index as usize];
                 let attempt = instance.attempt;
-                if !matches!(instance.status(), InstanceStatus::Dispatched | InstanceStatus::Running) {
+                if !matches!(
+                    instance.status(),
+                    InstanceStatus::Dispatched | InstanceStatus::Running
+                ) {
                     continue;
                 }
                 self.note(task, Some(index), NoteKind::OwnerLost { attempt });
-                let state = if self.run.task(task).paused { State::Paused { due: None } } else { State::Queued { since: self.now } };
+                let state = if self.run.task(task).paused {
+                    State::Paused { due: None }
+                } else {
+                    State::Queued { since: self.now }
+                };
                 self.run.set(definition, task, index, state);
             }
         }
@@ -169,11 +257,18 @@ impl Step<'_> {
     fn shorten_waits(&mut self, task: u32) {
         let definition = self.definition(task);
         let policy = &definition.retries;
-        let longest = policy.delay.max(policy.max_delay).max(limits::RETRY_DELAY).max(limits::ANNOUNCE_AGAIN);
+        let longest = policy
+            .delay
+            .max(policy.max_delay)
+            .max(limits::RETRY_DELAY)
+            .max(limits::ANNOUNCE_AGAIN);
         let latest = self.now + longest;
         for index in 0..self.run.task(task).count {
             match self.run.instances(task)[index as usize].state {
-                State::Retrying { due } if due > latest => self.run.set(definition, task, index, State::Retrying { due: latest }),
+                State::Retrying { due } if due > latest => {
+                    self.run
+                        .set(definition, task, index, State::Retrying { due: latest })
+                }
                 _ => {}
             }
         }

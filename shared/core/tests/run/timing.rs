@@ -357,9 +357,8 @@ fn polls_and_heartbeats_leave_no_timers_behind() {
 
 #[test]
 fn a_new_owner_whose_clock_is_behind_waits_no_longer_than_the_policy_allows() {
-    let mut world = World::new(
-        "  a: {x, retries: {max: 1, delay: 10s, backoff: fixed, max_delay: 20s}}\n",
-    );
+    let mut world =
+        World::new("  a: {x, retries: {max: 1, delay: 10s, backoff: fixed, max_delay: 20s}}\n");
     world.play("start; claim 1; started a; fail a unknown");
     assert_eq!(world.states(), "a retrying");
     world.now = world.now - ork_core::time::Millis::from_secs(3600);

@@ -40,7 +40,12 @@ pub(crate) fn header(workflow: &Workflow) -> Header {
     let version = ork_core::ids::VersionHash::of(b"test");
     Header {
         seed: 7,
-        ..Header::new(RunId::new("run-1").unwrap(), workflow.name.clone(), version, MADE)
+        ..Header::new(
+            RunId::new("run-1").unwrap(),
+            workflow.name.clone(),
+            version,
+            MADE,
+        )
     }
 }
 

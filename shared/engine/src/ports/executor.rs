@@ -27,7 +27,10 @@ pub enum StartError {
 /// Starts attempts. Starting the same attempt twice must be harmless; the claim object sees to that for remote workers.
 pub trait Executor: Send + Sync {
     /// Starts attempts; one answer each, in order. `Ok` means accepted, not running.
-    fn start(&self, specs: Vec<TaskSpec>) -> impl Future<Output = Vec<Result<(), StartError>>> + Send;
+    fn start(
+        &self,
+        specs: Vec<TaskSpec>,
+    ) -> impl Future<Output = Vec<Result<(), StartError>>> + Send;
     /// Stops an attempt, as far as that is possible; fine when it is unknown or over.
     fn stop(&self, attempt: &AttemptId) -> impl Future<Output = ()> + Send;
 }

@@ -11,7 +11,10 @@ mod tracker;
 pub use executor::{Executor, StartError};
 pub use objects::{Generation, Object, ObjectError, Objects};
 pub use queue::{Function, Hint, Queue, QueueError};
-pub use store::{Document, Index, Key, ListQuery, Listed, Precondition, Store, StoreError, StoreErrorKind, Version, Write};
+pub use store::{
+    Document, Index, Key, ListQuery, Listed, Precondition, Store, StoreError, StoreErrorKind,
+    Version, Write,
+};
 pub use tracker::{JobStatus, Tracker, TrackerError};
 
 use ork_core::time::Time;

@@ -44,16 +44,34 @@ pub enum ObjectError {
 /// Files by name.
 pub trait Objects: Send + Sync {
     /// Creates the object, once: `Precondition` when it exists. First writer wins, also against a writer that died half-way.
-    fn create(&self, name: &ObjectName, bytes: &[u8]) -> impl Future<Output = Result<Generation, ObjectError>> + Send;
+    fn create(
+        &self,
+        name: &ObjectName,
+        bytes: &[u8],
+    ) -> impl Future<Output = Result<Generation, ObjectError>> + Send;
 
     /// Writes the object, replacing `expected` or whatever is there when `None`. Readers see the old or the new, never a mixture.
-    fn put(&self, name: &ObjectName, bytes: &[u8], expected: Option<Generation>) -> impl Future<Output = Result<Generation, ObjectError>> + Send;
+    fn put(
+        &self,
+        name: &ObjectName,
+        bytes: &[u8],
+        expected: Option<Generation>,
+    ) -> impl Future<Output = Result<Generation, ObjectError>> + Send;
 
     /// Reads the object whole, if it is at most `limit` bytes.
-    fn get(&self, name: &ObjectName, limit: u64) -> impl Future<Output = Result<Option<Object>, ObjectError>> + Send;
+    fn get(
+        &self,
+        name: &ObjectName,
+        limit: u64,
+    ) -> impl Future<Output = Result<Option<Object>, ObjectError>> + Send;
 
     /// Names under `runs/<run>/` or `workflows/<name>/` (any text prefix), in order; foreign names are left out.
-    fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> impl Future<Output = Result<Vec<ObjectName>, ObjectError>> + Send;
+    fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<ObjectName>, ObjectError>> + Send;
 
     /// Removes the object; fine when there is none.
     fn delete(&self, name: &ObjectName) -> impl Future<Output = Result<(), ObjectError>> + Send;

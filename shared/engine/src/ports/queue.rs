@@ -35,5 +35,6 @@ pub trait Queue: Send + Sync {
     /// Sends a hint now.
     fn hint(&self, hint: &Hint) -> impl Future<Output = Result<(), QueueError>> + Send;
     /// Asks to look at a run at an instant. Doubles for one run and instant collapse.
-    fn wake_at(&self, run: &RunId, at: Time) -> impl Future<Output = Result<(), QueueError>> + Send;
+    fn wake_at(&self, run: &RunId, at: Time)
+    -> impl Future<Output = Result<(), QueueError>> + Send;
 }

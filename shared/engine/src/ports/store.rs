@@ -174,18 +174,27 @@ pub struct StoreError {
 impl StoreError {
     /// An error of `kind`.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
     /// Whether trying again as is may help.
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind, StoreErrorKind::Throttled { .. } | StoreErrorKind::Unavailable)
+        matches!(
+            self.kind,
+            StoreErrorKind::Throttled { .. } | StoreErrorKind::Unavailable
+        )
     }
 }
 
 /// Documents.
 pub trait Store: Send + Sync {
     /// Reads documents, in the order of `keys`; `None` where there is none. Reads of one call need not be one snapshot.
-    fn read(&self, keys: &[Key]) -> impl Future<Output = Result<Vec<Option<Document>>, StoreError>> + Send;
+    fn read(
+        &self,
+        keys: &[Key],
+    ) -> impl Future<Output = Result<Vec<Option<Document>>, StoreError>> + Send;
 
     /// Applies all writes or none. On success gives one version per write, in order: the new one of a `Put`, the one a `Check`
     /// found, 0 for a `Delete` and for a `Check` of absence.
@@ -193,16 +202,32 @@ pub trait Store: Send + Sync {
     /// A version is never used again for its key, not even after the document was removed and made anew. A key may occur once and
     /// a body may have [`ork_core::limits::DOCUMENT_BYTES`]: otherwise the commit is `Refused`.
     /// Crash meaning: a caller that dies during the call finds either everything or nothing written.
-    fn commit(&self, writes: &[Write]) -> impl Future<Output = Result<Vec<Version>, StoreError>> + Send;
+    fn commit(
+        &self,
+        writes: &[Write],
+    ) -> impl Future<Output = Result<Vec<Version>, StoreError>> + Send;
 
     /// Runs whose `wake_at` is at or before `now`, earliest first, ties by id.
-    fn due_runs(&self, now: Time, limit: usize) -> impl Future<Output = Result<Vec<(RunId, Time)>, StoreError>> + Send;
+    fn due_runs(
+        &self,
+        now: Time,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<(RunId, Time)>, StoreError>> + Send;
 
     /// Workflows whose `wake_at` (next slot) is at or before `now`, earliest first, ties by name.
-    fn due_workflows(&self, now: Time, limit: usize) -> impl Future<Output = Result<Vec<(WorkflowName, Time)>, StoreError>> + Send;
+    fn due_workflows(
+        &self,
+        now: Time,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<(WorkflowName, Time)>, StoreError>> + Send;
 
     /// Lists at most `limit` documents (at least 1); `cursor` is what an earlier page of the same query gave, anything else is `Refused`.
     ///
     /// Pages see later writes, but what stays as it is between two pages is neither missed nor given twice.
-    fn list(&self, query: &ListQuery, cursor: Option<&str>, limit: usize) -> impl Future<Output = Result<Listed, StoreError>> + Send;
+    fn list(
+        &self,
+        query: &ListQuery,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Listed, StoreError>> + Send;
 }

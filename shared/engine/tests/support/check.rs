@@ -17,9 +17,19 @@ impl World {
         ork_engine::conformance::block_on(self.read_runs())
     }
     async fn read_runs(&self) -> Vec<(Graph, RunState)> {
-        let query = ListQuery::Runs { status: None, workflow: None };
+        let query = ListQuery::Runs {
+            status: None,
+            workflow: None,
+        };
         let mut found = Vec::new();
-        for (key, document) in self.0.store.list(&query, None, 100_000).await.unwrap().items {
+        for (key, document) in self
+            .0
+            .store
+            .list(&query, None, 100_000)
+            .await
+            .unwrap()
+            .items
+        {
             found.extend(self.decode(&key, &document).await);
         }
         found
@@ -30,7 +40,9 @@ impl World {
     async fn decode(&self, key: &Key, document: &Document) -> Option<(Graph, RunState)> {
         let Key::Run(run) = key else { return None };
         let header = RunState::decode_header(&document.body).ok()?;
-        let version = self.one(Key::WorkflowVersion(header.workflow, header.version)).await?;
+        let version = self
+            .one(Key::WorkflowVersion(header.workflow, header.version))
+            .await?;
         let graph = Graph::new(Workflow::decode(&version.body).ok()?);
         let mut pages = Vec::new();
         for page in RunState::pages_of(&document.body).ok()? {
@@ -48,15 +60,35 @@ impl World {
         if self.commits() > 150 {
             return;
         }
-        let runs = self.0.store.list(&ListQuery::Runs { status: None, workflow: None }, None, 1000).await.unwrap().items;
+        let runs = self
+            .0
+            .store
+            .list(
+                &ListQuery::Runs {
+                    status: None,
+                    workflow: None,
+                },
+                None,
+                1000,
+            )
+            .await
+            .unwrap()
+            .items;
         for (key, document) in runs {
             assert!(document.body.len() <= limits::DOCUMENT_BYTES);
             if RunState::pages_of(&document.body).is_ok_and(|pages| !pages.is_empty()) {
                 continue;
             }
-            let Some((graph, state)) = self.decode(&key, &document).await else { continue };
+            let Some((graph, state)) = self.decode(&key, &document).await else {
+                continue;
+            };
             let status = state.header.status;
-            assert_eq!(document.index.wake_at.is_none(), status.is_terminal(), "{key} is {status} and wakes at {:?}", document.index.wake_at);
+            assert_eq!(
+                document.index.wake_at.is_none(),
+                status.is_terminal(),
+                "{key} is {status} and wakes at {:?}",
+                document.index.wake_at
+            );
             if !status.is_terminal() && status != RunStatus::Pending {
                 *active.entry(state.header.workflow.clone()).or_default() += 1;
             }
@@ -66,12 +98,19 @@ impl World {
         }
         for (workflow, n) in active {
             let most = most.get(&workflow).copied().unwrap_or(usize::MAX);
-            assert!(n <= most, "{n} runs of {workflow} are active, {most} may be");
+            assert!(
+                n <= most,
+                "{n} runs of {workflow} are active, {most} may be"
+            );
         }
         for (pool, n) in held {
             let document = self.one(Key::Pool(pool.clone())).await;
             // One that is damaged on purpose says nothing.
-            let Ok(size) = document.map_or(Ok(1), |document| serde_json::from_slice::<PoolDocument>(&document.body).map(|pool| pool.size)) else { continue };
+            let Ok(size) = document.map_or(Ok(1), |document| {
+                serde_json::from_slice::<PoolDocument>(&document.body).map(|pool| pool.size)
+            }) else {
+                continue;
+            };
             assert!(n <= size, "pool {pool} has {size} place(s), {n} are held");
         }
     }

@@ -16,7 +16,10 @@ use super::World;
 pub(crate) type Process = Engine<World>;
 
 /// As a dispatcher claims.
-pub(crate) const CLAIM: Option<ClaimRequest> = Some(ClaimRequest { places: 1000, supervised: false });
+pub(crate) const CLAIM: Option<ClaimRequest> = Some(ClaimRequest {
+    places: 1000,
+    supervised: false,
+});
 
 pub(crate) fn workflow(yaml: &str) -> Workflow {
     match parse_workflow("test.yaml", yaml.replace("{x", "{command: work").as_bytes()) {
@@ -34,11 +37,16 @@ pub(crate) fn run_id(text: &str) -> RunId {
 }
 
 pub(crate) fn named(workflow: &str, id: &str) -> StartRun {
-    StartRun { id: Some(run_id(id)), ..StartRun::of(name(workflow)) }
+    StartRun {
+        id: Some(run_id(id)),
+        ..StartRun::of(name(workflow))
+    }
 }
 
 pub(crate) fn pools(list: &[(&str, u32)]) -> BTreeMap<PoolName, u32> {
-    list.iter().map(|(pool, size)| (PoolName::new(pool).unwrap(), *size)).collect()
+    list.iter()
+        .map(|(pool, size)| (PoolName::new(pool).unwrap(), *size))
+        .collect()
 }
 
 impl World {
@@ -49,7 +57,11 @@ impl World {
         world
     }
     pub(crate) fn deploy(&self, yaml: &str) {
-        self.run(self.engine().deploy(&workflow(yaml), None, &BTreeMap::new())).unwrap();
+        self.run(
+            self.engine()
+                .deploy(&workflow(yaml), None, &BTreeMap::new()),
+        )
+        .unwrap();
     }
     pub(crate) fn document(&self, key: Key) -> Option<Document> {
         block_on(self.0.store.read(&[key])).unwrap().remove(0)
@@ -62,22 +74,37 @@ impl World {
     }
     pub(crate) fn task(&self, run: &str, task: &str) -> InstanceStatus {
         let view = self.view(&run_id(run));
-        view.state.task(view.graph.workflow.task_index(task).unwrap()).status()
+        view.state
+            .task(view.graph.workflow.task_index(task).unwrap())
+            .status()
     }
     /// Why an instance last failed.
     pub(crate) fn failure(&self, run: &str, task: &str) -> String {
         let view = self.view(&run_id(run));
         let at = view.graph.workflow.task_index(task).unwrap();
-        view.state.instances(at).iter().find_map(|instance| instance.failure.as_ref()).map(|failure| format!("{}: {}", failure.category, failure.message)).unwrap_or_default()
+        view.state
+            .instances(at)
+            .iter()
+            .find_map(|instance| instance.failure.as_ref())
+            .map(|failure| format!("{}: {}", failure.category, failure.message))
+            .unwrap_or_default()
     }
     pub(crate) fn output(&self, run: &str, task: &str) -> String {
         let view = self.view(&run_id(run));
         let at = view.graph.workflow.task_index(task).unwrap();
-        self.run(self.engine().task_output(&view, at)).unwrap().to_string()
+        self.run(self.engine().task_output(&view, at))
+            .unwrap()
+            .to_string()
     }
     /// Names of the tasks whose attempts were started, in order.
     pub(crate) fn order(&self) -> Vec<TaskName> {
-        self.0.started.lock().unwrap().iter().map(|spec| spec.task_name.clone()).collect()
+        self.0
+            .started
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|spec| spec.task_name.clone())
+            .collect()
     }
 
     pub(crate) fn keep(&self, stepped: &Stepped) {
@@ -97,14 +124,24 @@ impl World {
     }
     /// One round of deliveries; says whether there was anything.
     pub(crate) fn deliver(&self, engine: &Process) -> bool {
-        let hints: BTreeSet<RunId> = self.0.hints.lock().unwrap().drain(..).map(|hint| hint.run).collect();
-        let mut arrived: BTreeMap<RunId, Vec<Event>> = hints.into_iter().map(|run| (run, Vec::new())).collect();
+        let hints: BTreeSet<RunId> = self
+            .0
+            .hints
+            .lock()
+            .unwrap()
+            .drain(..)
+            .map(|hint| hint.run)
+            .collect();
+        let mut arrived: BTreeMap<RunId, Vec<Event>> =
+            hints.into_iter().map(|run| (run, Vec::new())).collect();
         for (run, event) in self.work() {
             arrived.entry(run).or_default().push(event);
         }
         let any = !arrived.is_empty();
         for (run, events) in arrived {
-            let stepped = self.run(engine.step(&run, events, CLAIM)).unwrap_or_else(|error| panic!("{run}: {error}"));
+            let stepped = self
+                .run(engine.step(&run, events, CLAIM))
+                .unwrap_or_else(|error| panic!("{run}: {error}"));
             self.keep(&stepped);
         }
         any
@@ -126,13 +163,23 @@ impl World {
     }
     /// The next instant at which some run is due.
     pub(crate) fn next_due(&self) -> Option<Time> {
-        block_on(self.0.store.due_runs(Time(i64::MAX), 1)).unwrap().first().map(|(_, at)| *at)
+        block_on(self.0.store.due_runs(Time(i64::MAX), 1))
+            .unwrap()
+            .first()
+            .map(|(_, at)| *at)
     }
     /// Lets time pass with every message lost until no run is left that would ever be due; within a day.
     pub(crate) fn finish_by_wakes(&self, engine: &Process) {
         let until = self.time() + ork_core::time::Millis::from_secs(86_400);
         while let Some(at) = self.next_due() {
-            assert!(at <= until, "not finished within a day: {:#?}", self.all_runs().iter().map(|(_, run)| (run.header.id.clone(), run.header.status, run.counts())).collect::<Vec<_>>());
+            assert!(
+                at <= until,
+                "not finished within a day: {:#?}",
+                self.all_runs()
+                    .iter()
+                    .map(|(_, run)| (run.header.id.clone(), run.header.status, run.counts()))
+                    .collect::<Vec<_>>()
+            );
             self.set_time(at.max(self.time()));
             let failed = self.wake(engine);
             assert!(failed.is_empty(), "{failed:?}");
@@ -148,7 +195,10 @@ impl World {
     /// Attempts whose code ran, each once.
     pub(crate) fn assert_ran_once(&self) {
         let ran = self.0.ran.lock().unwrap();
-        let distinct: BTreeSet<_> = ran.iter().map(|id| (id.run.clone(), id.task, id.index, id.attempt)).collect();
+        let distinct: BTreeSet<_> = ran
+            .iter()
+            .map(|id| (id.run.clone(), id.task, id.index, id.attempt))
+            .collect();
         assert_eq!(distinct.len(), ran.len(), "an attempt ran twice: {ran:?}");
     }
 }
@@ -162,7 +212,12 @@ impl World {
     pub(crate) fn overwrite(&self, key: &Key, body: &[u8]) {
         let document = self.document(key.clone()).expect("it is stored");
         let precondition = ork_engine::ports::Precondition::At(document.version);
-        let put = ork_engine::ports::Write::Put { key: key.clone(), precondition, body: body.to_vec(), index: document.index };
+        let put = ork_engine::ports::Write::Put {
+            key: key.clone(),
+            precondition,
+            body: body.to_vec(),
+            index: document.index,
+        };
         block_on(self.0.store.commit(&[put])).unwrap();
     }
 }
@@ -176,17 +231,34 @@ impl World {
             return true;
         }
         for _ in 0..1000 {
-            let hints: BTreeSet<RunId> = self.0.hints.lock().unwrap().drain(..).map(|hint| hint.run).collect();
-            let mut arrived: Vec<(RunId, Vec<Event>)> = hints.into_iter().map(|run| (run, Vec::new())).collect();
-            arrived.extend(self.work().into_iter().map(|(run, event)| (run, vec![event])));
+            let hints: BTreeSet<RunId> = self
+                .0
+                .hints
+                .lock()
+                .unwrap()
+                .drain(..)
+                .map(|hint| hint.run)
+                .collect();
+            let mut arrived: Vec<(RunId, Vec<Event>)> =
+                hints.into_iter().map(|run| (run, Vec::new())).collect();
+            arrived.extend(
+                self.work()
+                    .into_iter()
+                    .map(|(run, event)| (run, vec![event])),
+            );
             if arrived.is_empty() {
-                let Some(at) = self.next_due() else { return false };
+                let Some(at) = self.next_due() else {
+                    return false;
+                };
                 self.set_time(at.max(self.time()));
                 let due = block_on(self.0.store.due_runs(self.time(), 1000)).unwrap();
                 arrived.extend(due.into_iter().map(|(run, _)| (run, vec![Event::Tick])));
             }
             for (run, events) in arrived {
-                match self.crashing(end.saturating_sub(self.points()).max(1), engine.step(&run, events, CLAIM)) {
+                match self.crashing(
+                    end.saturating_sub(self.points()).max(1),
+                    engine.step(&run, events, CLAIM),
+                ) {
                     Some(stepped) => self.keep(&stepped.unwrap()),
                     None => return true,
                 }
@@ -198,8 +270,19 @@ impl World {
     pub(crate) fn outcome(&self) -> Vec<String> {
         let runs = self.all_runs();
         let one = |(graph, run): &(ork_core::run::Graph, ork_core::run::RunState)| {
-            let tasks: Vec<String> = graph.workflow.tasks.iter().zip(run.tasks()).map(|(task, state)| format!("{}={}", task.name, state.status())).collect();
-            format!("{} {} {}", run.header.id, run.header.status, tasks.join(" "))
+            let tasks: Vec<String> = graph
+                .workflow
+                .tasks
+                .iter()
+                .zip(run.tasks())
+                .map(|(task, state)| format!("{}={}", task.name, state.status()))
+                .collect();
+            format!(
+                "{} {} {}",
+                run.header.id,
+                run.header.status,
+                tasks.join(" ")
+            )
         };
         let mut outcome: Vec<String> = runs.iter().map(one).collect();
         outcome.sort();

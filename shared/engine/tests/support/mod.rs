@@ -2,8 +2,8 @@
 
 mod check;
 mod drive;
-mod world;
 mod work;
+mod world;
 
 pub(crate) use drive::*;
 pub(crate) use work::*;

@@ -25,21 +25,40 @@ pub(crate) enum Reply {
 
 impl Reply {
     pub(crate) fn output(text: &str) -> Self {
-        Self::Give(Verdict::Success { output: Output::Inline(text.into()) })
+        Self::Give(Verdict::Success {
+            output: Output::Inline(text.into()),
+        })
     }
     pub(crate) fn fail(category: Category, message: &str) -> Self {
-        Self::Give(Verdict::Failed { category, message: message.into(), log_tail: Vec::new(), exit_code: None })
+        Self::Give(Verdict::Failed {
+            category,
+            message: message.into(),
+            log_tail: Vec::new(),
+            exit_code: None,
+        })
     }
     pub(crate) fn defer(jobs: &[&str]) -> Self {
-        let list: Vec<_> = jobs.iter().map(|id| serde_json::json!({"id": id})).collect();
+        let list: Vec<_> = jobs
+            .iter()
+            .map(|id| serde_json::json!({"id": id}))
+            .collect();
         let text = serde_json::to_string(&list).unwrap();
-        Self::Give(Verdict::Deferred { jobs: Output::Inline(text.into()), count: u32::try_from(jobs.len()).unwrap() })
+        Self::Give(Verdict::Deferred {
+            jobs: Output::Inline(text.into()),
+            count: u32::try_from(jobs.len()).unwrap(),
+        })
     }
 }
 
 pub(crate) fn object(spec: &TaskSpec, file: AttemptFile) -> ObjectName {
     let index = spec.fans_out.then_some(spec.id.index);
-    ObjectName::Attempt { run: spec.id.run.clone(), task: spec.task_name.clone(), index, attempt: spec.id.attempt, file }
+    ObjectName::Attempt {
+        run: spec.id.run.clone(),
+        task: spec.task_name.clone(),
+        index,
+        attempt: spec.id.attempt,
+        file,
+    }
 }
 
 impl World {
@@ -49,23 +68,54 @@ impl World {
         let mut said = Vec::new();
         for spec in inbox {
             let reply = (self.0.script.lock().unwrap())(&spec);
-            if matches!(reply, Reply::Never) || block_on(self.0.objects.create(&object(&spec, AttemptFile::Claim), b"{}")).is_err() {
+            if matches!(reply, Reply::Never)
+                || block_on(
+                    self.0
+                        .objects
+                        .create(&object(&spec, AttemptFile::Claim), b"{}"),
+                )
+                .is_err()
+            {
                 continue;
             }
             self.0.ran.lock().unwrap().push(spec.id.clone());
             let bytes = match reply {
                 Reply::Never | Reply::Dies => continue,
                 Reply::Raw(bytes) => bytes,
-                Reply::Give(Verdict::Success { output: Output::Inline(text) }) if text.len() > limits::VERDICT_OUTPUT_BYTES => {
-                    block_on(self.0.objects.put(&object(&spec, AttemptFile::Output), text.as_bytes(), None)).unwrap();
-                    serde_json::to_vec(&Verdict::Success { output: Output::Object { bytes: text.len() as u64 } }).unwrap()
+                Reply::Give(Verdict::Success {
+                    output: Output::Inline(text),
+                }) if text.len() > limits::VERDICT_OUTPUT_BYTES => {
+                    block_on(self.0.objects.put(
+                        &object(&spec, AttemptFile::Output),
+                        text.as_bytes(),
+                        None,
+                    ))
+                    .unwrap();
+                    serde_json::to_vec(&Verdict::Success {
+                        output: Output::Object {
+                            bytes: text.len() as u64,
+                        },
+                    })
+                    .unwrap()
                 }
                 Reply::Give(verdict) => serde_json::to_vec(&verdict).unwrap(),
             };
-            if block_on(self.0.objects.create(&object(&spec, AttemptFile::Result), &bytes)).is_ok() {
+            if block_on(
+                self.0
+                    .objects
+                    .create(&object(&spec, AttemptFile::Result), &bytes),
+            )
+            .is_ok()
+            {
                 let attempt = Attempt::from(&spec.id);
                 if let Ok(verdict) = serde_json::from_slice(&bytes) {
-                    said.push((spec.id.run.clone(), Event::Finished { attempt, verdict: small(verdict) }));
+                    said.push((
+                        spec.id.run.clone(),
+                        Event::Finished {
+                            attempt,
+                            verdict: small(verdict),
+                        },
+                    ));
                 }
             }
         }
@@ -75,10 +125,22 @@ impl World {
 
 /// As a monitor hands it over: what does not fit a page stays where it is.
 fn small(verdict: Verdict) -> Verdict {
-    let bytes = |text: &str| Output::Object { bytes: text.len() as u64 };
+    let bytes = |text: &str| Output::Object {
+        bytes: text.len() as u64,
+    };
     match verdict {
-        Verdict::Success { output: Output::Inline(text) } if text.len() > limits::INLINE_OUTPUT_BYTES => Verdict::Success { output: bytes(&text) },
-        Verdict::Deferred { jobs: Output::Inline(text), count } if text.len() > limits::INLINE_OUTPUT_BYTES => Verdict::Deferred { jobs: bytes(&text), count },
+        Verdict::Success {
+            output: Output::Inline(text),
+        } if text.len() > limits::INLINE_OUTPUT_BYTES => Verdict::Success {
+            output: bytes(&text),
+        },
+        Verdict::Deferred {
+            jobs: Output::Inline(text),
+            count,
+        } if text.len() > limits::INLINE_OUTPUT_BYTES => Verdict::Deferred {
+            jobs: bytes(&text),
+            count,
+        },
         other => other,
     }
 }

@@ -16,8 +16,9 @@ use ork_engine::Engine;
 use ork_engine::conformance::model::Model;
 use ork_engine::conformance::model_objects::ModelObjects;
 use ork_engine::ports::{
-    Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed, Object, ObjectError, Objects, Ports, Queue, QueueError, StartError, Store,
-    StoreError, StoreErrorKind, Tracker, TrackerError, Version, Write,
+    Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed, Object,
+    ObjectError, Objects, Ports, Queue, QueueError, StartError, Store, StoreError, StoreErrorKind,
+    Tracker, TrackerError, Version, Write,
 };
 
 use super::work::Reply;
@@ -129,7 +130,11 @@ impl World {
     }
     /// The `n`-th commit from now (from 1) meets `fault`.
     pub(crate) fn fault(&self, n: u64, fault: Fault) {
-        self.0.faults.lock().unwrap().insert(self.commits() + n, fault);
+        self.0
+            .faults
+            .lock()
+            .unwrap()
+            .insert(self.commits() + n, fault);
     }
     pub(crate) fn commits(&self) -> u64 {
         self.0.commits.load(SeqCst)
@@ -143,11 +148,14 @@ impl World {
 
     /// Runs a future of ours to its end.
     pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
-        self.crashing(u64::MAX, future).expect("nothing crashes here")
+        self.crashing(u64::MAX, future)
+            .expect("nothing crashes here")
     }
     /// Runs a future until its `n`-th point from now, where it is dropped; `None` if it got that far.
     pub(crate) fn crashing<T>(&self, n: u64, future: impl Future<Output = T>) -> Option<T> {
-        self.0.crash_at.store(self.points().saturating_add(n), SeqCst);
+        self.0
+            .crash_at
+            .store(self.points().saturating_add(n), SeqCst);
         let mut future = pin!(future);
         let mut context = Context::from_waker(Waker::noop());
         let result = loop {
@@ -161,7 +169,12 @@ impl World {
         result
     }
     /// Lets `a` go `first` points far, then `b` to its end, then `a` to its end. Says whether `a` had to wait.
-    pub(crate) fn interleaved<A, B>(&self, first: u64, a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B, bool) {
+    pub(crate) fn interleaved<A, B>(
+        &self,
+        first: u64,
+        a: impl Future<Output = A>,
+        b: impl Future<Output = B>,
+    ) -> (A, B, bool) {
         self.0.yielding.store(true, SeqCst);
         let mut context = Context::from_waker(Waker::noop());
         let mut a = pin!(a);
@@ -191,7 +204,11 @@ impl World {
                 self.0.crashed.store(true, SeqCst);
                 return Poll::Pending;
             }
-            if self.0.yielding.load(SeqCst) { Poll::Pending } else { Poll::Ready(()) }
+            if self.0.yielding.load(SeqCst) {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
         })
         .await;
     }
@@ -204,7 +221,11 @@ impl World {
         result
     }
     fn up(&self) -> Result<(), ObjectError> {
-        if self.0.objects_down.load(SeqCst) { Err(ObjectError::Unavailable("down".into())) } else { Ok(()) }
+        if self.0.objects_down.load(SeqCst) {
+            Err(ObjectError::Unavailable("down".into()))
+        } else {
+            Ok(())
+        }
     }
     async fn commit_now(&self, writes: &[Write]) -> Result<Vec<Version>, StoreError> {
         let n = self.0.commits.fetch_add(1, SeqCst) + 1;
@@ -218,9 +239,19 @@ impl World {
             Some(Fault::AmbiguousApplied) | None => {}
         }
         let done = self.0.store.commit(writes).await?;
-        self.0.writes.fetch_add(writes.iter().filter(|write| !matches!(write, Write::Check { .. })).count() as u64, SeqCst);
+        self.0.writes.fetch_add(
+            writes
+                .iter()
+                .filter(|write| !matches!(write, Write::Check { .. }))
+                .count() as u64,
+            SeqCst,
+        );
         self.check_commit().await;
-        if fault.is_some() { fail(StoreErrorKind::Ambiguous) } else { Ok(done) }
+        if fault.is_some() {
+            fail(StoreErrorKind::Ambiguous)
+        } else {
+            Ok(done)
+        }
     }
 }
 
@@ -251,7 +282,11 @@ impl Ports for World {
     }
     fn random(&self) -> u64 {
         // SplitMix64 over a counter.
-        let mut z = self.0.random.fetch_add(1, SeqCst).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut z = self
+            .0
+            .random
+            .fetch_add(1, SeqCst)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z ^ (z >> 27)
     }
@@ -273,10 +308,19 @@ impl Store for World {
     async fn due_runs(&self, now: Time, limit: usize) -> Result<Vec<(RunId, Time)>, StoreError> {
         self.call(self.0.store.due_runs(now, limit)).await
     }
-    async fn due_workflows(&self, now: Time, limit: usize) -> Result<Vec<(WorkflowName, Time)>, StoreError> {
+    async fn due_workflows(
+        &self,
+        now: Time,
+        limit: usize,
+    ) -> Result<Vec<(WorkflowName, Time)>, StoreError> {
         self.call(self.0.store.due_workflows(now, limit)).await
     }
-    async fn list(&self, query: &ListQuery, cursor: Option<&str>, limit: usize) -> Result<Listed, StoreError> {
+    async fn list(
+        &self,
+        query: &ListQuery,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Listed, StoreError> {
         self.call(self.0.store.list(query, cursor, limit)).await
     }
 }
@@ -287,7 +331,12 @@ impl Objects for World {
         self.0.names.lock().unwrap().insert(name.to_string());
         self.call(self.0.objects.create(name, bytes)).await
     }
-    async fn put(&self, name: &ObjectName, bytes: &[u8], expected: Option<Generation>) -> Result<Generation, ObjectError> {
+    async fn put(
+        &self,
+        name: &ObjectName,
+        bytes: &[u8],
+        expected: Option<Generation>,
+    ) -> Result<Generation, ObjectError> {
         self.up()?;
         self.0.names.lock().unwrap().insert(name.to_string());
         self.call(self.0.objects.put(name, bytes, expected)).await
@@ -296,7 +345,12 @@ impl Objects for World {
         self.up()?;
         self.call(self.0.objects.get(name, limit)).await
     }
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<ObjectName>, ObjectError> {
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ObjectName>, ObjectError> {
         self.up()?;
         self.call(self.0.objects.list(prefix, after, limit)).await
     }
@@ -308,7 +362,8 @@ impl Objects for World {
 
 impl Queue for World {
     async fn hint(&self, hint: &Hint) -> Result<(), QueueError> {
-        self.call(async { self.0.hints.lock().unwrap().push_back(hint.clone()) }).await;
+        self.call(async { self.0.hints.lock().unwrap().push_back(hint.clone()) })
+            .await;
         Ok(())
     }
     async fn wake_at(&self, _: &RunId, _: Time) -> Result<(), QueueError> {
@@ -335,10 +390,12 @@ impl Executor for World {
                 }
             }
         };
-        self.call(async { specs.into_iter().map(accept).collect() }).await
+        self.call(async { specs.into_iter().map(accept).collect() })
+            .await
     }
     async fn stop(&self, attempt: &AttemptId) {
-        self.call(async { self.0.stopped.lock().unwrap().push(attempt.clone()) }).await;
+        self.call(async { self.0.stopped.lock().unwrap().push(attempt.clone()) })
+            .await;
     }
 }
 
@@ -348,12 +405,15 @@ impl Tracker for World {
             self.0.asked.lock().unwrap().push(job.clone());
             let mut answers = self.0.tracker.lock().unwrap();
             let answers = answers.get_mut(job["id"].as_str().unwrap_or_default());
-            answers.and_then(VecDeque::pop_front).unwrap_or(Ok(JobStatus::Running))
+            answers
+                .and_then(VecDeque::pop_front)
+                .unwrap_or(Ok(JobStatus::Running))
         })
         .await
     }
     async fn cancel(&self, job: &Value) -> Result<(), TrackerError> {
-        self.call(async { self.0.cancelled_jobs.lock().unwrap().push(job.clone()) }).await;
+        self.call(async { self.0.cancelled_jobs.lock().unwrap().push(job.clone()) })
+            .await;
         Ok(())
     }
 }

@@ -35,13 +35,29 @@ fn check(world: &World, words: &[&str]) {
     }
     assert!(reported.len() > 10);
     for (run, error) in reported {
-        assert_eq!((run.as_str(), error.kind), ("bad", EngineErrorKind::Corrupt));
-        assert!(words.iter().all(|word| error.message.contains(word)), "{error}");
+        assert_eq!(
+            (run.as_str(), error.kind),
+            ("bad", EngineErrorKind::Corrupt)
+        );
+        assert!(
+            words.iter().all(|word| error.message.contains(word)),
+            "{error}"
+        );
     }
     assert_eq!(world.status("good"), RunStatus::Success);
     let cancel = Event::Command(Command::Cancel { reason: "x".into() });
-    assert_eq!(world.run(engine.step(&run_id("bad"), vec![cancel], None)).unwrap_err().kind, EngineErrorKind::Corrupt);
-    assert_eq!(world.document(Key::Run(run_id("bad"))), bad, "it is left as it is");
+    assert_eq!(
+        world
+            .run(engine.step(&run_id("bad"), vec![cancel], None))
+            .unwrap_err()
+            .kind,
+        EngineErrorKind::Corrupt
+    );
+    assert_eq!(
+        world.document(Key::Run(run_id("bad"))),
+        bad,
+        "it is left as it is"
+    );
 }
 
 #[test]
@@ -91,7 +107,13 @@ fn a_damaged_version_stops_the_runs_of_that_version_only() {
 fn a_damaged_pool_stops_who_needs_it_only() {
     let world = World::new();
     let pooled = "name: w\ntasks:\n  a: {x, pool: db}\n";
-    world.run(world.engine().deploy(&workflow(pooled), None, &pools(&[("db", 1)]))).unwrap();
+    world
+        .run(
+            world
+                .engine()
+                .deploy(&workflow(pooled), None, &pools(&[("db", 1)])),
+        )
+        .unwrap();
     world.run(world.engine().start(named("w", "bad"))).unwrap();
     world.deploy("name: v\ntasks:\n  a: {x}\n");
     world.run(world.engine().start(named("v", "good"))).unwrap();
@@ -108,6 +130,10 @@ fn unknown_fields_of_a_header_survive_every_commit() {
     state.header.extra.insert("colour".into(), "blue".into());
     world.overwrite(&Key::Run(run_id("r")), &state.encode().header);
     world.finish_by_wakes(&world.engine());
-    let header = RunState::decode_header(&world.document(Key::Run(run_id("r"))).unwrap().body).unwrap();
-    assert_eq!((header.status, header.extra["colour"].as_str()), (RunStatus::Success, Some("blue")));
+    let header =
+        RunState::decode_header(&world.document(Key::Run(run_id("r"))).unwrap().body).unwrap();
+    assert_eq!(
+        (header.status, header.extra["colour"].as_str()),
+        (RunStatus::Success, Some("blue"))
+    );
 }

@@ -20,9 +20,16 @@ fn deferred(jobs: &[&str], answers: Vec<(&str, Vec<Answer>)>) -> (World, Process
     let names: Vec<String> = jobs.iter().map(|job| (*job).to_owned()).collect();
     world.script(move |spec| {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        if spec.task_name.as_str() == "a" { Reply::defer(&names) } else { Reply::output("1") }
+        if spec.task_name.as_str() == "a" {
+            Reply::defer(&names)
+        } else {
+            Reply::output("1")
+        }
     });
-    *world.0.tracker.lock().unwrap() = answers.into_iter().map(|(job, answers)| (job.to_owned(), VecDeque::from(answers))).collect();
+    *world.0.tracker.lock().unwrap() = answers
+        .into_iter()
+        .map(|(job, answers)| (job.to_owned(), VecDeque::from(answers)))
+        .collect();
     let engine = world.engine();
     world.run(engine.start(named("w", "r"))).unwrap();
     world.drive(&engine);
@@ -34,40 +41,96 @@ fn deferred(jobs: &[&str], answers: Vec<(&str, Vec<Answer>)>) -> (World, Process
 fn look(world: &World, engine: &Process) {
     let at = world.next_due().expect("it is not over");
     world.set_time(at.max(world.time()));
-    world.run(engine.step(&run_id("r"), vec![Event::Tick], CLAIM)).unwrap();
+    world
+        .run(engine.step(&run_id("r"), vec![Event::Tick], CLAIM))
+        .unwrap();
     world.drive(engine);
 }
 
 #[test]
 fn an_attempt_succeeds_when_all_its_jobs_have() {
-    let (world, engine) = deferred(&["x", "y"], vec![("x", vec![Ok(JobStatus::Succeeded)]), ("y", vec![Ok(JobStatus::Running), Ok(JobStatus::Succeeded)])]);
-    assert!(world.0.asked.lock().unwrap().is_empty(), "not before it is time");
+    let (world, engine) = deferred(
+        &["x", "y"],
+        vec![
+            ("x", vec![Ok(JobStatus::Succeeded)]),
+            ("y", vec![Ok(JobStatus::Running), Ok(JobStatus::Succeeded)]),
+        ],
+    );
+    assert!(
+        world.0.asked.lock().unwrap().is_empty(),
+        "not before it is time"
+    );
     look(&world, &engine);
     assert_eq!(world.task("r", "a").as_str(), "deferred");
     look(&world, &engine);
     assert_eq!(world.status("r"), RunStatus::Success);
-    let asked: Vec<_> = world.0.asked.lock().unwrap().iter().map(|job| job["id"].clone()).collect();
-    assert_eq!(asked, ["x", "y", "y"], "a job that is done is not asked about again");
+    let asked: Vec<_> = world
+        .0
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|job| job["id"].clone())
+        .collect();
+    assert_eq!(
+        asked,
+        ["x", "y", "y"],
+        "a job that is done is not asked about again"
+    );
     assert_eq!(world.output("r", "a"), "[{\"id\":\"x\"},{\"id\":\"y\"}]");
     assert!(world.0.cancelled_jobs.lock().unwrap().is_empty());
 }
 
 #[test]
 fn one_job_that_fails_stops_the_others() {
-    for answer in [Ok(JobStatus::Failed("quota".into())), Err(TrackerError::Permanent("quota".into()))] {
-        let (world, engine) = deferred(&["x", "y", "z"], vec![("x", vec![Ok(JobStatus::Succeeded)]), ("y", vec![Ok(JobStatus::Running), answer])]);
+    for answer in [
+        Ok(JobStatus::Failed("quota".into())),
+        Err(TrackerError::Permanent("quota".into())),
+    ] {
+        let (world, engine) = deferred(
+            &["x", "y", "z"],
+            vec![
+                ("x", vec![Ok(JobStatus::Succeeded)]),
+                ("y", vec![Ok(JobStatus::Running), answer]),
+            ],
+        );
         look(&world, &engine);
         look(&world, &engine);
         assert_eq!(world.status("r"), RunStatus::Failed);
-        assert!(world.failure("r", "a").contains("deferred job 1 failed: quota"), "{}", world.failure("r", "a"));
-        assert_eq!(*world.0.cancelled_jobs.lock().unwrap(), [json!({"id": "y"}), json!({"id": "z"})], "what is done needs no stopping");
+        assert!(
+            world
+                .failure("r", "a")
+                .contains("deferred job 1 failed: quota"),
+            "{}",
+            world.failure("r", "a")
+        );
+        assert_eq!(
+            *world.0.cancelled_jobs.lock().unwrap(),
+            [json!({"id": "y"}), json!({"id": "z"})],
+            "what is done needs no stopping"
+        );
     }
 }
 
 #[test]
 fn errors_on_the_way_only_cost_time() {
-    let transient = |retry_after| Err(TrackerError::Transient { message: "503".into(), retry_after });
-    let (world, engine) = deferred(&["x"], vec![("x", vec![transient(None), transient(Some(Millis::from_secs(77))), Ok(JobStatus::Succeeded)])]);
+    let transient = |retry_after| {
+        Err(TrackerError::Transient {
+            message: "503".into(),
+            retry_after,
+        })
+    };
+    let (world, engine) = deferred(
+        &["x"],
+        vec![(
+            "x",
+            vec![
+                transient(None),
+                transient(Some(Millis::from_secs(77))),
+                Ok(JobStatus::Succeeded),
+            ],
+        )],
+    );
     look(&world, &engine);
     let before = world.time();
     look(&world, &engine);
@@ -82,7 +145,13 @@ fn errors_on_the_way_only_cost_time() {
 fn cancelling_stops_the_jobs() {
     let (world, engine) = deferred(&["x", "y"], vec![]);
     let other = world.engine();
-    world.run(other.step(&run_id("r"), vec![Event::Command(Command::Cancel { reason: "x".into() })], None)).unwrap();
+    world
+        .run(other.step(
+            &run_id("r"),
+            vec![Event::Command(Command::Cancel { reason: "x".into() })],
+            None,
+        ))
+        .unwrap();
     assert_eq!(world.0.cancelled_jobs.lock().unwrap().len(), 2);
     assert_eq!(world.0.stopped.lock().unwrap().len(), 1);
     drop(engine);
@@ -93,15 +162,24 @@ fn jobs_that_take_too_long_are_stopped() {
     let (world, engine) = deferred(&["x"], vec![]);
     world.finish_by_wakes(&engine);
     assert_eq!(world.status("r"), RunStatus::Failed);
-    assert!(world.failure("r", "a").starts_with("timeout"), "{}", world.failure("r", "a"));
+    assert!(
+        world.failure("r", "a").starts_with("timeout"),
+        "{}",
+        world.failure("r", "a")
+    );
     assert_eq!(world.0.cancelled_jobs.lock().unwrap().len(), 1);
 }
 
 #[test]
 fn many_jobs_are_kept_outside_the_page() {
-    let names: Vec<String> = (0..limits::DEFERRED_JOBS).map(|n| format!("{n}-{}", "x".repeat(40))).collect();
+    let names: Vec<String> = (0..limits::DEFERRED_JOBS)
+        .map(|n| format!("{n}-{}", "x".repeat(40)))
+        .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let answers = names.iter().map(|name| (*name, vec![Ok(JobStatus::Succeeded)])).collect();
+    let answers = names
+        .iter()
+        .map(|name| (*name, vec![Ok(JobStatus::Succeeded)]))
+        .collect();
     let (world, engine) = deferred(&names, answers);
     look(&world, &engine);
     assert_eq!(world.status("r"), RunStatus::Success);
@@ -112,11 +190,23 @@ fn many_jobs_are_kept_outside_the_page() {
 fn a_list_of_jobs_that_makes_no_sense_fails_the_attempt() {
     for (jobs, count) in [("[{\"id\":\"x\"}]", 2), ("{}", 1), ("[1, 2", 2)] {
         let world = World::with(YAML);
-        world.script(move |_| Reply::Give(Verdict::Deferred { jobs: Output::Inline(jobs.into()), count }));
+        world.script(move |_| {
+            Reply::Give(Verdict::Deferred {
+                jobs: Output::Inline(jobs.into()),
+                count,
+            })
+        });
         world.run(world.engine().start(named("w", "r"))).unwrap();
         world.finish_by_wakes(&world.engine());
         assert_eq!(world.status("r"), RunStatus::Failed, "{jobs}");
-        assert!(world.failure("r", "a").contains("deferred"), "{}", world.failure("r", "a"));
-        assert!(world.time().since(MONDAY) < Millis::from_secs(590), "before its timeout");
+        assert!(
+            world.failure("r", "a").contains("deferred"),
+            "{}",
+            world.failure("r", "a")
+        );
+        assert!(
+            world.time().since(MONDAY) < Millis::from_secs(590),
+            "before its timeout"
+        );
     }
 }

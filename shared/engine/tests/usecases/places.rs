@@ -11,12 +11,24 @@ const POOLED: &str = "name: w\ntasks:\n  a: {x, parallel: 3, pool: db}\n  free: 
 
 fn pooled(size: u32) -> World {
     let world = World::new();
-    world.run(world.engine().deploy(&workflow(POOLED), None, &pools(&[("db", size)]))).unwrap();
+    world
+        .run(
+            world
+                .engine()
+                .deploy(&workflow(POOLED), None, &pools(&[("db", size)])),
+        )
+        .unwrap();
     world
 }
 
 fn pool(world: &World) -> PoolDocument {
-    serde_json::from_slice(&world.document(Key::Pool(PoolName::new("db").unwrap())).unwrap().body).unwrap()
+    serde_json::from_slice(
+        &world
+            .document(Key::Pool(PoolName::new("db").unwrap()))
+            .unwrap()
+            .body,
+    )
+    .unwrap()
 }
 
 #[test]
@@ -31,7 +43,12 @@ fn runs_of_several_processes_share_a_pool() {
             break;
         }
     }
-    assert!(world.all_runs().iter().all(|(_, run)| run.header.status == RunStatus::Success));
+    assert!(
+        world
+            .all_runs()
+            .iter()
+            .all(|(_, run)| run.header.status == RunStatus::Success)
+    );
     assert_eq!(world.0.ran.lock().unwrap().len(), 24);
     assert!(pool(&world).held.is_empty() && pool(&world).waiting.is_empty());
 }
@@ -46,12 +63,18 @@ fn two_claims_at_once_never_overfill_a_pool() {
         }
         a.forget(&run_id("r2"));
         let (r1, r2) = (run_id("r1"), run_id("r2"));
-        let (x, y, waited) = world.interleaved(n, a.step(&r1, vec![], CLAIM), b.step(&r2, vec![], CLAIM));
+        let (x, y, waited) =
+            world.interleaved(n, a.step(&r1, vec![], CLAIM), b.step(&r2, vec![], CLAIM));
         x.unwrap();
         y.unwrap();
         assert_eq!(pool(&world).held.values().sum::<u32>(), 2);
         world.drive(&world.engine());
-        assert!(["r1", "r2"].iter().all(|id| world.status(id) == RunStatus::Success), "{n}");
+        assert!(
+            ["r1", "r2"]
+                .iter()
+                .all(|id| world.status(id) == RunStatus::Success),
+            "{n}"
+        );
         if !waited {
             break;
         }
@@ -69,9 +92,25 @@ fn who_waits_is_told_when_a_place_comes_free() {
     assert_eq!(pool(&world).waiting, [run_id("r2")]);
     world.0.hints.lock().unwrap().clear();
     let said = world.work();
-    let end = said.into_iter().find(|(run, event)| run.as_str() == "r1" && matches!(event, Event::Finished { attempt, .. } if attempt.task == 0)).unwrap().1;
-    world.run(engine.step(&run_id("r1"), vec![end], CLAIM)).unwrap();
-    let told: Vec<_> = world.0.hints.lock().unwrap().iter().map(|hint| hint.run.clone()).collect();
+    let end = said
+        .into_iter()
+        .find(|(run, event)| {
+            run.as_str() == "r1"
+                && matches!(event, Event::Finished { attempt, .. } if attempt.task == 0)
+        })
+        .unwrap()
+        .1;
+    world
+        .run(engine.step(&run_id("r1"), vec![end], CLAIM))
+        .unwrap();
+    let told: Vec<_> = world
+        .0
+        .hints
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|hint| hint.run.clone())
+        .collect();
     assert_eq!(told, [run_id("r2")]);
 }
 
@@ -85,7 +124,13 @@ fn a_cancelled_run_frees_its_places() {
     }
     assert_eq!(pool(&world).held.get(&run_id("r1")), Some(&3));
     world.0.hints.lock().unwrap().clear();
-    world.run(engine.step(&run_id("r1"), vec![Event::Command(Command::Cancel { reason: "x".into() })], None)).unwrap();
+    world
+        .run(engine.step(
+            &run_id("r1"),
+            vec![Event::Command(Command::Cancel { reason: "x".into() })],
+            None,
+        ))
+        .unwrap();
     assert!(pool(&world).held.is_empty());
     world.drive(&engine);
     assert_eq!(world.status("r2"), RunStatus::Success);
@@ -96,7 +141,10 @@ fn the_places_of_a_run_that_is_no_more_come_free() {
     let world = pooled(3);
     let mut held = pool(&world);
     held.held.insert(run_id("gone"), 3);
-    world.overwrite(&Key::Pool(PoolName::new("db").unwrap()), &serde_json::to_vec(&held).unwrap());
+    world.overwrite(
+        &Key::Pool(PoolName::new("db").unwrap()),
+        &serde_json::to_vec(&held).unwrap(),
+    );
     world.run(world.engine().start(named("w", "r"))).unwrap();
     world.finish_by_wakes(&world.engine());
     assert_eq!(world.status("r"), RunStatus::Success);
@@ -138,8 +186,18 @@ fn a_full_pool_costs_no_write_at_every_look() {
     }
     let written = world.written();
     for _ in 0..5 {
-        world.run(engine.step(&run_id("r2"), vec![], CLAIM)).unwrap();
+        world
+            .run(engine.step(&run_id("r2"), vec![], CLAIM))
+            .unwrap();
     }
     assert_eq!(world.written(), written);
-    assert_eq!(world.view(&run_id("r2")).state.task(0).counts().of(InstanceStatus::Queued), 3);
+    assert_eq!(
+        world
+            .view(&run_id("r2"))
+            .state
+            .task(0)
+            .counts()
+            .of(InstanceStatus::Queued),
+        3
+    );
 }

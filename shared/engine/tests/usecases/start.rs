@@ -24,7 +24,9 @@ fn limited() -> World {
 
 #[test]
 fn params_are_checked_before_anything_is_written() {
-    let world = World::with("name: w\nparams: {n: {type: int}, day: {type: str, default: \"d-{{ run.id }}\"}}\ntasks:\n  a: {x}\n");
+    let world = World::with(
+        "name: w\nparams: {n: {type: int}, day: {type: str, default: \"d-{{ run.id }}\"}}\ntasks:\n  a: {x}\n",
+    );
     let (engine, commits) = (world.engine(), world.commits());
     let big = "x".repeat(limits::PARAMS_BYTES);
     for (params, word) in [
@@ -33,15 +35,27 @@ fn params_are_checked_before_anything_is_written() {
         (json!({"n": 1, "dya": "x"}), "did you mean `day`"),
         (json!({"n": 1, "day": big}), "65536"),
     ] {
-        let wish = StartRun { params: params.as_object().unwrap().clone(), ..named("w", "r") };
+        let wish = StartRun {
+            params: params.as_object().unwrap().clone(),
+            ..named("w", "r")
+        };
         let error = world.run(engine.start(wish)).unwrap_err();
         assert_eq!(error.kind, EngineErrorKind::Refused);
-        assert!(error.message.contains(word) && error.message.len() < 2000, "{error}");
+        assert!(
+            error.message.contains(word) && error.message.len() < 2000,
+            "{error}"
+        );
     }
     assert_eq!(world.commits(), commits);
-    let wish = StartRun { params: json!({"n": 1}).as_object().unwrap().clone(), ..named("w", "r") };
+    let wish = StartRun {
+        params: json!({"n": 1}).as_object().unwrap().clone(),
+        ..named("w", "r")
+    };
     world.run(engine.start(wish)).unwrap();
-    assert_eq!(json!(world.view(&run_id("r")).header.params), json!({"n": 1, "day": "d-r"}));
+    assert_eq!(
+        json!(world.view(&run_id("r")).header.params),
+        json!({"n": 1, "day": "d-r"})
+    );
 }
 
 #[test]
@@ -56,17 +70,31 @@ fn an_id_given_twice_makes_one_run() {
         for n in 0.. {
             let (a, b) = (world.engine(), world.engine());
             let id = format!("r{n}");
-            let (a, b, waited) = world.interleaved(n, a.start(named("w", &id)), b.start(named("w", &id)));
+            let (a, b, waited) =
+                world.interleaved(n, a.start(named("w", &id)), b.start(named("w", &id)));
             assert_eq!((a.unwrap().id, b.unwrap().id), (run_id(&id), run_id(&id)));
             let known = standing(&world);
-            assert!(known.active.iter().chain(&known.queued).filter(|run| **run == run_id(&id)).count() <= 1);
+            assert!(
+                known
+                    .active
+                    .iter()
+                    .chain(&known.queued)
+                    .filter(|run| **run == run_id(&id))
+                    .count()
+                    <= 1
+            );
             if !waited {
                 break;
             }
         }
         world.finish_by_wakes(&world.engine());
         world.assert_ran_once();
-        assert!(world.all_runs().iter().all(|(_, run)| run.header.status == RunStatus::Success));
+        assert!(
+            world
+                .all_runs()
+                .iter()
+                .all(|(_, run)| run.header.status == RunStatus::Success)
+        );
         assert_eq!(world.0.ran.lock().unwrap().len(), world.all_runs().len());
     }
 }
@@ -75,19 +103,41 @@ fn an_id_given_twice_makes_one_run() {
 fn every_fault_of_a_commit_leaves_one_run_or_none() {
     for yaml in [ONE, LIMITED] {
         for n in 1..=2 {
-            for fault in [Fault::Conflict, Fault::AmbiguousApplied, Fault::AmbiguousLost, Fault::Unavailable, Fault::Refused] {
+            for fault in [
+                Fault::Conflict,
+                Fault::AmbiguousApplied,
+                Fault::AmbiguousLost,
+                Fault::Unavailable,
+                Fault::Refused,
+            ] {
                 let world = World::with(yaml);
                 world.fault(n, fault);
                 let engine = world.engine();
                 let started = world.run(engine.start(StartRun::of(name("w"))));
-                let comes_through = !matches!(fault, Fault::Unavailable | Fault::Refused) || world.0.faults.lock().unwrap().len() == 1;
-                assert_eq!(started.is_ok(), comes_through, "{yaml} {n} {fault:?}: {started:?}");
-                assert!(started.is_err() || started.is_ok_and(|started| started.created), "{n} {fault:?}: whoever made it is told so");
+                let comes_through = !matches!(fault, Fault::Unavailable | Fault::Refused)
+                    || world.0.faults.lock().unwrap().len() == 1;
+                assert_eq!(
+                    started.is_ok(),
+                    comes_through,
+                    "{yaml} {n} {fault:?}: {started:?}"
+                );
+                assert!(
+                    started.is_err() || started.is_ok_and(|started| started.created),
+                    "{n} {fault:?}: whoever made it is told so"
+                );
                 world.0.faults.lock().unwrap().clear();
                 world.finish_by_wakes(&world.engine());
                 let runs = world.all_runs();
-                assert!(runs.len() <= 1 && (runs.len() == 1 || !comes_through), "{n} {fault:?}: {}", runs.len());
-                assert!(runs.iter().all(|(_, run)| run.header.status == RunStatus::Success), "{n} {fault:?}");
+                assert!(
+                    runs.len() <= 1 && (runs.len() == 1 || !comes_through),
+                    "{n} {fault:?}: {}",
+                    runs.len()
+                );
+                assert!(
+                    runs.iter()
+                        .all(|(_, run)| run.header.status == RunStatus::Success),
+                    "{n} {fault:?}"
+                );
                 assert!(standing(&world).active.is_empty(), "{n} {fault:?}");
             }
         }
@@ -96,14 +146,32 @@ fn every_fault_of_a_commit_leaves_one_run_or_none() {
 
 #[test]
 fn only_the_tasks_asked_for_and_what_they_need_run() {
-    let world = World::with("name: w\ntasks:\n  a: {x}\n  b: {x, depends_on: [a]}\n  c: {x, depends_on: [b]}\n  d: {x, depends_on: [a]}\n");
+    let world = World::with(
+        "name: w\ntasks:\n  a: {x}\n  b: {x, depends_on: [a]}\n  c: {x, depends_on: [b]}\n  d: {x, depends_on: [a]}\n",
+    );
     let only = |task: &str| vec![ork_core::ids::TaskName::new(task).unwrap()];
-    world.run(world.engine().start(StartRun { only: only("b"), ..named("w", "r") })).unwrap();
+    world
+        .run(world.engine().start(StartRun {
+            only: only("b"),
+            ..named("w", "r")
+        }))
+        .unwrap();
     world.drive(&world.engine());
     let order = world.order();
-    assert_eq!(order.iter().map(|task| task.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!((world.status("r").as_str(), world.task("r", "c").as_str()), ("success", "skipped"));
-    let error = world.run(world.engine().start(StartRun { only: only("zz"), ..named("w", "s") })).unwrap_err();
+    assert_eq!(
+        order.iter().map(|task| task.as_str()).collect::<Vec<_>>(),
+        ["a", "b"]
+    );
+    assert_eq!(
+        (world.status("r").as_str(), world.task("r", "c").as_str()),
+        ("success", "skipped")
+    );
+    let error = world
+        .run(world.engine().start(StartRun {
+            only: only("zz"),
+            ..named("w", "s")
+        }))
+        .unwrap_err();
     assert!(error.message.contains("no task zz"), "{error}");
 }
 
@@ -116,13 +184,26 @@ fn runs_beyond_the_limit_wait_and_follow_in_order() {
         assert_eq!(started.queued, id != "r1");
     }
     // A hint that came too early lets nobody in.
-    world.run(engine.step(&run_id("r3"), vec![Event::Start], CLAIM)).unwrap();
+    world
+        .run(engine.step(&run_id("r3"), vec![Event::Start], CLAIM))
+        .unwrap();
     assert_eq!(world.status("r3"), RunStatus::Pending);
     // One that waits can be cancelled.
-    let cancel = Command::Cancel { reason: "no".into() };
-    world.run(engine.step(&run_id("r2"), vec![Event::Command(cancel)], None)).unwrap();
+    let cancel = Command::Cancel {
+        reason: "no".into(),
+    };
+    world
+        .run(engine.step(&run_id("r2"), vec![Event::Command(cancel)], None))
+        .unwrap();
     world.drive(&engine);
-    let runs: Vec<String> = world.0.ran.lock().unwrap().iter().map(|id| id.run.to_string()).collect();
+    let runs: Vec<String> = world
+        .0
+        .ran
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|id| id.run.to_string())
+        .collect();
     assert_eq!(runs, ["r1", "r3", "r4"]);
     assert!(standing(&world).active.is_empty() && standing(&world).queued.is_empty());
 }
@@ -136,12 +217,18 @@ fn the_next_run_gets_its_place_wherever_the_last_one_crashed() {
         for id in ["r1", "r2"] {
             world.run(engine.start(named("w", id))).unwrap();
         }
-        world.run(engine.step(&run_id("r1"), vec![], CLAIM)).unwrap();
+        world
+            .run(engine.step(&run_id("r1"), vec![], CLAIM))
+            .unwrap();
         let said = world.work();
         let done = world.crashing(n, engine.step(&run_id("r1"), vec![said[0].1.clone()], None));
         let fresh = world.engine();
         world.finish_by_wakes(&fresh);
-        assert_eq!((world.status("r1").as_str(), world.status("r2").as_str()), ("success", "success"), "crash at {n}");
+        assert_eq!(
+            (world.status("r1").as_str(), world.status("r2").as_str()),
+            ("success", "success"),
+            "crash at {n}"
+        );
         assert!(standing(&world).active.is_empty());
         if done.is_some() {
             break;
@@ -171,16 +258,29 @@ fn a_run_that_waits_for_its_place_survives_its_workflow() {
 fn an_ended_run_may_not_take_a_place_that_is_not_free() {
     let world = limited();
     let engine = world.engine();
-    world.script(|spec| if spec.id.run.as_str() == "r1" && spec.id.attempt == 1 { Reply::fail(ork_core::run::Category::Permanent, "no") } else { Reply::output("1") });
+    world.script(|spec| {
+        if spec.id.run.as_str() == "r1" && spec.id.attempt == 1 {
+            Reply::fail(ork_core::run::Category::Permanent, "no")
+        } else {
+            Reply::output("1")
+        }
+    });
     world.run(engine.start(named("w", "r1"))).unwrap();
     world.drive(&engine);
     world.run(engine.start(named("w", "r2"))).unwrap();
     let before = world.document(Key::Run(run_id("r1")));
-    let error = world.run(engine.step(&run_id("r1"), vec![Event::Command(Command::Retry)], None)).unwrap_err();
-    assert!(error.kind == EngineErrorKind::Refused && error.message.contains("max_active_runs"), "{error}");
+    let error = world
+        .run(engine.step(&run_id("r1"), vec![Event::Command(Command::Retry)], None))
+        .unwrap_err();
+    assert!(
+        error.kind == EngineErrorKind::Refused && error.message.contains("max_active_runs"),
+        "{error}"
+    );
     assert_eq!(world.document(Key::Run(run_id("r1"))), before);
     world.drive(&engine);
-    world.run(engine.step(&run_id("r1"), vec![Event::Command(Command::Retry)], None)).unwrap();
+    world
+        .run(engine.step(&run_id("r1"), vec![Event::Command(Command::Retry)], None))
+        .unwrap();
     assert_eq!(standing(&world).active, [run_id("r1")]);
     world.drive(&engine);
     assert_eq!(world.status("r1"), RunStatus::Success);
@@ -192,7 +292,9 @@ fn whoever_asks_again_after_a_crash_gets_the_run_going() {
         let mut crashes = 0;
         for n in 1.. {
             let world = World::with(yaml);
-            let whole = world.crashing(n, world.engine().start(named("w", "r"))).is_some();
+            let whole = world
+                .crashing(n, world.engine().start(named("w", "r")))
+                .is_some();
             world.run(world.engine().start(named("w", "r"))).unwrap();
             assert_eq!(world.status("r"), RunStatus::Running, "crash at {n}");
             if whole {
@@ -211,9 +313,20 @@ fn nobody_overtakes_the_queue() {
         world.run(world.engine().start(named("w", id))).unwrap();
     }
     // A place came free and r2 has not heard of it yet.
-    let free = WorkflowDocument { active: Vec::new(), ..standing(&world) };
-    world.overwrite(&Key::Workflow(name("w")), &serde_json::to_vec(&free).unwrap());
-    assert!(world.run(world.engine().start(named("w", "r3"))).unwrap().queued);
+    let free = WorkflowDocument {
+        active: Vec::new(),
+        ..standing(&world)
+    };
+    world.overwrite(
+        &Key::Workflow(name("w")),
+        &serde_json::to_vec(&free).unwrap(),
+    );
+    assert!(
+        world
+            .run(world.engine().start(named("w", "r3")))
+            .unwrap()
+            .queued
+    );
     assert_eq!(standing(&world).queued, [run_id("r2"), run_id("r3")]);
 }
 
@@ -222,9 +335,20 @@ fn the_queue_has_a_bound() {
     let world = limited();
     let mut full = standing(&world);
     full.active = vec![run_id("x")];
-    full.queued = (0..limits::QUEUED_RUNS).map(|n| run_id(&format!("q{n}"))).collect();
-    world.overwrite(&Key::Workflow(name("w")), &serde_json::to_vec(&full).unwrap());
-    let error = world.run(world.engine().start(named("w", "r"))).unwrap_err();
-    assert!(error.kind == EngineErrorKind::Refused && error.message.contains("5000 runs of w wait already"), "{error}");
+    full.queued = (0..limits::QUEUED_RUNS)
+        .map(|n| run_id(&format!("q{n}")))
+        .collect();
+    world.overwrite(
+        &Key::Workflow(name("w")),
+        &serde_json::to_vec(&full).unwrap(),
+    );
+    let error = world
+        .run(world.engine().start(named("w", "r")))
+        .unwrap_err();
+    assert!(
+        error.kind == EngineErrorKind::Refused
+            && error.message.contains("5000 runs of w wait already"),
+        "{error}"
+    );
     assert!(world.document(Key::Run(run_id("r"))).is_none());
 }

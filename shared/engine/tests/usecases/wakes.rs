@@ -28,17 +28,29 @@ fn flaky(spec: &TaskSpec) -> Reply {
 }
 
 fn failing(spec: &TaskSpec) -> Reply {
-    if spec.task_name.as_str() == "b" { Reply::fail(Category::Permanent, "no") } else { Reply::output("1") }
+    if spec.task_name.as_str() == "b" {
+        Reply::fail(Category::Permanent, "no")
+    } else {
+        Reply::output("1")
+    }
 }
 
 fn deferring(spec: &TaskSpec) -> Reply {
-    if spec.task_name.as_str() == "a" { Reply::defer(&["x", "y"]) } else { Reply::output("1") }
+    if spec.task_name.as_str() == "a" {
+        Reply::defer(&["x", "y"])
+    } else {
+        Reply::output("1")
+    }
 }
 
 const CHILD: &str = "name: child\nparams: {n: {type: int, default: 1}}\ntasks:\n  inner: {x, input: {n: \"{{ params.n }}\"}}\n";
 
 const CASES: &[Case] = &[
-    Case { name: "chain", yaml: "name: w\ntasks:\n  a: {x}\n  b: {x, depends_on: [a]}\n  c: {x, depends_on: [b], input: {v: \"{{ tasks.a.output.v }}\"}}\n", script: ones },
+    Case {
+        name: "chain",
+        yaml: "name: w\ntasks:\n  a: {x}\n  b: {x, depends_on: [a]}\n  c: {x, depends_on: [b], input: {v: \"{{ tasks.a.output.v }}\"}}\n",
+        script: ones,
+    },
     Case {
         name: "failure",
         yaml: "name: w\ntasks:\n  a: {x}\n  b: {x, depends_on: [a]}\n  c: {x, depends_on: [b]}\n  d: {x, depends_on: [b], trigger: one_failed}\n",
@@ -54,20 +66,34 @@ const CASES: &[Case] = &[
         yaml: "name: w\ntasks:\n  a: {x}\n  sub: {run_as: {workflow: child}, depends_on: [a], input: {n: 4}}\n  c: {x, depends_on: [sub]}\n",
         script: ones,
     },
-    Case { name: "deferral", yaml: "name: w\ntasks:\n  a: {x}\n  b: {x, depends_on: [a]}\n", script: deferring },
-    Case { name: "places", yaml: "name: w\nmax_active_runs: 1\ntasks:\n  a: {x, parallel: 2, pool: db}\n  b: {x, depends_on: [a]}\n", script: ones },
+    Case {
+        name: "deferral",
+        yaml: "name: w\ntasks:\n  a: {x}\n  b: {x, depends_on: [a]}\n",
+        script: deferring,
+    },
+    Case {
+        name: "places",
+        yaml: "name: w\nmax_active_runs: 1\ntasks:\n  a: {x, parallel: 2, pool: db}\n  b: {x, depends_on: [a]}\n",
+        script: ones,
+    },
 ];
 
 fn world(case: &Case) -> World {
     let world = World::new();
     let engine = world.engine();
     for yaml in [CHILD, case.yaml] {
-        world.run(engine.deploy(&workflow(yaml), None, &BTreeMap::new())).unwrap();
+        world
+            .run(engine.deploy(&workflow(yaml), None, &BTreeMap::new()))
+            .unwrap();
     }
     world.script(case.script);
     let mut tracker = world.0.tracker.lock().unwrap();
     for job in ["x", "y"] {
-        tracker.entry(job.into()).or_default().extend((0..1).map(|_| Ok(JobStatus::Running)).chain((0..9).map(|_| Ok(JobStatus::Succeeded))));
+        tracker.entry(job.into()).or_default().extend(
+            (0..1)
+                .map(|_| Ok(JobStatus::Running))
+                .chain((0..9).map(|_| Ok(JobStatus::Succeeded))),
+        );
     }
     drop(tracker);
     world
@@ -124,7 +150,11 @@ fn a_process_that_dies_anywhere_is_made_good_by_time_alone() {
 fn no_commit_that_fails_or_whose_answer_is_lost_changes_what_comes_of_a_run() {
     for case in CASES {
         let expected = undisturbed(case);
-        for fault in [Fault::Conflict, Fault::AmbiguousApplied, Fault::AmbiguousLost] {
+        for fault in [
+            Fault::Conflict,
+            Fault::AmbiguousApplied,
+            Fault::AmbiguousLost,
+        ] {
             for n in 1.. {
                 let world = world(case);
                 world.fault(n, fault);
@@ -148,12 +178,30 @@ fn a_worker_that_dies_or_never_begins_is_found_out() {
     for (first, category) in [(Reply::Dies, "lost"), (Reply::Never, "lost")] {
         let world = World::with("name: w\ntasks:\n  a: {x, retries: {max: 1, delay: 0s}}\n");
         let reply = first.clone();
-        world.script(move |spec| if spec.id.attempt == 1 { reply.clone() } else { Reply::output("1") });
+        world.script(move |spec| {
+            if spec.id.attempt == 1 {
+                reply.clone()
+            } else {
+                Reply::output("1")
+            }
+        });
         world.run(world.engine().start(named("w", "r"))).unwrap();
         world.finish_by_wakes(&world.engine());
         assert_eq!(world.status("r"), RunStatus::Success, "{first:?}");
-        assert!(world.failure("r", "a").starts_with(category), "{}", world.failure("r", "a"));
-        assert!(world.0.stopped.lock().unwrap().iter().any(|id| id.attempt == 1));
+        assert!(
+            world.failure("r", "a").starts_with(category),
+            "{}",
+            world.failure("r", "a")
+        );
+        assert!(
+            world
+                .0
+                .stopped
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|id| id.attempt == 1)
+        );
     }
 }
 
@@ -163,10 +211,22 @@ fn a_reaper_takes_the_verdict_of_a_worker_that_was_first() {
     let huge = vec![b' '; 4 * ork_core::limits::VERDICT_OUTPUT_BYTES + 1];
     for (reply, status, words) in [
         (Reply::output("7"), RunStatus::Success, ""),
-        (Reply::fail(Category::Oom, "too much"), RunStatus::Failed, "oom: too much"),
-        (Reply::Raw(b"{".to_vec()), RunStatus::Failed, "unknown: bad verdict object"),
+        (
+            Reply::fail(Category::Oom, "too much"),
+            RunStatus::Failed,
+            "oom: too much",
+        ),
+        (
+            Reply::Raw(b"{".to_vec()),
+            RunStatus::Failed,
+            "unknown: bad verdict object",
+        ),
         (Reply::Raw(bad), RunStatus::Failed, "not JSON"),
-        (Reply::Raw(huge), RunStatus::Failed, "more than the 262144 allowed"),
+        (
+            Reply::Raw(huge),
+            RunStatus::Failed,
+            "more than the 262144 allowed",
+        ),
     ] {
         let world = World::with("name: w\ntasks:\n  a: {x}\n");
         let given = reply.clone();
@@ -175,7 +235,11 @@ fn a_reaper_takes_the_verdict_of_a_worker_that_was_first() {
         // No notification of the verdict arrives.
         world.finish_by_wakes(&world.engine());
         assert_eq!(world.status("r"), status, "{reply:?}");
-        assert!(world.failure("r", "a").contains(words), "{}", world.failure("r", "a"));
+        assert!(
+            world.failure("r", "a").contains(words),
+            "{}",
+            world.failure("r", "a")
+        );
         if words.is_empty() {
             assert_eq!(world.output("r", "a"), "7");
         }
@@ -187,7 +251,9 @@ fn a_run_that_is_looked_at_in_vain_does_not_stay_due() {
     let world = World::with("name: w\ntasks:\n  a: {x}\n  b: {x}\n");
     let engine = world.engine();
     world.run(engine.start(named("w", "r"))).unwrap();
-    world.run(engine.step(&run_id("r"), vec![Event::Command(Command::Pause)], None)).unwrap();
+    world
+        .run(engine.step(&run_id("r"), vec![Event::Command(Command::Pause)], None))
+        .unwrap();
     for _ in 0..5 {
         let at = world.next_due().expect("it has not ended");
         world.set_time(at);
@@ -195,7 +261,9 @@ fn a_run_that_is_looked_at_in_vain_does_not_stay_due() {
         assert!(world.next_due().unwrap() > at, "it moves back in the queue");
     }
     world.pass(Millis::from_secs(1));
-    world.run(engine.step(&run_id("r"), vec![Event::Command(Command::Resume)], None)).unwrap();
+    world
+        .run(engine.step(&run_id("r"), vec![Event::Command(Command::Resume)], None))
+        .unwrap();
     world.finish_by_wakes(&engine);
     assert_eq!(world.status("r"), RunStatus::Success);
 }

@@ -36,7 +36,11 @@ impl Control {
         self.0.changed.notify_one();
     }
     pub(super) fn take_cancel(&self) -> Option<String> {
-        self.0.cancel.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0
+            .cancel
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
     pub(super) fn stopped(&self) -> bool {
         self.0.stop.load(Ordering::SeqCst)

@@ -68,8 +68,16 @@ struct Desk {
 impl Embedded {
     /// Drives runs until `until` is reached or `control` asks otherwise. On a store that no longer takes commits it stops all processes
     /// and returns the error; nothing that was committed is lost, and the runs can be resumed.
-    pub async fn drive(&mut self, until: Until, observer: &mut dyn Observer, control: Control) -> Result<(), EngineError> {
-        let mut desk = Desk { forever: until == Until::Forever, ..Desk::default() };
+    pub async fn drive(
+        &mut self,
+        until: Until,
+        observer: &mut dyn Observer,
+        control: Control,
+    ) -> Result<(), EngineError> {
+        let mut desk = Desk {
+            forever: until == Until::Forever,
+            ..Desk::default()
+        };
         let driven = self.turn(&until, observer, &control, &mut desk).await;
         if driven.is_err() || control.stopped() {
             self.world().executor.exec.shutdown();
@@ -77,7 +85,13 @@ impl Embedded {
         driven
     }
 
-    async fn turn(&mut self, until: &Until, observer: &mut dyn Observer, control: &Control, desk: &mut Desk) -> Result<(), EngineError> {
+    async fn turn(
+        &mut self,
+        until: &Until,
+        observer: &mut dyn Observer,
+        control: &Control,
+        desk: &mut Desk,
+    ) -> Result<(), EngineError> {
         self.take_up(until, desk, observer).await?;
         let mut looked = self.world().clock.now();
         loop {
@@ -86,7 +100,15 @@ impl Embedded {
             }
             if let Some(reason) = control.take_cancel() {
                 for run in desk.mine.clone() {
-                    self.act(&run, vec![Event::Command(Command::Cancel { reason: reason.clone() })], desk, observer).await?;
+                    self.act(
+                        &run,
+                        vec![Event::Command(Command::Cancel {
+                            reason: reason.clone(),
+                        })],
+                        desk,
+                        observer,
+                    )
+                    .await?;
                 }
             }
             self.hear(desk, observer);
@@ -116,7 +138,12 @@ impl Embedded {
     }
 
     /// Takes the runs that are to be driven, and their sub-workflows' runs.
-    async fn take_up(&mut self, until: &Until, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+    async fn take_up(
+        &mut self,
+        until: &Until,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
         match until {
             Until::RunsEnd(runs) => {
                 for run in runs {
@@ -127,9 +154,17 @@ impl Embedded {
                     self.take(header, desk, observer).await?;
                 }
                 // A run that was taken over may have left sub-workflows' runs behind.
-                if desk.mine.iter().any(|run| self.engine.peek(run, |_, state| state.counts().in_flight() > 0).unwrap_or(false)) {
+                if desk.mine.iter().any(|run| {
+                    self.engine
+                        .peek(run, |_, state| state.counts().in_flight() > 0)
+                        .unwrap_or(false)
+                }) {
                     for header in self.ownerless().await? {
-                        if header.parent.as_ref().is_some_and(|parent| desk.mine.contains(&parent.run)) {
+                        if header
+                            .parent
+                            .as_ref()
+                            .is_some_and(|parent| desk.mine.contains(&parent.run))
+                        {
                             self.take(header, desk, observer).await?;
                         }
                     }
@@ -144,7 +179,12 @@ impl Embedded {
         Ok(())
     }
 
-    async fn take(&mut self, header: ork_core::run::Header, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+    async fn take(
+        &mut self,
+        header: ork_core::run::Header,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
         let run = header.id.clone();
         if header.status.is_terminal() {
             desk.ended.insert(run);
@@ -155,7 +195,10 @@ impl Embedded {
             desk.mine.insert(run.clone());
         }
         self.act(&run, vec![Event::Tick], desk, observer).await?;
-        if let Some((graph, state)) = self.engine.peek(&run, |graph, state| (graph.clone(), state.clone())) {
+        if let Some((graph, state)) = self
+            .engine
+            .peek(&run, |graph, state| (graph.clone(), state.clone()))
+        {
             observer.committed(&run, &graph, &state, &[]);
         }
         Ok(())
@@ -178,7 +221,12 @@ impl Embedded {
                 let event = Event::Started(Attempt::from(&id));
                 (id, event)
             }
-            ExecEvent::Ended { id, verdict, stopped, .. } => {
+            ExecEvent::Ended {
+                id,
+                verdict,
+                stopped,
+                ..
+            } => {
                 self.world().executor.ended(&id);
                 if let ork_core::task::Verdict::Failed { log_tail, .. } = &verdict {
                     observer.attempt_ended(&id, log_tail);
@@ -188,7 +236,10 @@ impl Embedded {
                     // Whoever stopped it has settled it; its end only frees a place.
                     return;
                 }
-                let event = Event::Finished { attempt: Attempt::from(&id), verdict };
+                let event = Event::Finished {
+                    attempt: Attempt::from(&id),
+                    verdict,
+                };
                 (id, event)
             }
         };
@@ -200,7 +251,11 @@ impl Embedded {
     }
 
     /// Commits what was gathered, run by run, unless the executors are busy and more is about to come.
-    async fn commit_pending(&mut self, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+    async fn commit_pending(
+        &mut self,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
         if self.patience(desk).is_some_and(|left| !left.is_zero()) {
             return Ok(());
         }
@@ -227,7 +282,11 @@ impl Embedded {
     }
 
     /// Hands out hints and wakes.
-    async fn deliver(&mut self, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+    async fn deliver(
+        &mut self,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
         while let Some(delivery) = self.world().queue.next(self.world().clock.now()) {
             let run = match delivery.message() {
                 Message::Hint(hint) => hint.run.clone(),
@@ -235,7 +294,11 @@ impl Embedded {
             };
             delivery.done();
             if desk.mine.contains(&run) {
-                if self.engine.peek(&run, |_, state| state.header.status == RunStatus::Pending).unwrap_or(true) {
+                if self
+                    .engine
+                    .peek(&run, |_, state| state.header.status == RunStatus::Pending)
+                    .unwrap_or(true)
+                {
                     self.begin(&run, desk, observer).await?;
                 }
                 desk.ready.insert(run);
@@ -253,16 +316,32 @@ impl Embedded {
     }
 
     /// Lets a pending run go when its place has come.
-    async fn begin(&mut self, run: &RunId, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+    async fn begin(
+        &mut self,
+        run: &RunId,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
         let view = self.engine.run(run).await?;
-        if view.header.status == RunStatus::Pending && !self.waits_for_a_place(&view.header).await? {
+        if view.header.status == RunStatus::Pending && !self.waits_for_a_place(&view.header).await?
+        {
             self.act(run, vec![Event::Start], desk, observer).await?;
         }
         Ok(())
     }
 
-    async fn fire_timers(&mut self, now: Time, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
-        let due: Vec<RunId> = desk.timers.iter().filter(|(_, at)| **at <= now).map(|(run, _)| run.clone()).collect();
+    async fn fire_timers(
+        &mut self,
+        now: Time,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
+        let due: Vec<RunId> = desk
+            .timers
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(run, _)| run.clone())
+            .collect();
         for run in due {
             desk.timers.remove(&run);
             self.act(&run, vec![Event::Tick], desk, observer).await?;
@@ -270,27 +349,51 @@ impl Embedded {
         Ok(())
     }
 
-    async fn fire_schedules(&mut self, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+    async fn fire_schedules(
+        &mut self,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
         for fired in self.engine.fire_due(50).await? {
             match fired.run {
                 Ok(run) => {
                     let header = self.engine.run(&run).await?.header;
                     self.take(header, desk, observer).await?;
                 }
-                Err(why) => observer.setup(&format!("{}: the slot {} made no run: {why}", fired.workflow, fired.slot)),
+                Err(why) => observer.setup(&format!(
+                    "{}: the slot {} made no run: {why}",
+                    fired.workflow, fired.slot
+                )),
             }
         }
         // What cannot be dealt with stays due; it is not asked for more often than this.
         let now = self.world().clock.now();
-        let next = self.world().store.due_workflows(Time(i64::MAX), 1).await?.first().map_or(now + NAP, |(_, at)| *at);
+        let next = self
+            .world()
+            .store
+            .due_workflows(Time(i64::MAX), 1)
+            .await?
+            .first()
+            .map_or(now + NAP, |(_, at)| *at);
         desk.fire_at = next.max(now + FIRE_AGAIN);
         Ok(())
     }
 
     /// Another process has committed something: read our runs again, stop what is no longer wanted, take what nobody owns.
-    async fn look_elsewhere(&mut self, until: &Until, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+    async fn look_elsewhere(
+        &mut self,
+        until: &Until,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
         let watched: BTreeSet<RunId> = match until {
-            Until::RunsEnd(runs) => desk.mine.iter().chain(runs).filter(|run| !desk.ended.contains(*run)).cloned().collect(),
+            Until::RunsEnd(runs) => desk
+                .mine
+                .iter()
+                .chain(runs)
+                .filter(|run| !desk.ended.contains(*run))
+                .cloned()
+                .collect(),
             Until::Forever => desk.mine.clone(),
         };
         for run in watched {
@@ -302,7 +405,10 @@ impl Embedded {
                 let header = self.engine.run(&run).await?.header;
                 self.take(header, desk, observer).await?;
             }
-            if let Some((graph, state)) = self.engine.peek(&run, |graph, state| (graph.clone(), state.clone())) {
+            if let Some((graph, state)) = self
+                .engine
+                .peek(&run, |graph, state| (graph.clone(), state.clone()))
+            {
                 observer.committed(&run, &graph, &state, &[]);
                 if state.header.status.is_terminal() {
                     desk.ended.insert(run.clone());
@@ -313,7 +419,11 @@ impl Embedded {
         for id in self.world().executor.submitted() {
             let wanted = self.engine.peek(&id.run, |_, state| {
                 state.instance(id.task, id.index).is_some_and(|instance| {
-                    instance.attempt == id.attempt && matches!(instance.state, State::Dispatched { .. } | State::Running { .. })
+                    instance.attempt == id.attempt
+                        && matches!(
+                            instance.state,
+                            State::Dispatched { .. } | State::Running { .. }
+                        )
                 })
             });
             if wanted == Some(false) {
@@ -332,7 +442,11 @@ impl Embedded {
     }
 
     /// Starts what is ready while there are places.
-    async fn claim(&mut self, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+    async fn claim(
+        &mut self,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
         for run in std::mem::take(&mut desk.ready) {
             if !desk.mine.contains(&run) {
                 continue;
@@ -352,7 +466,13 @@ impl Embedded {
     }
 
     /// One step of one run, with everything that follows from it for the loop.
-    async fn act(&mut self, run: &RunId, mut events: Vec<Event>, desk: &mut Desk, observer: &mut dyn Observer) -> Result<(), EngineError> {
+    async fn act(
+        &mut self,
+        run: &RunId,
+        mut events: Vec<Event>,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
         let mut times = Vec::new();
         if let Some((gathered, happened)) = desk.pending.remove(run) {
             desk.gathered -= gathered.len();
@@ -365,10 +485,18 @@ impl Embedded {
             }
         }
         let mut claimed = 0;
-        let claim = desk.mine.contains(run).then(|| ClaimRequest { places: self.places(), supervised: true });
+        let claim = desk.mine.contains(run).then(|| ClaimRequest {
+            places: self.places(),
+            supervised: true,
+        });
         match self.engine.step_at(run, events, times, claim).await {
             Ok(stepped) => {
-                for note in stepped.commits.iter().filter(|commit| commit.run == *run).flat_map(|commit| &commit.notes) {
+                for note in stepped
+                    .commits
+                    .iter()
+                    .filter(|commit| commit.run == *run)
+                    .flat_map(|commit| &commit.notes)
+                {
                     claimed += u32::from(matches!(note.kind, NoteKind::Claimed { .. }));
                 }
                 self.learn(stepped, desk, observer);
@@ -408,23 +536,41 @@ impl Embedded {
                 desk.mine.remove(&commit.run);
                 desk.timers.remove(&commit.run);
             }
-            self.engine.peek(&commit.run, |graph, state| observer.committed(&commit.run, graph, state, &commit.notes));
+            self.engine.peek(&commit.run, |graph, state| {
+                observer.committed(&commit.run, graph, state, &commit.notes)
+            });
         }
     }
 
     /// Sleeps until something can have changed.
-    async fn wait(&mut self, until: &Until, control: &Control, desk: &mut Desk) -> Result<(), EngineError> {
+    async fn wait(
+        &mut self,
+        until: &Until,
+        control: &Control,
+        desk: &mut Desk,
+    ) -> Result<(), EngineError> {
         let patience = self.patience(desk);
-        if patience.is_some_and(|left| left.is_zero()) || (!desk.ready.is_empty() && self.places() > 0) {
+        if patience.is_some_and(|left| left.is_zero())
+            || (!desk.ready.is_empty() && self.places() > 0)
+        {
             return Ok(());
         }
         let now = self.world().clock.now();
         let mut wake_at = now + NAP;
-        wake_at = desk.timers.values().copied().chain(self.world().queue.next_wake()).fold(wake_at, Time::min);
+        wake_at = desk
+            .timers
+            .values()
+            .copied()
+            .chain(self.world().queue.next_wake())
+            .fold(wake_at, Time::min);
         if *until == Until::Forever {
             wake_at = wake_at.min(desk.fire_at);
         }
-        let nap = wake_at.since(now).to_duration().min(LOOK_ELSEWHERE).min(patience.unwrap_or(LOOK_ELSEWHERE));
+        let nap = wake_at
+            .since(now)
+            .to_duration()
+            .min(LOOK_ELSEWHERE)
+            .min(patience.unwrap_or(LOOK_ELSEWHERE));
         let world = self.engine.ports();
         tokio::select! {
             biased;

@@ -10,7 +10,9 @@ use ork_core::ids::{PoolName, RunId, VersionHash, WorkflowName};
 use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::run::{Command, Event, Graph, Header, RunStatus};
 use ork_engine::ports::{Ports, StoreError};
-use ork_engine::{Deployment, Engine, EngineError, EngineErrorKind, RunView, StartRun, Started, WorkflowDocument};
+use ork_engine::{
+    Deployment, Engine, EngineError, EngineErrorKind, RunView, StartRun, Started, WorkflowDocument,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::world::World;
@@ -95,8 +97,21 @@ pub struct Embedded {
 impl Embedded {
     /// Opens the folder; makes it first if that is asked for.
     pub fn open(config: EmbeddedConfig) -> Result<Self, OpenError> {
-        let state = StateDir::open(&config.state, Options { sync: config.sync, create: config.create })?;
-        let store = Sqlite::open(&state.database(), &StoreOptions { sync: config.sync, max_bytes: config.store_bytes, ..StoreOptions::default() })?;
+        let state = StateDir::open(
+            &config.state,
+            Options {
+                sync: config.sync,
+                create: config.create,
+            },
+        )?;
+        let store = Sqlite::open(
+            &state.database(),
+            &StoreOptions {
+                sync: config.sync,
+                max_bytes: config.store_bytes,
+                ..StoreOptions::default()
+            },
+        )?;
         let objects = Folder::open(&state.objects(), config.sync)?;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         // Most tasks wait for something most of the time; more places than cores cost little.
@@ -109,9 +124,19 @@ impl Embedded {
         exec.custom = config.custom;
         let (sender, events) = unbounded_channel();
         let world = World::new(store, objects, LocalExecutor::new(exec, sender)?);
-        let lock = if config.execute { Some(EngineLock::acquire(&state, world.random())?) } else { None };
+        let lock = if config.execute {
+            Some(EngineLock::acquire(&state, world.random())?)
+        } else {
+            None
+        };
         let owner = lock.as_ref().map(|lock| lock.id.clone());
-        Ok(Self { engine: Engine::new(world, owner), state, events, parallel, _lock: lock })
+        Ok(Self {
+            engine: Engine::new(world, owner),
+            state,
+            events,
+            parallel,
+            _lock: lock,
+        })
     }
 
     /// The use cases, for what has no shorthand here.
@@ -120,11 +145,31 @@ impl Embedded {
     }
 
     /// Stores `workflow`, read from `file`, as the current version.
-    pub async fn deploy(&self, workflow: &Workflow, file: &Path, pools: &BTreeMap<PoolName, u32>) -> Result<Deployment, EngineError> {
-        let file = std::path::absolute(file).map_err(|error| EngineError::new(EngineErrorKind::Refused, format!("{}: {error}", file.display())))?;
-        let source = file.to_str().ok_or_else(|| EngineError::new(EngineErrorKind::Refused, format!("{}: the path is not UTF-8", file.display())))?;
-        let deployment = self.engine.deploy(workflow, Some(source.to_owned()), pools).await?;
-        self.world().executor.set_dir(workflow.name.clone(), run_dir(&file));
+    pub async fn deploy(
+        &self,
+        workflow: &Workflow,
+        file: &Path,
+        pools: &BTreeMap<PoolName, u32>,
+    ) -> Result<Deployment, EngineError> {
+        let file = std::path::absolute(file).map_err(|error| {
+            EngineError::new(
+                EngineErrorKind::Refused,
+                format!("{}: {error}", file.display()),
+            )
+        })?;
+        let source = file.to_str().ok_or_else(|| {
+            EngineError::new(
+                EngineErrorKind::Refused,
+                format!("{}: the path is not UTF-8", file.display()),
+            )
+        })?;
+        let deployment = self
+            .engine
+            .deploy(workflow, Some(source.to_owned()), pools)
+            .await?;
+        self.world()
+            .executor
+            .set_dir(workflow.name.clone(), run_dir(&file));
         Ok(deployment)
     }
 
@@ -135,7 +180,9 @@ impl Embedded {
 
     /// Does something to a run, whoever executes it.
     pub async fn command(&self, run: &RunId, command: Command) -> Result<RunView, EngineError> {
-        self.engine.step(run, vec![Event::Command(command)], None).await?;
+        self.engine
+            .step(run, vec![Event::Command(command)], None)
+            .await?;
         self.engine.run(run).await
     }
 
@@ -145,7 +192,13 @@ impl Embedded {
     }
 
     /// Lists runs, newest first.
-    pub async fn runs(&self, status: Option<RunStatus>, workflow: Option<&WorkflowName>, cursor: Option<&str>, limit: usize) -> Result<(Vec<Header>, Option<String>), EngineError> {
+    pub async fn runs(
+        &self,
+        status: Option<RunStatus>,
+        workflow: Option<&WorkflowName>,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Header>, Option<String>), EngineError> {
         self.engine.runs(status, workflow, cursor, limit).await
     }
 
@@ -155,7 +208,11 @@ impl Embedded {
     }
 
     /// The definition of one version.
-    pub async fn definition(&self, name: &WorkflowName, version: &VersionHash) -> Result<Arc<Graph>, EngineError> {
+    pub async fn definition(
+        &self,
+        name: &WorkflowName,
+        version: &VersionHash,
+    ) -> Result<Arc<Graph>, EngineError> {
         self.engine.definition(name, version).await
     }
 
@@ -175,7 +232,11 @@ impl Embedded {
     }
 
     /// A task's output as JSON text: null, the value, or the list of a fan-out.
-    pub async fn output_of(&self, view: &RunView, task: TaskIndex) -> Result<Arc<str>, EngineError> {
+    pub async fn output_of(
+        &self,
+        view: &RunView,
+        task: TaskIndex,
+    ) -> Result<Arc<str>, EngineError> {
         self.engine.task_output(view, task).await
     }
 
@@ -196,8 +257,15 @@ impl Embedded {
     pub fn output_path(&self, view: &RunView, task: TaskIndex) -> PathBuf {
         let definition = view.graph.task(task);
         let (run, name) = (view.header.id.clone(), definition.name.clone());
-        let script = matches!(definition.executor, ork_core::definition::Executor::Script { .. });
-        self.world().objects.path_of(&if script { ObjectName::TaskText(run, name) } else { ObjectName::TaskOutput(run, name) })
+        let script = matches!(
+            definition.executor,
+            ork_core::definition::Executor::Script { .. }
+        );
+        self.world().objects.path_of(&if script {
+            ObjectName::TaskText(run, name)
+        } else {
+            ObjectName::TaskOutput(run, name)
+        })
     }
 
     /// What the store has done so far.
@@ -208,5 +276,8 @@ impl Embedded {
 
 /// The folder of a workflow file.
 pub(super) fn run_dir(file: &Path) -> RunDir {
-    RunDir { workflow_dir: file.parent().map_or_else(PathBuf::new, Path::to_owned), workflow_file: Some(file.to_owned()) }
+    RunDir {
+        workflow_dir: file.parent().map_or_else(PathBuf::new, Path::to_owned),
+        workflow_file: Some(file.to_owned()),
+    }
 }

@@ -37,7 +37,11 @@ impl World {
             store,
             objects,
             queue: LocalQueue::new(),
-            executor: Starter { exec: executor, dirs: Mutex::default(), submitted: Mutex::default() },
+            executor: Starter {
+                exec: executor,
+                dirs: Mutex::default(),
+                submitted: Mutex::default(),
+            },
             tracker: NoTracker,
             clock: SteadyClock::new(),
             random: Mutex::new(seed),
@@ -91,28 +95,51 @@ pub(super) struct Starter {
 
 impl Starter {
     pub(super) fn set_dir(&self, workflow: WorkflowName, dir: RunDir) {
-        self.dirs.lock().unwrap_or_else(PoisonError::into_inner).insert(workflow, Arc::new(dir));
+        self.dirs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(workflow, Arc::new(dir));
     }
     pub(super) fn has_dir(&self, workflow: &WorkflowName) -> bool {
-        self.dirs.lock().unwrap_or_else(PoisonError::into_inner).contains_key(workflow)
+        self.dirs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(workflow)
     }
     /// Attempts that were handed over and have not ended.
     pub(super) fn submitted(&self) -> Vec<AttemptId> {
-        self.submitted.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.submitted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
     }
     pub(super) fn ended(&self, id: &AttemptId) {
-        self.submitted.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.submitted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(id);
     }
 }
 
 impl Executor for Starter {
     async fn start(&self, specs: Vec<TaskSpec>) -> Vec<Result<(), StartError>> {
         let dirs = self.dirs.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut submitted = self.submitted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut submitted = self
+            .submitted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let start = |spec: TaskSpec| {
-            let refused = |message| StartError::Refused { category: Category::Permanent, message };
+            let refused = |message| StartError::Refused {
+                category: Category::Permanent,
+                message,
+            };
             let Some(dir) = dirs.get(&spec.workflow_name) else {
-                return Err(refused(format!("nobody knows the folder of workflow {}: deploy it again", spec.workflow_name)));
+                return Err(refused(format!(
+                    "nobody knows the folder of workflow {}: deploy it again",
+                    spec.workflow_name
+                )));
             };
             crate::exec::check(&spec.executor, self.exec.config()).map_err(refused)?;
             submitted.insert(spec.id.clone());
@@ -132,8 +159,13 @@ pub(super) struct NoTracker;
 
 impl NoTracker {
     fn refuse(job: &Value) -> TrackerError {
-        let service = job.get("service_type").and_then(Value::as_str).unwrap_or("unknown");
-        TrackerError::Permanent(format!("this engine has no tracker for deferred jobs of service_type `{service}`"))
+        let service = job
+            .get("service_type")
+            .and_then(Value::as_str)
+            .unwrap_or("unknown");
+        TrackerError::Permanent(format!(
+            "this engine has no tracker for deferred jobs of service_type `{service}`"
+        ))
     }
 }
 
@@ -156,11 +188,15 @@ const AHEAD: i64 = 2_000;
 
 impl SteadyClock {
     fn new() -> Self {
-        Self { anchor: Mutex::new((SystemClock.now(), Instant::now())) }
+        Self {
+            anchor: Mutex::new((SystemClock.now(), Instant::now())),
+        }
     }
     fn read(&self, wall: Time) -> Time {
         let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
-        let steady = Time(anchor.0.0 + i64::try_from(anchor.1.elapsed().as_millis()).unwrap_or(i64::MAX / 2));
+        let steady = Time(
+            anchor.0.0 + i64::try_from(anchor.1.elapsed().as_millis()).unwrap_or(i64::MAX / 2),
+        );
         if wall.0 > steady.0 + AHEAD {
             *anchor = (wall, Instant::now());
             return wall;
@@ -184,7 +220,10 @@ mod tests {
         let clock = SteadyClock::new();
         let start = clock.read(SystemClock.now());
         let stepped_back = clock.read(Time(start.0 - 3_600_000));
-        assert!(stepped_back >= start && stepped_back.0 < start.0 + AHEAD, "{start:?} {stepped_back:?}");
+        assert!(
+            stepped_back >= start && stepped_back.0 < start.0 + AHEAD,
+            "{start:?} {stepped_back:?}"
+        );
         let ahead = Time(start.0 + 3_600_000);
         assert_eq!(clock.read(ahead), ahead);
         assert!(clock.read(start) >= ahead, "it never goes back");

@@ -157,6 +157,9 @@ impl Attempt {
             .as_ref()
             .filter(|_| self.why.is_none())
             .map(|watch| watch.next);
-        [deadline, self.watch_at, self.kill_at, memory].into_iter().flatten().min()
+        [deadline, self.watch_at, self.kill_at, memory]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

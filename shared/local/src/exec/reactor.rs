@@ -257,7 +257,11 @@ impl Reactor {
             .iter()
             .flatten()
             .filter_map(Attempt::due)
-            .chain(self.templates.values().filter_map(|template| template.reap_at))
+            .chain(
+                self.templates
+                    .values()
+                    .filter_map(|template| template.reap_at),
+            )
             .chain(self.closing)
             .min();
         let due = due.map(|due| due.saturating_duration_since(Instant::now()));

@@ -49,8 +49,11 @@ impl Reactor {
         let (log, log_write) = pipe()?;
         let (ours, theirs) = channel()?;
         let frame = request::serve(id, &key);
-        template.workers.insert(id, Worker::new(Serves::Many(key), log, ours));
-        template.send(frame, vec![log_write, theirs]);
+        template
+            .workers
+            .insert(id, Worker::new(Serves::Many(key), log, ours));
+        let both = log_write.try_clone()?;
+        template.send(frame, vec![both, log_write, theirs]);
         Ok(id)
     }
 

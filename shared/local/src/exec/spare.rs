@@ -1,5 +1,6 @@
 //! A reactor's stock of forked children that wait for the one attempt each of them will run.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, Body};
@@ -12,6 +13,8 @@ use super::shared::Job;
 
 /// Children forked at once, at most: each further one saves less.
 const BATCH: usize = 8;
+/// The next batch is forked when so few are left, for while it is forked tasks go on.
+const LOW: usize = 3;
 /// Batches of this size are forked before they are needed; smaller ones wait until they are, so that a run of one task forks one.
 const AHEAD: usize = 4;
 /// An attempt that still runs after this long has its end told by the template. Shorter ones save it the wake-up: they answer.
@@ -31,36 +34,52 @@ impl Reactor {
         Ok(self.idle_spare(template, job).expect("just made"))
     }
 
-    /// Has the next children forked while the last one is at work.
+    /// The upstream outputs that a child has in its environment already.
+    pub(crate) fn foreseen(&self, template: u64, worker: u64) -> Option<Arc<str>> {
+        match &self.templates[&template].workers[&worker].serves {
+            Serves::One { upstream, .. } => upstream.clone(),
+            Serves::Many(_) => None,
+        }
+    }
+
+    /// Has the next children forked while the last ones are at work.
     pub(crate) fn fork_ahead(&mut self, template: u64, job: &Job) {
-        if self.templates[&template].batch >= AHEAD && self.idle_spare(template, job).is_none() {
+        if self.templates[&template].batch >= AHEAD
+            && self.idle_spares(template, job).count() <= LOW
+        {
             // Without descriptors for them there are none ahead; the next attempt tries again, and says so if it must.
             let _ = self.fork_spares(template, job);
         }
     }
 
     fn idle_spare(&self, template: u64, job: &Job) -> Option<u64> {
+        self.idle_spares(template, job).next()
+    }
+
+    fn idle_spares(&self, template: u64, job: &Job) -> impl Iterator<Item = u64> {
         let template = &self.templates[&template];
-        let since = known_since(template, job)?;
-        let fits = |worker: &Worker| {
-            worker.is_idle() && matches!(worker.serves, Serves::One { batch } if batch >= since)
-        };
-        let mut workers = template.workers.iter();
-        workers.find(|(_, worker)| fits(worker)).map(|(id, _)| *id)
+        let since = known_since(template, job);
+        let fits = move |worker: &Worker| worker.is_idle() && worker.is_spare_since(since);
+        let workers = template.workers.iter();
+        workers
+            .filter(move |(_, worker)| fits(worker))
+            .map(|(id, _)| *id)
     }
 
     /// Has a batch of children forked; each is twice as large as the one before.
     fn fork_spares(&mut self, id: u64, job: &Job) -> std::io::Result<()> {
-        let shared = std::sync::Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.shared);
         let template = self.templates.get_mut(&id).expect("found or made");
+        let since = known_since(template, job);
         for worker in template.workers.values_mut() {
-            if worker.is_idle() && matches!(worker.serves, Serves::One { .. }) {
+            if worker.is_idle() && worker.is_spare_since(Some(0)) && !worker.is_spare_since(since) {
                 // It was forked before the template knew this file. Closing its channel ends it.
                 worker.channel = None;
             }
         }
         template.batches += 1;
         let batch = template.batches;
+        let upstream: Option<Arc<str>> = request::upstream(&job.spec).map(Arc::from);
         let (mut ids, mut fds) = (Vec::new(), Vec::new());
         for _ in 0..template.batch {
             let pair = pipe().and_then(|log| Ok((log, channel()?)));
@@ -71,7 +90,8 @@ impl Reactor {
                 Err(_) => break,
             };
             let id = shared.number();
-            let worker = Worker::new(Serves::One { batch }, log, ours);
+            let upstream = upstream.clone();
+            let worker = Worker::new(Serves::One { batch, upstream }, log, ours);
             template.workers.insert(id, worker);
             ids.push(id);
             fds.extend([log_write, theirs]);

@@ -19,8 +19,8 @@ use super::finish::judge_forked;
 use super::log::Log;
 use super::output::{Text, failed};
 use super::pipe::{Read, pipe, read};
-use super::python::frames::{Event, ResultFrame};
 use super::python::PythonEnv;
+use super::python::frames::{Event, ResultFrame};
 use super::python::request::{self, To};
 use super::python::template::{PROTOCOL, Template};
 use super::reactor::{LOOK_AGAIN, Reactor};
@@ -122,6 +122,18 @@ impl Reactor {
             .map_err(|message| failed(Category::Recoverable, message))?;
         let mut scratch = Scratch::new(root, shared.number());
         let id = shared.number();
+        let trouble = |error: std::io::Error| {
+            failed(
+                Category::Transient,
+                format!("the task cannot be started: {error}"),
+            )
+        };
+        let worker = match to {
+            To::Template => None,
+            To::Spare => Some(self.spare(template, &job).map_err(trouble)?),
+            To::Reused => Some(self.worker(template, &job).map_err(trouble)?),
+        };
+        let foreseen = worker.and_then(|worker| self.foreseen(template, worker));
         let frame = request::task(
             id,
             &job.spec,
@@ -129,14 +141,9 @@ impl Reactor {
             &shared.config,
             &mut scratch,
             to,
+            foreseen.as_deref(),
         )
         .map_err(|message| failed(Category::Permanent, message))?;
-        let trouble = |error: std::io::Error| {
-            failed(
-                Category::Transient,
-                format!("the task cannot be started: {error}"),
-            )
-        };
         let log = Log::new(object(&shared, &job.spec, AttemptFile::Log));
         let mut attempt = Attempt {
             begun: Instant::now(),
@@ -159,13 +166,7 @@ impl Reactor {
             },
             job,
         };
-        if to != To::Template {
-            let worker = if to == To::Spare {
-                self.spare(template, &attempt.job)
-            } else {
-                self.worker(template, &attempt.job)
-            };
-            let worker = worker.map_err(trouble)?;
+        if let Some(worker) = worker {
             attempt.body = Body::Served { template, worker };
             self.give(&mut attempt, slot, &frame);
             if to == To::Spare {

@@ -7,7 +7,7 @@ from . import _outcome
 from ._codec import dumps, loads
 from ._context import Context
 from ._errors import CallError
-from ._frames import Buffer, answer, write_all
+from ._frames import Buffer, answer, pack, write_all
 from ._modules import Source, function_of, load_module, stamp_of
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _RESULT = 3
 _INPUT_IN_ENV = 32 * 1024
-_REHEARSALS = 16
+_REHEARSAL = "ork_rehearsal"
 _FS = ("utf-8", "surrogateescape")
 _FUNCTION = type(lambda: None)
 
@@ -30,6 +30,9 @@ class Child:
         self._frame: "dict[str, Any]" = {}
         self._pid = 0
         self._result_file = (0, 0)
+        self._result = _RESULT
+        self._rehearsed: "Optional[Source]" = None
+        self._before: "Any" = None
         self._entered = False
         self._folder: "Optional[str]" = None
         self._modules: "dict[str, tuple[Any, ModuleType]]" = {}
@@ -52,10 +55,11 @@ class Child:
         outcome = self.perform(frame, source)
         self._end(outcome, answer(outcome.output, outcome.category, outcome.message))
 
-    def arrive(self) -> None:
-        """Become a process of its own, whose result goes to descriptor 3."""
+    def arrive(self, result: int = _RESULT) -> None:
+        """Become a process of its own, whose result goes to this descriptor."""
         self._pid = os.getpid()
-        status = os.fstat(_RESULT)
+        self._result = result
+        status = os.fstat(result)
         self._result_file = (status.st_dev, status.st_ino)
         sys.modules["__main__"] = self._main
 
@@ -72,44 +76,38 @@ class Child:
 
     def foresee(self, frame: "dict[str, Any]") -> None:
         """In the template: set the variables that tasks like this one get, so that its children find most of them set."""
-        context = _context_of(frame)
-        self._set_environment(frame, context, {})
+        self._set_environment(frame, _context_of(frame), {})
+        path = frame.get("file")
+        if path:
+            # Read here, the folder need not be read in each of them.
+            self._template.sources.shadowed_names([path.rpartition("/")[0]])
 
-    def rehearse(self) -> None:
-        """Run an empty task a few times in the template.
+    def rehearsal(self, round_: int) -> bytes:
+        """The frame of an empty task, to be gone through in the template (see `_spare.rehearse`)."""
+        if self._rehearsed is None:
+            self._rehearsed = Source(f"/{_REHEARSAL}.py", (0, 0, 1))
+            self._rehearsed.code = compile("def main(value): return value", self._rehearsed.path, "exec")
+            self._before = list(sys.path), list(sys.argv), sys.modules["__main__"]
+            self._template.site.rehearsing = True
+        self._entered = False
+        self._modules.clear()
+        context = f'{{"task_id":"r","attempt":{round_},"parallel_index":0,"parallel_count":1}}'
+        return pack(
+            f'{{"cwd":".","file":"{self._rehearsed.path}","input":{{"value":{round_}}},"context":{context}}}'
+        )
 
-        The interpreter rewrites the byte code it runs often; done here once, the children share those pages instead
-        of each rewriting its own copy of them.
-        """
-        name = "ork_rehearsal"
-        source = Source(f"/{name}.py", (0, 0, 1))
-        source.code = compile("def main(value): return value", source.path, "exec")
-        path, arguments = list(sys.path), list(sys.argv)
-        self._template.site.rehearsing = True
-        for round_ in range(_REHEARSALS):
-            self._entered = False
-            self._frame = {
-                "op": "run",
-                "cwd": ".",
-                "file": source.path,
-                "input": {"value": round_},
-                "context": {"task_id": name, "attempt": round_, "parallel_index": 0, "parallel_count": 1},
-            }
-            self._modules.clear()
-            outcome = self._run(self._frame, source)
-            if outcome.output != str(round_):
-                raise RuntimeError(f"the rehearsal failed: {outcome.message}")
-            answer(outcome.output, outcome.category, outcome.message)
-            _flush()
+    def after_rehearsal(self) -> None:
+        """Forget it."""
         self._template.site.rehearsing = False
-        sys.path[:], sys.argv[:] = path, arguments
+        sys.path[:], sys.argv[:], sys.modules["__main__"] = self._before
         environ: "Any" = os.environ
         for variable, before in self._shadowed.items():
             if before is None:
                 del environ[variable]
             else:
                 environ[variable] = before.decode(*_FS)
-        sys.modules.pop(name, None)
+        sys.modules.pop(_REHEARSAL, None)
+        self._rehearsed = None
         self._shadowed.clear()
         self._modules.clear()
         self._entered = False
@@ -196,6 +194,8 @@ class Child:
         return module
 
     def _read(self, path: str) -> Source:
+        if self._rehearsed is not None:
+            return self._rehearsed
         source: Source = self._template.sources.get(path)
         return source
 
@@ -229,8 +229,9 @@ class Child:
         environ: "Any" = os.environ
         data = environ._data
         shadowed = self._shadowed
+        keep = frame.get("keep") or ()
         for name in shadowed:
-            if name not in wanted:
+            if name not in wanted and name not in keep:
                 # The task before had it, this one has not: as the template had it.
                 wanted[name] = None if shadowed[name] is None else shadowed[name].decode(*_FS)  # type: ignore[union-attr]
         for name, value in wanted.items():
@@ -287,7 +288,7 @@ class Child:
     def reply(self, frame: bytes) -> None:
         """Send the result, unless the task put something else in the place of descriptor 3."""
         try:
-            status = os.fstat(_RESULT)
+            status = os.fstat(self._result)
             same = (status.st_dev, status.st_ino) == self._result_file
         except OSError:
             same = False
@@ -297,7 +298,7 @@ class Child:
             )
             os._exit(70)
         try:
-            write_all(_RESULT, frame)
+            write_all(self._result, frame)
         except BrokenPipeError:
             os._exit(70)  # the engine no longer wants it
 

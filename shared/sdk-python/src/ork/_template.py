@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 PROTOCOL = 1
+_OURS = "ork"
 _MAX_FDS = 253
 _FDS_SPACE = _socket.CMSG_SPACE(_MAX_FDS * 4)
 _CLOEXEC = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
@@ -56,9 +57,9 @@ class Template:
         # Those whose end the engine waits for. While there are none, ended children wait to be reaped with the next batch:
         # a wake-up for each would cost more than many a task.
         self._watched: "set[int]" = set()
-        _signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        self._wake_write = wake_write
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _CHILD)
-        _signal.signal(_signal.SIGCHLD, _ignore)
+        _signal.signal(_signal.SIGCHLD, self._on_child)
         _signal.signal(_signal.SIGTERM, self._on_term)
         _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
 
@@ -91,6 +92,13 @@ class Template:
 
     def _on_term(self, _signum: int, _frame: object) -> None:
         self.stopping = True
+        self._on_child(0, None)
+
+    def _on_child(self, _signum: int, _frame: object) -> None:
+        try:
+            os.write(self._wake_write, b"!")
+        except BlockingIOError:
+            pass  # it is awake
 
     def _receive(self) -> None:
         try:
@@ -216,18 +224,7 @@ class Template:
 
     def _become_child(self, fds: "Any", live: "Any") -> "NoReturn":
         try:
-            os.setsid()
-            _signal.set_wakeup_fd(-1)
-            for number in (_signal.SIGCHLD, _signal.SIGTERM):
-                _signal.signal(number, _signal.SIG_DFL)
-            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
-            _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _HELD)
-            os.dup2(fds[0], 1)
-            os.dup2(fds[1], 2)
-            self._socket.detach()
-            os.dup2(fds[2], 3, inheritable=False)
-            # Pipes of other tasks that wait in the queue would otherwise never see their end.
-            os.closerange(4, self._highest_fd + 1)
+            _spare.enter(fds[0], fds[1], fds[2], self._highest_fd)
             gc.enable()
             live()
         except BaseException as error:  # a bug of ours: say it, and never return into the template's loop
@@ -319,15 +316,14 @@ def _out_of_the_way(fd: int) -> int:
     return moved
 
 
-def _ignore(_signum: int, _frame: object) -> None:
-    """SIGCHLD only has to wake the loop."""
-
-
 def main(fd: int) -> "NoReturn":
     """Serve until the engine goes away; the exit code is 70 when it sent what cannot be understood."""
     code = 70
+    if os.environ.get("LD_BIND_NOW") == _OURS:
+        # The engine's, so that no child has to look symbols up; a task must not find it.
+        del os.environ["LD_BIND_NOW"]
     template = Template(fd)
-    template.child.rehearse()
+    _spare.rehearse(template.child)
     try:
         template.serve()
         code = 0

@@ -14,6 +14,8 @@ use super::super::environment::{Scratch, json_var, own, task_id};
 use super::super::{ExecConfig, RunDir};
 use super::frames::pack;
 
+const UPSTREAM: &str = "ORK_UPSTREAM_JSON";
+
 /// What a task may know about its attempt.
 #[derive(Serialize)]
 pub(crate) struct Context<'a> {
@@ -65,6 +67,9 @@ struct Task<'a> {
     path: Vec<Cow<'a, str>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     env: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
+    /// Variables that stay as the template foresaw them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep: Option<[&'static str; 1]>,
     context: Context<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     input: Option<&'a RawValue>,
@@ -85,7 +90,8 @@ pub(crate) enum To {
     Reused,
 }
 
-/// The frame for one attempt. Writes the scratch files it names.
+/// The frame for one attempt. Writes the scratch files it names. A child that has the upstream outputs in its environment
+/// (`foreseen`) is not sent the same again: in a wide fan-out they are most of each frame.
 pub(crate) fn task(
     id: u64,
     spec: &TaskSpec,
@@ -93,6 +99,7 @@ pub(crate) fn task(
     config: &ExecConfig,
     scratch: &mut Scratch,
     to: To,
+    foreseen: Option<&str>,
 ) -> Result<Vec<u8>, String> {
     let reused = to == To::Reused;
     let folder = &dir.workflow_dir;
@@ -103,8 +110,13 @@ pub(crate) fn task(
             Cow::Owned(value.to_string_lossy().into_owned()),
         );
     };
-    own(spec, config, scratch)?.into_iter().for_each(&mut put);
-    if spec.upstream.get() != "{}" {
+    let ours = own(spec, config, scratch)?;
+    let taken = ours.iter().any(|(name, _)| name == UPSTREAM);
+    ours.into_iter().for_each(&mut put);
+    let mut keep = None;
+    if foreseen == Some(spec.upstream.get()) && !taken {
+        keep = Some([UPSTREAM]);
+    } else if spec.upstream.get() != "{}" {
         put(json_var("UPSTREAM", spec.upstream.get(), scratch)?);
     }
     let (mut input, mut input_file) = (Some(&*spec.input), None);
@@ -125,6 +137,7 @@ pub(crate) fn task(
         cwd: (!reused).then(|| folder.to_string_lossy()),
         path: Vec::new(),
         env,
+        keep,
         context: Context::of(spec),
         input,
         input_file,
@@ -240,7 +253,8 @@ pub(crate) fn spares(ids: &[u64], spec: &TaskSpec, dir: &RunDir) -> Vec<u8> {
         module: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         function: Option<&'a str>,
-        cwd: Cow<'a, str>,
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        env: BTreeMap<&'static str, &'a str>,
         context: Context<'a>,
     }
     let (module, function) = match &spec.executor {
@@ -259,11 +273,20 @@ pub(crate) fn spares(ids: &[u64], spec: &TaskSpec, dir: &RunDir) -> Vec<u8> {
             file: file(spec, dir),
             module,
             function,
-            cwd: dir.workflow_dir.to_string_lossy(),
+            env: upstream(spec)
+                .map(|text| (UPSTREAM, text))
+                .into_iter()
+                .collect(),
             context: Context::of(spec),
         },
     };
     pack(&serde_json::to_vec(&frame).expect("texts and numbers"))
+}
+
+/// The upstream outputs that the children of a batch find in their environment.
+pub(crate) fn upstream(spec: &TaskSpec) -> Option<&str> {
+    let text = spec.upstream.get();
+    (text != "{}" && text.len() <= ENV_BYTES).then_some(text)
 }
 
 /// The file of a Python task, in one spelling; none for modules and scripts.

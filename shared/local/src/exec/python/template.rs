@@ -77,7 +77,8 @@ impl Template {
             .args(["-I", "-S", "-X", "utf8"])
             .arg(env.sdk.join("ork/_warm.py"))
             .arg("0");
-        command.env_clear().envs(
+        // Symbols resolved once here are not resolved in every child; the template takes it out of their environment.
+        command.env_clear().env("LD_BIND_NOW", "ork").envs(
             config
                 .env_passthrough
                 .iter()

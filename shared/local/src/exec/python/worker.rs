@@ -1,6 +1,7 @@
 //! A child of a template that its reactor talks to over a channel of their own.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -14,8 +15,11 @@ use super::request::WorkerKey;
 pub(crate) enum Serves {
     /// One attempt after the other.
     Many(WorkerKey),
-    /// A single one; forked ahead of it, in this batch.
-    One { batch: u64 },
+    /// A single one; forked ahead of it, in this batch, with these upstream outputs in its environment.
+    One {
+        batch: u64,
+        upstream: Option<Arc<str>>,
+    },
 }
 
 /// See the module. It is at one attempt at a time.
@@ -47,6 +51,11 @@ impl Worker {
     /// Whether it waits for an attempt.
     pub(crate) fn is_idle(&self) -> bool {
         self.current.is_none() && self.channel.is_some()
+    }
+
+    /// Whether it is for one attempt and was forked in the batch `since` or later.
+    pub(crate) fn is_spare_since(&self, since: Option<u64>) -> bool {
+        matches!(self.serves, Serves::One { batch, .. } if since.is_some_and(|since| batch >= since))
     }
 
     /// Whether it is only to end.

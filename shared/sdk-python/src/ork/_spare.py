@@ -10,7 +10,7 @@ import sys
 import _signal  # type: ignore[import-not-found]
 from resource import RUSAGE_SELF, getrusage
 
-from ._child import Child, _flush, _shut_down
+from ._child import Child, _shut_down
 from ._codec import loads
 from ._frames import LIMIT, answer
 

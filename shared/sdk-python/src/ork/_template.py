@@ -181,7 +181,7 @@ class Template:
             self.sources.warm(source, [path.rpartition("/")[0], *(like.get("path") or ())])
         self.child.foresee(like)
         self._reap()
-        pids = []
+        pids: list[int] = []
         problem = None
         fork = os.fork
         mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)

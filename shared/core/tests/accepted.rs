@@ -332,3 +332,32 @@ proptest! {
         survives(name, lines.join("\n").as_bytes())?;
     }
 }
+
+/// Definitions as released Orks stored them: `ORK_ADD_FIXTURES=1` adds missing ones and never changes one that is there.
+#[test]
+fn definitions_of_every_format_are_still_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/definition/v1");
+    for name in FILES {
+        let path = folder.join(format!("{name}.json"));
+        if !path.exists() && std::env::var_os("ORK_ADD_FIXTURES").is_some() {
+            std::fs::write(&path, workflow(name).encode()).expect("written");
+        }
+        let stored = std::fs::read(&path).expect("the fixture exists");
+        let read = Workflow::decode(&stored).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let from_file = workflow(name);
+        assert_eq!(read.name, from_file.name);
+        assert_eq!(
+            read.tasks.len(),
+            from_file.tasks.len(),
+            "{name}: every task is read"
+        );
+        // A key that this code does not know comes from a newer Ork of the same format and is no error.
+        let mut newer: serde_json::Value = serde_json::from_slice(&stored).expect("JSON");
+        newer["from_the_future"] = serde_json::json!(1);
+        Workflow::decode(newer.to_string().as_bytes()).expect("an unknown key is passed over");
+        newer["format"] = serde_json::json!(ork_core::definition::DEFINITION_FORMAT + 1);
+        let refused =
+            Workflow::decode(newer.to_string().as_bytes()).expect_err("a newer format is refused");
+        assert!(refused.contains("newer Ork"), "{refused}");
+    }
+}

@@ -32,7 +32,7 @@ pub(crate) enum SyncArg {
 /// How an engine works.
 #[derive(Debug, Default, Clone, Args)]
 pub(crate) struct EngineArgs {
-    /// Attempts that run at once [default: twice the cores, at least 4]
+    /// Attempts that run at once [default: four times the cores, at least 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) max_parallel: Option<u16>,
     /// Finished tasks are safe against a killed ork (normal), or power loss too (full), which is slower

@@ -115,7 +115,7 @@ impl Embedded {
         let objects = Folder::open(&state.objects(), config.sync)?;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         // Most tasks wait for something most of the time; more places than cores cost little.
-        let parallel = config.parallel.unwrap_or_else(|| (2 * cores).max(4)).max(1);
+        let parallel = config.parallel.unwrap_or_else(|| (4 * cores).max(8)).max(1);
         let mut exec = ExecConfig::new(parallel, state.objects(), state.root().to_owned());
         exec.exe = config.ork_exe;
         exec.python = config.python;

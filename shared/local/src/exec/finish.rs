@@ -1,6 +1,7 @@
 //! Ends attempts: reads what is left, judges, tells.
 
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -144,13 +145,21 @@ fn from_process(
 
 /// Reads and removes the file a task may have written; `None` when it did not.
 fn take_file(path: &Path) -> Option<std::io::Result<(Vec<u8>, u64)>> {
-    let file = match std::fs::File::open(path) {
+    // A task may have left anything under this name; opening a pipe must not wait for its writer.
+    let open = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
+        .open(path);
+    let file = match open {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
         Err(error) => return Some(Err(error)),
     };
     let mut bytes = Vec::new();
     let read = file.metadata().and_then(|meta| {
+        if !meta.is_file() {
+            return Err(std::io::Error::other("it is not a regular file"));
+        }
         file.take(OUTPUT_BYTES as u64 + 1)
             .read_to_end(&mut bytes)
             .map(|_| meta.len())

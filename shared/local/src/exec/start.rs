@@ -291,7 +291,9 @@ fn spawn(command: &mut Command, program: &Program) -> std::io::Result<Child> {
 }
 
 fn refused(error: &std::io::Error, program: &Program, dir: &RunDir) -> Verdict {
-    use std::io::ErrorKind::{ArgumentListTooLong, NotFound, Other, PermissionDenied};
+    use std::io::ErrorKind::{
+        ArgumentListTooLong, InvalidInput, NotFound, Other, PermissionDenied,
+    };
     let shown = &program.shown;
     match error.kind() {
         NotFound if !dir.workflow_dir.is_dir() => failed(
@@ -321,7 +323,7 @@ fn refused(error: &std::io::Error, program: &Program, dir: &RunDir) -> Verdict {
                 "`{shown}` cannot be started: its arguments and environment are too large for the system; pass large data as input or through files"
             ),
         ),
-        Other => failed(
+        InvalidInput | Other => failed(
             Category::Permanent,
             format!("`{shown}` cannot be started: {error}"),
         ),

@@ -103,6 +103,10 @@ fn output_that_is_not_json_fails_for_good_and_quotes_it() {
             "printf '\"a\\377\"' > $ORK_OUTPUT_FILE",
             ["is not JSON", "byte 2 is not UTF-8", "begins"],
         ),
+        (
+            "echo ORK_OUTPUT:1e999",
+            ["is not JSON", "number out of range", "1e999"],
+        ),
     ] {
         let spec = bench.shell(command);
         let end = bench.run(spec);
@@ -110,6 +114,17 @@ fn output_that_is_not_json_fails_for_good_and_quotes_it() {
         assert_eq!(category, Category::Permanent);
         assert!(words.iter().all(|word| message.contains(word)), "{message}");
     }
+}
+
+#[test]
+fn a_pipe_left_where_the_output_belongs_fails_the_task_and_blocks_nobody() {
+    let mut bench = Bench::new(1);
+    let spec = bench.shell("rm -f $ORK_OUTPUT_FILE; mkfifo $ORK_OUTPUT_FILE");
+    let end = bench.run(spec);
+    let (_, message) = end.failure();
+    assert!(message.contains("not a regular file"), "{message}");
+    let spec = bench.shell("echo ORK_OUTPUT:1");
+    bench.run(spec).output();
 }
 
 #[test]

@@ -4,14 +4,22 @@ use ork_core::ids::RunId;
 use ork_core::run::Header;
 use ork_local::Embedded;
 
-use crate::engine::{all_runs, failure};
+use crate::engine::all_runs;
 use crate::failure::Failure;
 
 /// Finds the one run that `text` names.
 pub(crate) async fn find(embedded: &Embedded, text: &str) -> Result<RunId, Failure> {
     if text == "latest" {
-        let (newest, _) = embedded.runs(None, None, None, 1).await.map_err(failure)?;
-        return newest.into_iter().next().map(|run| run.id).ok_or_else(|| {
+        // Somebody started the newest run; the runs of its sub-workflows came by themselves.
+        let mut newest = None;
+        all_runs(embedded, None, None, |header| {
+            if header.parent.is_none() {
+                newest = Some(header.id);
+            }
+            newest.is_none()
+        })
+        .await?;
+        return newest.ok_or_else(|| {
             Failure::new("there are no runs in this state folder yet")
                 .hint("`ork execute FILE` makes one; --state DIR looks elsewhere")
         });

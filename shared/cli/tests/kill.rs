@@ -183,3 +183,41 @@ fn a_killed_engine_loses_nothing_and_repeats_nothing_that_had_succeeded() {
         "only {resumed} of {RUNS} kills met a run at work"
     );
 }
+
+/// Starts `ork execute` and reads what it says until a line holds `words`.
+fn execute_until(folder: &Path, words: &str) -> std::process::Child {
+    let mut child = ork(folder)
+        .args(["execute", "--file", "w.yaml"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("ork starts");
+    let mut said = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let found = said.any(|line| line.is_ok_and(|line| line.contains(words)));
+    assert!(found, "it never said `{words}`");
+    // Whoever goes on talking must find somebody listening.
+    std::thread::spawn(move || said.for_each(drop));
+    child
+}
+
+#[test]
+fn a_run_that_waits_for_a_place_goes_on_when_the_engine_that_held_it_is_killed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let workflow = "name: one\nmax_active_runs: 1\ntasks:\n  a: {executor: process, command: \"echo a >> journal; while [ ! -e go ]; do sleep 0.02; done\"}\n";
+    std::fs::write(path.join("w.yaml"), workflow).expect("written");
+    let mut first = execute_until(path, "start");
+    let mut second = execute_until(path, "waits for a place");
+    first.kill().expect("killed");
+    first.wait().expect("reaped");
+    std::fs::write(path.join("go"), "").expect("written");
+    assert!(second.wait().expect("it ends").success());
+    let runs = json(ork(path).args(["run", "list", "--json", "--state", ".ork"]));
+    let statuses: Vec<&Value> = runs["runs"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|run| &run["status"])
+        .collect();
+    assert_eq!(statuses, ["success", "success"], "{runs:#}");
+}

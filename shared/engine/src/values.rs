@@ -432,6 +432,9 @@ pub(crate) fn spec(
         };
         env.push((name.clone(), text_of(value)));
     }
+    if let Some(file) = &definition.config_file {
+        env.push(("ORK_CONFIG_FILE".to_owned(), file.clone()));
+    }
     Ok(TaskSpec {
         format: TASK_FORMAT,
         id: attempt.in_run(&state.header.id),

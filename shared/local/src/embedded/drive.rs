@@ -24,6 +24,8 @@ const AHEAD: usize = 32;
 const GATHER: Duration = Duration::from_millis(1);
 /// … or until there are this many, and then committed together.
 const GATHERED: usize = 128;
+/// How often a waiting run looks for places that the dead hold.
+const ORPHANS: Millis = Millis::from_secs(1);
 /// The shortest pause between two looks at the schedules.
 const FIRE_AGAIN: Millis = Millis::from_secs(1);
 /// The longest sleep, whatever the timers say.
@@ -57,6 +59,8 @@ struct Desk {
     timers: BTreeMap<RunId, Time>,
     /// Runs that have ended.
     ended: BTreeSet<RunId>,
+    /// When to see whether a dead engine's run holds a place that one of ours waits for.
+    orphans_at: Time,
     /// Whether the loop outlives any single run.
     forever: bool,
     /// When to look at the schedules.
@@ -123,6 +127,10 @@ impl Embedded {
                 looked = now;
                 if self.world().store.changed_elsewhere()? {
                     self.look_elsewhere(until, desk, observer).await?;
+                }
+                if desk.orphans_at <= now {
+                    desk.orphans_at = now + ORPHANS;
+                    self.free_places(desk, observer).await?;
                 }
             }
             self.claim(desk, observer).await?;
@@ -436,6 +444,36 @@ impl Embedded {
                 if !desk.mine.contains(&header.id) {
                     self.take(header, desk, observer).await?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// A run of ours that waits for a place may wait for one that a dead engine's run holds: that run is taken over and ended here.
+    async fn free_places(
+        &mut self,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
+        let waits_for = |run: &RunId| {
+            let of = |state: &ork_core::run::RunState| {
+                let pending = state.header.status == RunStatus::Pending;
+                pending.then(|| state.header.workflow.clone())
+            };
+            self.engine.peek(run, |_, state| of(state)).flatten()
+        };
+        let wanted: BTreeSet<_> = desk.mine.iter().filter_map(waits_for).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        for header in self.ownerless().await? {
+            let holds = wanted.contains(&header.workflow) && header.status != RunStatus::Pending;
+            if holds && !desk.mine.contains(&header.id) {
+                observer.setup(&format!(
+                    "run {} holds the place and its engine is dead: going on with it first",
+                    header.id
+                ));
+                self.take(header, desk, observer).await?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
 //! then do what the state machine asked for. A step that dies anywhere may be repeated.
 
 mod advance;
+mod children;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod deploy;

@@ -7,20 +7,16 @@ use ork_core::definition::Executor as Kind;
 use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::names::{AttemptFile, ObjectName};
-use ork_core::run::{
-    Attempt, Category, Command, Effect, Event, Graph, Overdue, ParentRef, RunState, RunStatus,
-    RunTrigger, State,
-};
+use ork_core::run::{Attempt, Category, Effect, Event, Graph, Overdue, RunState, State};
 use ork_core::task::{Output, Verdict};
 
 use crate::advance::{Advanced, ClaimRequest, Deferred, Todo};
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::{Loaded, load};
 use crate::ports::{
-    Clock, Executor, Function, JobStatus, ObjectError, Objects, Ports, StartError, Tracker,
-    TrackerError,
+    Clock, Executor, JobStatus, ObjectError, Objects, Ports, StartError, Tracker, TrackerError,
 };
-use crate::{Engine, RunView, StartRun, values};
+use crate::{Engine, values};
 
 impl<P: Ports> Engine<P> {
     /// Does all of it as far as it can be done; gives the first thing that could not.
@@ -97,7 +93,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The run as this process knows it, or else as it is stored.
-    async fn recall(&self, run: &RunId) -> Result<Loaded, EngineError> {
+    pub(crate) async fn recall(&self, run: &RunId) -> Result<Loaded, EngineError> {
         match self.memory.take(run) {
             Some(loaded) => Ok(loaded),
             None => load(&self.ports, &self.memory, run)
@@ -219,7 +215,7 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    fn attempt_object(
+    pub(crate) fn attempt_object(
         run: &RunId,
         graph: &Graph,
         attempt: Attempt,
@@ -519,255 +515,10 @@ impl<P: Ports> Engine<P> {
         self.memory.put(run.clone(), loaded);
         trouble
     }
-
-    /// The run of a sub-workflow: made once for each attempt, whatever dies on the way.
-    async fn start_child(
-        &self,
-        run: &RunId,
-        graph: &Graph,
-        attempt: Attempt,
-        events: &mut Vec<Event>,
-        todo: &mut VecDeque<Todo>,
-    ) -> Result<(), EngineError> {
-        let Kind::Workflow { name } = &graph.task(attempt.task).executor else {
-            return Ok(());
-        };
-        let child = child_id(run, name.as_str(), attempt);
-        if let Some(view) = self.find_run(&child).await? {
-            if view.header.status.is_terminal() {
-                events.push(self.child_ended(&view, attempt).await?);
-            } else {
-                self.hint(Function::Dispatch, &child).await;
-            }
-            return Ok(());
-        }
-        let loaded = self.recall(run).await?;
-        let depth = loaded.state.header.depth + 1;
-        let prepared = values::prepare(
-            &self.ports,
-            graph,
-            &loaded.state,
-            attempt.task,
-            attempt.attempt,
-        )
-        .await;
-        let spec = prepared.and_then(|prepared| {
-            values::spec(
-                graph,
-                &loaded.state,
-                &prepared,
-                attempt,
-                self.ports.clock().now(),
-            )
-            .map_err(EngineError::refused)
-        });
-        self.memory.put(run.clone(), loaded);
-        let started = match spec {
-            Ok(_) if depth > limits::SUBWORKFLOW_DEPTH => Err(EngineError::refused(format!(
-                "sub-workflows go deeper than {}",
-                limits::SUBWORKFLOW_DEPTH
-            ))),
-            Ok(spec) => {
-                let params = serde_json::from_str(spec.input.get())
-                    .map_err(|error| EngineError::corrupt(error.to_string()))?;
-                let parent = ParentRef {
-                    run: run.clone(),
-                    task: attempt.task,
-                    index: attempt.index,
-                    attempt: attempt.attempt,
-                };
-                let trigger = RunTrigger::Parent;
-                self.create(
-                    StartRun {
-                        id: Some(child),
-                        params,
-                        trigger,
-                        parent: Some(parent),
-                        depth,
-                        ..StartRun::of(name.clone())
-                    },
-                    false,
-                )
-                .await
-            }
-            Err(error) => Err(error),
-        };
-        match started {
-            Ok(made) => {
-                if made.begin {
-                    todo.push_back(Todo {
-                        run: made.started.id,
-                        events: vec![Event::Start],
-                        times: Vec::new(),
-                        claim: None,
-                    });
-                }
-                Ok(())
-            }
-            Err(error)
-                if matches!(
-                    error.kind,
-                    EngineErrorKind::NotFound | EngineErrorKind::Refused | EngineErrorKind::Corrupt
-                ) =>
-            {
-                events.push(refused(attempt, Category::Permanent, error.message));
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn stop_child(
-        &self,
-        run: &RunId,
-        graph: &Graph,
-        attempt: Attempt,
-        todo: &mut VecDeque<Todo>,
-    ) -> Result<(), EngineError> {
-        let Kind::Workflow { name } = &graph.task(attempt.task).executor else {
-            return Ok(());
-        };
-        let child = child_id(run, name.as_str(), attempt);
-        if self
-            .find_run(&child)
-            .await?
-            .is_some_and(|view| !view.header.status.is_terminal())
-        {
-            let reason = format!("its parent run {run} no longer waits for it");
-            todo.push_back(Todo {
-                run: child,
-                events: vec![Event::Command(Command::Cancel { reason })],
-                times: Vec::new(),
-                claim: None,
-            });
-        }
-        Ok(())
-    }
-
-    async fn tell_parent(&self, run: &RunId, todo: &mut VecDeque<Todo>) -> Result<(), EngineError> {
-        // Most runs have none; who is in memory need not be read for that.
-        if self
-            .memory
-            .peek(run, |loaded| loaded.state.header.parent.is_none())
-            == Some(true)
-        {
-            return Ok(());
-        }
-        let Some(view) = self.find_run(run).await? else {
-            return Ok(());
-        };
-        let Some(parent) = view.header.parent.clone() else {
-            return Ok(());
-        };
-        // The fence of the parent's attempt is not known here; the attempt number decides.
-        let attempt = Attempt {
-            task: parent.task,
-            index: parent.index,
-            attempt: parent.attempt,
-            fence: 0,
-        };
-        let event = self.child_ended(&view, attempt).await?;
-        todo.push_back(Todo {
-            run: parent.run,
-            events: vec![event],
-            times: Vec::new(),
-            claim: None,
-        });
-        Ok(())
-    }
-
-    /// The end of a sub-workflow's run: its output is the outputs of its last tasks, by name.
-    async fn child_ended(&self, view: &RunView, attempt: Attempt) -> Result<Event, EngineError> {
-        let header = &view.header;
-        let output = if header.status == RunStatus::Success {
-            self.child_output(view).await
-        } else {
-            Ok(Output::null())
-        };
-        match output {
-            Ok(output) => Ok(Event::ChildEnded {
-                attempt,
-                run: header.id.clone(),
-                status: header.status,
-                output,
-            }),
-            // It would be the same however often the parent asks.
-            Err(error)
-                if matches!(
-                    error.kind,
-                    EngineErrorKind::Corrupt | EngineErrorKind::Refused
-                ) =>
-            {
-                Ok(refused(
-                    attempt,
-                    Category::Permanent,
-                    format!(
-                        "run {} of the sub-workflow succeeded, but: {}",
-                        header.id, error.message
-                    ),
-                ))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn child_output(&self, view: &RunView) -> Result<Output, EngineError> {
-        let (graph, state) = (&view.graph, &view.state);
-        let mut outputs = serde_json::Map::new();
-        let mut bytes = 0;
-        for &task in graph.order() {
-            if graph.dependents(task).is_empty() && values::has_output(state, task) {
-                let text = values::task_output(&self.ports, graph, state, task).await?;
-                bytes += text.len();
-                if bytes > limits::OUTPUT_BYTES {
-                    return Err(EngineError::refused(format!(
-                        "its outputs have more than the {} bytes allowed",
-                        limits::OUTPUT_BYTES
-                    )));
-                }
-                outputs.insert(
-                    graph.task(task).name.to_string(),
-                    serde_json::from_str(&text)
-                        .map_err(|error| EngineError::corrupt(error.to_string()))?,
-                );
-            }
-        }
-        let text = Value::Object(outputs).to_string();
-        match &view.header.parent {
-            Some(parent) if text.len() > limits::INLINE_OUTPUT_BYTES => {
-                self.store_child_output(parent, text).await
-            }
-            _ => Ok(Output::Inline(text.into())),
-        }
-    }
-
-    async fn store_child_output(
-        &self,
-        parent: &ParentRef,
-        text: String,
-    ) -> Result<Output, EngineError> {
-        let Some(view) = self.find_run(&parent.run).await? else {
-            return Ok(Output::null());
-        };
-        let attempt = Attempt {
-            task: parent.task,
-            index: parent.index,
-            attempt: parent.attempt,
-            fence: 0,
-        };
-        let name = Self::attempt_object(&parent.run, &view.graph, attempt, AttemptFile::Output);
-        self.ports
-            .objects()
-            .put(&name, text.as_bytes(), None)
-            .await?;
-        Ok(Output::Object {
-            bytes: text.len() as u64,
-        })
-    }
 }
 
 /// An attempt that failed before it could be started.
-fn refused(attempt: Attempt, category: Category, message: String) -> Event {
+pub(crate) fn refused(attempt: Attempt, category: Category, message: String) -> Event {
     Event::Finished {
         attempt,
         verdict: Verdict::Failed {
@@ -777,15 +528,4 @@ fn refused(attempt: Attempt, category: Category, message: String) -> Event {
             exit_code: None,
         },
     }
-}
-
-/// The id of the run that an attempt waits for: the same whenever it is asked for.
-fn child_id(parent: &RunId, workflow: &str, attempt: Attempt) -> RunId {
-    let seed = format!(
-        "{parent}/{}/{}/{}",
-        attempt.task, attempt.index, attempt.attempt
-    );
-    let hash = ork_core::ids::VersionHash::of(seed.as_bytes());
-    RunId::new(&format!("{workflow}-{}", hash.short()))
-        .expect("a workflow name and hexadecimal digits make a run id")
 }

@@ -69,7 +69,36 @@ impl Workflow {
                 found.format
             ));
         }
+        if !found.edges_lead_forward() {
+            return Err("the stored definition is damaged: a task depends on one that is not there, or on itself".into());
+        }
         Ok(found)
+    }
+    /// Whether every `depends_on` names a task and none leads round: what a graph takes for granted.
+    fn edges_lead_forward(&self) -> bool {
+        let mut dependents = vec![Vec::new(); self.tasks.len()];
+        let mut unmet = Vec::with_capacity(self.tasks.len());
+        for (at, task) in self.tasks.iter().enumerate() {
+            unmet.push(task.depends_on.len());
+            for &upstream in &task.depends_on {
+                match dependents.get_mut(upstream as usize) {
+                    Some(below) => below.push(at),
+                    None => return false,
+                }
+            }
+        }
+        let mut ready: Vec<usize> = (0..unmet.len()).filter(|&at| unmet[at] == 0).collect();
+        let mut reached = 0;
+        while let Some(at) = ready.pop() {
+            reached += 1;
+            for &below in &dependents[at] {
+                unmet[below] -= 1;
+                if unmet[below] == 0 {
+                    ready.push(below);
+                }
+            }
+        }
+        reached == unmet.len()
     }
     /// The content hash of this version.
     pub fn version(&self) -> VersionHash {

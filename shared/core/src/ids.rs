@@ -123,7 +123,19 @@ impl RunId {
 
 /// The content hash that names one version of a workflow: 64 hexadecimal digits (SHA-256).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct VersionHash(Arc<str>);
+
+impl TryFrom<String> for VersionHash {
+    type Error = NameError;
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::parse(&text).ok_or_else(|| NameError {
+            kind: "version",
+            text: text.chars().take(80).collect(),
+            rule: "64 lower-case hexadecimal digits",
+        })
+    }
+}
 
 impl VersionHash {
     /// The hash of `bytes`.

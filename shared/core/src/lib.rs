@@ -11,6 +11,7 @@ pub mod ids;
 pub mod limits;
 pub mod names;
 pub mod parse;
+pub mod protect;
 pub mod run;
 pub mod schedule;
 pub mod schema;

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::definition::Executor;
 use crate::ids::{RunId, TaskName, VersionHash, WorkflowName};
+use crate::names::{AttemptFile, ObjectName};
 use crate::run::Category;
 use crate::time::{Millis, Time};
 
@@ -74,6 +75,19 @@ pub struct TaskSpec {
     pub fans_out: bool,
     /// When the attempt was claimed.
     pub created_at: Time,
+}
+
+impl TaskSpec {
+    /// The name of one of the attempt's objects.
+    pub fn object(&self, file: AttemptFile) -> ObjectName {
+        ObjectName::Attempt {
+            run: self.id.run.clone(),
+            task: self.task_name.clone(),
+            index: self.fans_out.then_some(self.id.index),
+            attempt: self.id.attempt,
+            file,
+        }
+    }
 }
 
 /// How an attempt ended, as its worker or the reaper says. Final once written.

@@ -17,6 +17,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["ork-core", "ork-engine", "ork-local", "ork-library-host"],
     ),
     ("ork-bench", &["ork-core", "ork-engine", "ork-local"]),
+    ("ork-fuzz", &["ork-core", "ork-engine"]),
+    ("ork-sim", &["ork-core", "ork-engine"]),
 ];
 
 /// What brings in the world: an async runtime, a database, system calls, randomness, the network, a command line.

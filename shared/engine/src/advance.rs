@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ork_core::definition::TaskIndex;
 use ork_core::ids::RunId;
+use ork_core::protect::Protection;
 use ork_core::run::{
     Attempt, ClaimOffer, Command, Effect, Event, Graph, Note, Out, Resolution, RunState, RunStatus,
     State, TaskPhase,
@@ -23,6 +24,9 @@ use crate::{Engine, values};
 
 /// Tries before a busy run is given back to whoever asked. Each loses to another commit of the same run.
 const TRIES: usize = 8;
+
+/// The instant of events of which nobody knows when they happened: when they are applied.
+pub(crate) const JUST_NOW: Time = Time(i64::MAX);
 
 /// A wish to start ready instances along with the events.
 #[derive(Debug, Clone, Copy)]
@@ -131,12 +135,12 @@ impl<P: Ports> Engine<P> {
                     self.perform(&next.run, advanced, next.claim, &mut todo)
                         .await
                 }
-                // It ended, or was removed, before it could be told.
+                // It ended, or was removed, before it could be told; or nobody can read it, which is its own trouble.
                 Err(error)
                     if matches!(
                         error.kind,
                         EngineErrorKind::Refused | EngineErrorKind::NotFound
-                    ) =>
+                    ) || (error.kind == EngineErrorKind::Corrupt && next.run != *run) =>
                 {
                     None
                 }
@@ -167,14 +171,17 @@ impl<P: Ports> Engine<P> {
             let mut applied = false;
             let mut loaded = match (found, unsure.take()) {
                 (Some(loaded), None) => loaded,
-                (Some(loaded), Some(lost)) if loaded.state.header.commits == lost.marker => {
+                (Some(loaded), Some(lost))
+                    if loaded.state.header.commits == lost.marker
+                        && self.holds(Protection::CommitMarker) =>
+                {
                     return Ok(Some(
                         self.committed(todo, loaded, lost.out, lost.freed, lost.deferred, stepped)
                             .await,
                     ));
                 }
                 (Some(loaded), Some(lost)) => {
-                    if !lost.refuted {
+                    if !lost.refuted && self.holds(Protection::Owed) {
                         owed.extend(lost.out.effects);
                     }
                     loaded
@@ -222,7 +229,7 @@ impl<P: Ports> Engine<P> {
             }
             if let Some(refusal) = refused {
                 // What is in memory may be out of date; only what is stored may refuse.
-                if remembered {
+                if remembered && self.holds(Protection::RefusalReread) {
                     continue;
                 }
                 if nothing_stands {
@@ -246,7 +253,8 @@ impl<P: Ports> Engine<P> {
                 )
             });
             // A run that is due and stays as it is must not stay due: it would stand before others in the queue of the tick for ever.
-            let overdue = loaded.wake_at.is_some_and(|at| at <= now);
+            let overdue =
+                loaded.wake_at.is_some_and(|at| at <= now) && self.holds(Protection::WakeMovesOn);
             owed.retain(|effect| {
                 still_holds(effect, &loaded.state) && !out.effects.contains(effect)
             });
@@ -257,24 +265,26 @@ impl<P: Ports> Engine<P> {
                 && out.effects.is_empty()
                 && owed.is_empty()
             {
-                if remembered && !is_current(&self.ports, &todo.run, &loaded).await? {
+                if remembered
+                    && self.holds(Protection::CurrentMemory)
+                    && !is_current(&self.ports, &todo.run, &loaded).await?
+                {
                     continue;
                 }
                 self.memory.put(todo.run.clone(), loaded);
                 return Ok(None);
             }
-            if out
-                .effects
-                .iter()
-                .any(|effect| matches!(effect, Effect::RunEnded(_)))
-            {
-                self.publish_last(&loaded, &mut out).await?;
+            let ends = |effect: &Effect| matches!(effect, Effect::RunEnded(_));
+            if out.effects.iter().any(ends) && self.holds(Protection::PublishFirst) {
+                self.publish_last(&mut loaded, &mut out).await?;
             }
             let mark = self.ports.random();
             loaded.state.header.commits = mark;
             match self.commit(&mut loaded, &mut places, now).await {
                 Ok(()) => {
-                    out.effects.append(&mut owed);
+                    let state = &loaded.state;
+                    let owed = owed.into_iter().map(|effect| owed_by(effect, state));
+                    out.effects.extend(owed);
                     return Ok(Some(
                         self.committed(todo, loaded, out, places.freed(), deferred, stepped)
                             .await,
@@ -308,25 +318,6 @@ impl<P: Ports> Engine<P> {
                 todo.run
             ),
         ))
-    }
-
-    /// A run that has ended is looked at by nobody again, so its last outputs are put in their place before the commit that ends it.
-    async fn publish_last(&self, loaded: &Loaded, out: &mut Out) -> Result<(), EngineError> {
-        for effect in &out.effects {
-            if let Effect::TaskEnded(task) = effect {
-                match self
-                    .publish_output(&loaded.graph, &loaded.state, *task)
-                    .await
-                {
-                    // An output that cannot be read must not keep the run from ending.
-                    Err(error) if error.kind == EngineErrorKind::Corrupt => {}
-                    other => other?,
-                }
-            }
-        }
-        out.effects
-            .retain(|effect| !matches!(effect, Effect::TaskEnded(_)));
-        Ok(())
     }
 
     /// What a commit that stands gives rise to at once.
@@ -378,7 +369,7 @@ impl<P: Ports> Engine<P> {
         let looked_at = tick || todo.events.is_empty();
         let mut events = Cow::Borrowed(todo.events.as_slice());
         if header.status == RunStatus::Pending && loaded.version.is_some() {
-            if !places.may_begin(loaded) {
+            if self.holds(Protection::MayBegin) && !places.may_begin(loaded) {
                 if todo.events.contains(&Event::Start) {
                     events.to_mut().retain(|event| *event != Event::Start);
                 }
@@ -389,6 +380,7 @@ impl<P: Ports> Engine<P> {
         // The word of a parent that gave up may have been lost.
         if tick
             && !header.status.is_terminal()
+            && self.holds(Protection::ParentCheck)
             && let Some(parent) = &header.parent
         {
             let waits = match self.find_run(&parent.run).await {
@@ -427,6 +419,7 @@ impl<P: Ports> Engine<P> {
         let mut refused = None;
         for (position, event) in events.iter().enumerate() {
             let at = times.get(position).map_or(now, |at| now.min(*at));
+            self.ports.observe(&loaded.state, event);
             if let Err(refusal) = loaded.state.apply(&graph, event, at, out) {
                 refused.get_or_insert_with(|| EngineError::refused(refusal.0));
             }
@@ -457,6 +450,7 @@ impl<P: Ports> Engine<P> {
                     generation,
                     result,
                 };
+                self.ports.observe(&loaded.state, &event);
                 loaded
                     .state
                     .apply(&graph, &event, now, out)
@@ -472,7 +466,10 @@ impl<P: Ports> Engine<P> {
         now: Time,
     ) -> Result<(), crate::ports::StoreError> {
         let run = loaded.state.header.id.clone();
-        let wake_at = loaded.state.next_wake_at(now);
+        let wake_at = loaded
+            .state
+            .next_wake_at(now)
+            .filter(|_| self.holds(Protection::WakeKept));
         let stored = loaded.state.encode();
         let header = &loaded.state.header;
         let index = Index {
@@ -562,6 +559,22 @@ fn deferred(state: &RunState) -> Deferred {
         }
     }
     found
+}
+
+/// What is owed when a commit was lost over which somebody else committed: perhaps the same, and then a remote executor has the
+/// attempt already. An executor of this process's own is nobody else's.
+fn owed_by(effect: Effect, state: &RunState) -> Effect {
+    let watched = |attempt: &Attempt| {
+        state
+            .instance(attempt.task, attempt.index)
+            .is_some_and(|instance| {
+                matches!(instance.state, State::Dispatched { begin: Some(_), .. })
+            })
+    };
+    match effect {
+        Effect::Start(attempt) if watched(&attempt) => Effect::CheckStart(attempt),
+        other => other,
+    }
 }
 
 /// Whether an effect that a lost commit asked for is still called for by the state that is stored.

@@ -7,12 +7,13 @@ use ork_core::definition::Executor as Kind;
 use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::names::AttemptFile;
+use ork_core::protect::Protection;
 use ork_core::run::{Attempt, Category, Command, Event, Graph, ParentRef, RunStatus, RunTrigger};
 use ork_core::task::Output;
 
 use crate::advance::Todo;
 use crate::error::{EngineError, EngineErrorKind};
-use crate::perform::refused;
+use crate::perform::{Answers, refused};
 use crate::ports::{Clock, Function, Objects, Ports};
 use crate::{Engine, RunView, StartRun, values};
 
@@ -23,16 +24,16 @@ impl<P: Ports> Engine<P> {
         run: &RunId,
         graph: &Graph,
         attempt: Attempt,
-        events: &mut Vec<Event>,
+        answers: &mut Answers,
         todo: &mut VecDeque<Todo>,
     ) -> Result<(), EngineError> {
         let Kind::Workflow { name } = &graph.task(attempt.task).executor else {
             return Ok(());
         };
-        let child = child_id(run, name.as_str(), attempt);
+        let child = self.child_id(run, name.as_str(), attempt);
         if let Some(view) = self.find_run(&child).await? {
             if view.header.status.is_terminal() {
-                events.push(self.child_ended(&view, attempt).await?);
+                answers.push(self.child_ended(&view, attempt).await?);
             } else {
                 self.hint(Function::Dispatch, &child).await;
             }
@@ -83,7 +84,7 @@ impl<P: Ports> Engine<P> {
                         depth,
                         ..StartRun::of(name.clone())
                     },
-                    false,
+                    None,
                 )
                 .await
             }
@@ -107,7 +108,7 @@ impl<P: Ports> Engine<P> {
                     EngineErrorKind::NotFound | EngineErrorKind::Refused | EngineErrorKind::Corrupt
                 ) =>
             {
-                events.push(refused(attempt, Category::Permanent, error.message));
+                answers.push(refused(attempt, Category::Permanent, error.message));
                 Ok(())
             }
             Err(error) => Err(error),
@@ -124,7 +125,7 @@ impl<P: Ports> Engine<P> {
         let Kind::Workflow { name } = &graph.task(attempt.task).executor else {
             return Ok(());
         };
-        let child = child_id(run, name.as_str(), attempt);
+        let child = self.child_id(run, name.as_str(), attempt);
         if self
             .find_run(&child)
             .await?
@@ -265,15 +266,20 @@ impl<P: Ports> Engine<P> {
             bytes: text.len() as u64,
         })
     }
-}
 
-/// The id of the run that an attempt waits for: the same whenever it is asked for.
-fn child_id(parent: &RunId, workflow: &str, attempt: Attempt) -> RunId {
-    let seed = format!(
-        "{parent}/{}/{}/{}",
-        attempt.task, attempt.index, attempt.attempt
-    );
-    let hash = ork_core::ids::VersionHash::of(seed.as_bytes());
-    RunId::new(&format!("{workflow}-{}", hash.short()))
-        .expect("a workflow name and hexadecimal digits make a run id")
+    /// The id of the run that an attempt waits for: the same whenever it is asked for.
+    fn child_id(&self, parent: &RunId, workflow: &str, attempt: Attempt) -> RunId {
+        let salt = if self.holds(Protection::ChildId) {
+            String::new()
+        } else {
+            format!("/{}", self.ports.random())
+        };
+        let seed = format!(
+            "{parent}/{}/{}/{}{salt}",
+            attempt.task, attempt.index, attempt.attempt
+        );
+        let hash = ork_core::ids::VersionHash::of(seed.as_bytes());
+        RunId::new(&format!("{workflow}-{}", hash.short()))
+            .expect("a workflow name and hexadecimal digits make a run id")
+    }
 }

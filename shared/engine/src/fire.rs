@@ -1,9 +1,10 @@
 //! Firing schedules: every slot that is due makes its run, once.
 
 use ork_core::definition::{Overlap, Workflow};
-use ork_core::ids::{RunId, WorkflowName};
+use ork_core::ids::{RunId, VersionHash, WorkflowName};
 use ork_core::limits;
-use ork_core::run::{Command, Event, RunTrigger};
+use ork_core::protect::Protection;
+use ork_core::run::{Command, Event, Graph, RunTrigger};
 use ork_core::schedule::{self, Admission};
 use ork_core::time::Time;
 
@@ -11,6 +12,7 @@ use crate::documents::WorkflowDocument;
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::graph;
 use crate::ports::{Clock, Index, Key, Ports, Store, StoreErrorKind};
+use crate::start::DueSlot;
 use crate::{Engine, StartRun};
 
 /// What a slot came to.
@@ -57,6 +59,7 @@ impl<P: Ports> Engine<P> {
     pub async fn fire_due(&self, limit: usize) -> Result<Vec<Fired>, EngineError> {
         let now = self.ports.clock().now();
         let mut fired = Vec::new();
+        let mut trouble = None;
         for (name, due) in self.ports.store().due_workflows(now, limit).await? {
             match self.fire(&name, now, &mut fired).await {
                 Ok(()) => {}
@@ -77,10 +80,11 @@ impl<P: Ports> Engine<P> {
                         run: Err(error.message),
                     });
                 }
-                Err(error) => return Err(error),
+                // One that is busy keeps no other back; it is due again at the next tick.
+                Err(error) => trouble = trouble.or(Some(error)),
             }
         }
-        Ok(fired)
+        trouble.map_or(Ok(fired), Err)
     }
 
     async fn is_gone(&self, name: &WorkflowName) -> Result<bool, EngineError> {
@@ -106,7 +110,9 @@ impl<P: Ports> Engine<P> {
         }
         let graph = graph(&self.ports, &self.memory, name, &document.current).await?;
         let mut cursors = document.cursors.clone();
-        for (schedule, cursor) in graph.workflow.schedules.iter().zip(&mut cursors) {
+        let mut slots = Vec::new();
+        let schedules = graph.workflow.schedules.iter().enumerate();
+        for ((at, schedule), cursor) in schedules.zip(&mut cursors) {
             let due = match schedule::due(schedule, *cursor, now) {
                 Ok(due) => due,
                 // Its cursor stays, so that its slots come once it can be read again.
@@ -123,22 +129,42 @@ impl<P: Ports> Engine<P> {
                     continue;
                 }
             };
-            for slot in due.slots {
-                let run = self
-                    .fire_slot(&graph.workflow, schedule.overlap, slot)
-                    .await?;
-                fired.push(Fired {
-                    workflow: name.clone(),
-                    slot,
-                    run,
-                });
-            }
+            slots.extend(due.slots.into_iter().map(|slot| DueSlot {
+                version: document.current.clone(),
+                schedule: at,
+                overlap: schedule.overlap,
+                slot,
+            }));
             *cursor = due.cursor;
         }
+        if !self.holds(Protection::CursorAfterRuns) {
+            self.move_cursors(&graph, &document.current, &cursors, now)
+                .await?;
+        }
+        for due in slots {
+            let run = self.fire_slot(&graph.workflow, &due).await?;
+            fired.push(Fired {
+                workflow: name.clone(),
+                slot: due.slot,
+                run,
+            });
+        }
         // Only now may the cursors move: a slot that was not dealt with is due again.
+        self.move_cursors(&graph, &document.current, &cursors, now)
+            .await
+    }
+
+    /// Moves the cursors of a workflow forward, if it still has the version they were made for.
+    async fn move_cursors(
+        &self,
+        graph: &Graph,
+        made_for: &VersionHash,
+        cursors: &[Time],
+        now: Time,
+    ) -> Result<(), EngineError> {
         for _ in 0..8 {
-            let (version, mut next) = self.workflow(name).await?;
-            if next.current != document.current {
+            let (version, mut next) = self.workflow(&graph.workflow.name).await?;
+            if next.current != *made_for {
                 return Ok(());
             }
             for (mine, cursor) in cursors.iter().zip(&mut next.cursors) {
@@ -147,7 +173,7 @@ impl<P: Ports> Engine<P> {
             match self
                 .ports
                 .store()
-                .commit(&[self.put_workflow(&next, &graph, version, now)])
+                .commit(&[self.put_workflow(&next, graph, version, now)])
                 .await
             {
                 Ok(_) => return Ok(()),
@@ -165,67 +191,76 @@ impl<P: Ports> Engine<P> {
     async fn fire_slot(
         &self,
         workflow: &Workflow,
-        overlap: Overlap,
-        slot: Time,
+        due: &DueSlot,
     ) -> Result<Result<RunId, String>, EngineError> {
+        let slot = due.slot;
         let id = RunId::for_slot(&workflow.name, slot);
+        if due.overlap == Overlap::Cancel && self.find_run(&id).await?.is_none() {
+            self.make_way(workflow, &id, slot).await?;
+        }
         let wish = StartRun {
-            id: Some(id.clone()),
+            id: Some(id).filter(|_| self.holds(Protection::SlotId)),
             slot: Some(slot),
             trigger: RunTrigger::Schedule,
             ..StartRun::of(workflow.name.clone())
         };
-        let mut behind = false;
-        if self.find_run(&id).await?.is_none() {
-            let (_, document) = self.workflow(&workflow.name).await?;
-            // Another tick may have made this very run, or that of a later slot, since.
-            let mut others = Vec::new();
-            for active in document.active.into_iter().filter(|active| *active != id) {
-                let later = match self.find_run(&active).await {
-                    Ok(Some(view)) => {
-                        view.header.trigger == RunTrigger::Schedule && view.header.slot > slot
-                    }
-                    Ok(None) => true,
-                    // It holds its place all the same.
-                    Err(error) if error.kind == EngineErrorKind::Corrupt => false,
-                    Err(error) => return Err(error),
-                };
-                if !later {
-                    others.push(active);
-                }
-            }
-            match schedule::admit(overlap, others.len(), workflow.max_active_runs) {
-                Admission::Drop { why } => return Ok(Err(why)),
-                Admission::CancelThenStart => {
-                    for active in &others {
-                        let reason = format!("the slot {slot} takes its place (overlap: cancel)");
-                        match self
-                            .step(
-                                active,
-                                vec![Event::Command(Command::Cancel { reason })],
-                                None,
-                            )
-                            .await
-                        {
-                            Ok(_) => {}
-                            Err(error)
-                                if matches!(
-                                    error.kind,
-                                    EngineErrorKind::Refused | EngineErrorKind::NotFound
-                                ) => {}
-                            Err(error) => return Err(error),
-                        }
-                    }
-                }
-                Admission::Queue { .. } => behind = overlap == Overlap::Queue,
-                Admission::Start => {}
-            }
-        }
-        match self.start_behind(wish, behind).await {
+        match self.start_due(wish, Some(due)).await {
             Ok(started) => Ok(Ok(started.id)),
-            // A slot whose run cannot be made (a param without default) is dealt with: it would fail the same way for ever.
+            // A slot whose run cannot be made (a param without default, no place) is dealt with: it would fail the same way for ever.
             Err(error) if error.kind == EngineErrorKind::Refused => Ok(Err(error.message)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Cancels the active runs whose place a slot takes: not its own, nor those of later slots.
+    async fn make_way(
+        &self,
+        workflow: &Workflow,
+        id: &RunId,
+        slot: Time,
+    ) -> Result<(), EngineError> {
+        let (_, document) = self.workflow(&workflow.name).await?;
+        let mut others = Vec::new();
+        for active in document.active {
+            // Another tick may have made this very run, or that of a later slot, since.
+            if active == *id && self.holds(Protection::OwnSlot) {
+                continue;
+            }
+            let stays = match self.find_run(&active).await {
+                Ok(Some(view)) => {
+                    view.header.trigger == RunTrigger::Schedule
+                        && view.header.slot > slot
+                        && self.holds(Protection::LaterSlot)
+                }
+                Ok(None) => true,
+                // It holds its place all the same.
+                Err(error) if error.kind == EngineErrorKind::Corrupt => false,
+                Err(error) => return Err(error),
+            };
+            if !stays {
+                others.push(active);
+            }
+        }
+        let places = workflow.max_active_runs;
+        if schedule::admit(Overlap::Cancel, others.len(), places) != Admission::CancelThenStart {
+            return Ok(());
+        }
+        for active in &others {
+            let reason = format!("the slot {slot} takes its place (overlap: cancel)");
+            let cancel = Event::Command(Command::Cancel { reason });
+            match self.step(active, vec![cancel], None).await {
+                Ok(_) => {}
+                // It ended by itself, or nobody can read it.
+                Err(error)
+                    if matches!(
+                        error.kind,
+                        EngineErrorKind::Refused
+                            | EngineErrorKind::NotFound
+                            | EngineErrorKind::Corrupt
+                    ) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }

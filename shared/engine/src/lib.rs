@@ -6,6 +6,7 @@
 //! then do what the state machine asked for. A step that dies anywhere may be repeated.
 
 mod advance;
+mod attempt_objects;
 mod children;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -17,18 +18,27 @@ mod loaded;
 mod perform;
 mod places;
 pub mod ports;
+mod publish;
+mod reap;
+mod settle;
 mod start;
+mod tick;
 mod values;
 mod views;
+mod worker;
 
 pub use advance::{ClaimRequest, Committed, Stepped};
+pub use attempt_objects::{ClaimObject, decode_verdict, encode_verdict};
 pub use deploy::Deployment;
 pub use documents::{PoolDocument, WorkflowDocument};
 pub use error::{EngineError, EngineErrorKind};
 pub use fire::Fired;
 pub use start::{StartRun, Started};
+pub use tick::{DeadDocument, Ticked};
 pub use views::RunView;
+pub use worker::Worker;
 
+use ork_core::protect::Protection;
 use ports::Ports;
 
 /// The use cases over one world.
@@ -48,6 +58,16 @@ impl<P: Ports> Engine<P> {
             memory: loaded::Memory::default(),
             owner,
         }
+    }
+    /// The same with some protection off.
+    #[cfg(feature = "switches")]
+    #[must_use]
+    pub fn protected_by(mut self, protections: ork_core::protect::Protections) -> Self {
+        self.memory.protections = protections;
+        self
+    }
+    pub(crate) const fn holds(&self, protection: Protection) -> bool {
+        self.memory.protections.hold(protection)
     }
     /// The world it works on.
     pub const fn ports(&self) -> &P {

@@ -2,13 +2,14 @@
 //!
 //! Keeping them is safe because every commit is conditional on the versions that were read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ork_core::definition::{TaskIndex, Workflow};
 use ork_core::ids::{RunId, VersionHash, WorkflowName};
 use ork_core::limits;
 use ork_core::names::ObjectName;
+use ork_core::protect::{Protection, Protections};
 use ork_core::run::{Graph, Header, RunState};
 use ork_core::time::Time;
 
@@ -28,6 +29,8 @@ pub(crate) struct Loaded {
     pub(crate) wake_at: Option<Time>,
     /// Values that the instances of a task share, by task and generation.
     pub(crate) prepared: BTreeMap<TaskIndex, (u32, Arc<Prepared>)>,
+    /// Tasks, with their generations, whose outputs this process has seen in their place.
+    pub(crate) published: BTreeSet<(TaskIndex, u32)>,
 }
 
 impl Loaded {
@@ -48,6 +51,8 @@ impl Loaded {
 pub(crate) struct Memory {
     runs: Mutex<BTreeMap<RunId, Loaded>>,
     graphs: Mutex<BTreeMap<VersionHash, Arc<Graph>>>,
+    /// What guards its runs.
+    pub(crate) protections: Protections,
 }
 
 /// Runs kept at most; the least id goes first, any choice is right.
@@ -77,7 +82,7 @@ impl Memory {
             .map(look)
     }
     pub(crate) fn keep_graph(&self, version: VersionHash, workflow: Workflow) -> Arc<Graph> {
-        let graph = Arc::new(Graph::new(workflow));
+        let graph = Arc::new(Graph::new(workflow).protected_by(self.protections));
         self.graphs
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -218,7 +223,7 @@ pub(crate) async fn load<P: Ports>(
                 bodies.push(found.body);
             }
         }
-        if !keys.is_empty() {
+        if !keys.is_empty() && memory.protections.hold(Protection::PagesMatch) {
             let again = ports
                 .store()
                 .read(&[Key::Run(run.clone())])
@@ -238,6 +243,7 @@ pub(crate) async fn load<P: Ports>(
                     pages,
                     wake_at: document.index.wake_at,
                     prepared: BTreeMap::new(),
+                    published: BTreeSet::new(),
                 }));
             }
             Err(error) => last = Some(damaged(error)),

@@ -1,21 +1,22 @@
 //! What follows from a commit: start, stop, reap, ask, tell. Everything here may be done twice.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use ork_core::Value;
-use ork_core::definition::Executor as Kind;
 use ork_core::ids::RunId;
 use ork_core::limits;
-use ork_core::names::{AttemptFile, ObjectName};
-use ork_core::run::{Attempt, Category, Effect, Event, Graph, Overdue, RunState, State};
+use ork_core::names::AttemptFile;
+use ork_core::protect::Protection;
+use ork_core::run::{Attempt, Category, Effect, Event, Graph, State};
 use ork_core::task::{Output, Verdict};
+use ork_core::time::Time;
 
-use crate::advance::{Advanced, ClaimRequest, Deferred, Todo};
+use crate::advance::{Advanced, ClaimRequest, Deferred, JUST_NOW, Todo};
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::{Loaded, load};
-use crate::ports::{
-    Clock, Executor, JobStatus, ObjectError, Objects, Ports, StartError, Tracker, TrackerError,
-};
+use crate::ports::{Clock, Executor, JobStatus, Ports, StartError, Tracker, TrackerError};
+use crate::reap::Claimed;
 use crate::{Engine, values};
 
 impl<P: Ports> Engine<P> {
@@ -34,20 +35,21 @@ impl<P: Ports> Engine<P> {
         } = advanced;
         let mut starts = Vec::new();
         let mut ended = Vec::new();
-        let mut events = Vec::new();
+        let mut answers = Answers::default();
         let mut trouble = None;
         for effect in effects {
             let done = match effect {
                 Effect::Start(attempt) => {
-                    starts.push(attempt);
+                    starts.push((attempt, Handed::First));
                     Ok(())
                 }
+                Effect::CheckStart(_) if !self.holds(Protection::CheckStart) => Ok(()),
                 Effect::CheckStart(attempt) => {
-                    self.begun(run, &graph, attempt)
+                    self.check_start(run, &graph, attempt)
                         .await
-                        .map(|begun| match begun {
-                            true => events.push(Event::Started(attempt)),
-                            false => starts.push(attempt),
+                        .map(|said| match said {
+                            Some(event) => answers.push(event),
+                            None => starts.push((attempt, Handed::Again)),
                         })
                 }
                 Effect::Stop(attempt) => {
@@ -55,15 +57,15 @@ impl<P: Ports> Engine<P> {
                     Ok(())
                 }
                 Effect::StartChild(attempt) => {
-                    self.start_child(run, &graph, attempt, &mut events, todo)
+                    self.start_child(run, &graph, attempt, &mut answers, todo)
                         .await
                 }
                 Effect::StopChild(attempt) => self.stop_child(run, &graph, attempt, todo).await,
                 Effect::Reap { attempt, why } => self
                     .reap(run, &graph, attempt, why)
                     .await
-                    .map(|event| events.push(event)),
-                Effect::Poll(attempt) => self.poll(run, &graph, attempt, &mut events).await,
+                    .map(|(event, at)| answers.push_at(event, at)),
+                Effect::Poll(attempt) => self.poll(run, &graph, attempt, &mut answers).await,
                 Effect::TaskEnded(task) => {
                     ended.push(task);
                     Ok(())
@@ -75,17 +77,17 @@ impl<P: Ports> Engine<P> {
             trouble = trouble.or_else(|| done.err());
         }
         if !starts.is_empty() {
-            self.start_attempts(run, &graph, starts, &mut events).await;
+            self.start_attempts(run, &graph, starts, &mut answers).await;
         }
         // Nothing waits for this, so it comes after what was to be started.
         if !ended.is_empty() {
             trouble = trouble.or(self.publish_ended(run, &ended).await.err());
         }
-        if !events.is_empty() {
+        if !answers.events.is_empty() {
             todo.push_back(Todo {
                 run: run.clone(),
-                events,
-                times: Vec::new(),
+                events: answers.events,
+                times: answers.times,
                 claim,
             });
         }
@@ -102,34 +104,51 @@ impl<P: Ports> Engine<P> {
         }
     }
 
+    /// Whether an attempt that was handed over has begun; `None`: it has not, and is to be handed over again.
+    async fn check_start(
+        &self,
+        run: &RunId,
+        graph: &Graph,
+        attempt: Attempt,
+    ) -> Result<Option<Event>, EngineError> {
+        let name = Self::attempt_object(run, graph, attempt, AttemptFile::Claim);
+        Ok(match self.claimed(&name).await? {
+            Claimed::Nobody => None,
+            Claimed::Worker => Some(self.begun(run, graph, attempt).await?),
+            // Whoever sealed it could not say so any more.
+            Claimed::Sealed => Some(Event::NotStarted {
+                attempt,
+                retry_after: limits::ANNOUNCE_AGAIN,
+                why: "an earlier start of it was given up".into(),
+            }),
+        })
+    }
+
     /// Builds the specs of claimed attempts and hands them to the executor. What cannot be handed over now goes back to the queue.
     async fn start_attempts(
         &self,
         run: &RunId,
         graph: &Graph,
-        attempts: Vec<Attempt>,
-        events: &mut Vec<Event>,
+        attempts: Vec<(Attempt, Handed)>,
+        answers: &mut Answers,
     ) {
-        let put_back = |attempt: Attempt, why: &EngineError| Event::NotStarted {
-            attempt,
-            retry_after: limits::ANNOUNCE_AGAIN,
-            why: why.message.clone(),
-        };
         let mut loaded = match self.recall(run).await {
             Ok(loaded) => loaded,
             Err(error) => {
-                return events.extend(
-                    attempts
-                        .into_iter()
-                        .map(|attempt| put_back(attempt, &error)),
-                );
+                for handed in attempts {
+                    let why = not_started(handed.0, error.message.clone());
+                    self.give_up(run, graph, handed, why, answers).await;
+                }
+                return;
             }
         };
         let now = self.ports.clock().now();
         let mut specs = Vec::with_capacity(attempts.len());
         let mut started = Vec::with_capacity(attempts.len());
+        let mut given_up = Vec::new();
         let mut attempts = attempts.into_iter();
-        for attempt in attempts.by_ref() {
+        for handed in attempts.by_ref() {
+            let attempt = handed.0;
             // Somebody may have cancelled it since it was claimed.
             let claimed = loaded
                 .state
@@ -139,206 +158,106 @@ impl<P: Ports> Engine<P> {
                         && instance.fence == attempt.fence
                         && matches!(instance.state, State::Dispatched { .. })
                 });
-            if !claimed {
+            if !claimed && self.holds(Protection::CancelCheck) {
                 continue;
             }
-            let generation = loaded.state.task(attempt.task).generation;
-            let known = loaded
-                .prepared
-                .get(&attempt.task)
-                .filter(|(made_for, _)| *made_for == generation && attempt.attempt == 1);
-            let prepared = match known {
-                Some((_, prepared)) => prepared.clone(),
-                None => match values::prepare(
-                    &self.ports,
-                    graph,
-                    &loaded.state,
-                    attempt.task,
-                    attempt.attempt,
-                )
-                .await
-                {
-                    Ok(prepared) => {
-                        let prepared = std::sync::Arc::new(prepared);
-                        // Only a task with more instances to come asks for the same again.
-                        if attempt.attempt == 1 && loaded.graph.task(attempt.task).fans_out() {
-                            loaded
-                                .prepared
-                                .insert(attempt.task, (generation, prepared.clone()));
-                        }
-                        prepared
+            match self.prepared(graph, &mut loaded, attempt).await {
+                Ok(prepared) => match values::spec(graph, &loaded.state, &prepared, attempt, now) {
+                    Ok(spec) => {
+                        specs.push(spec);
+                        started.push(handed);
                     }
-                    Err(error)
-                        if matches!(
-                            error.kind,
-                            EngineErrorKind::Unavailable | EngineErrorKind::Store
-                        ) =>
-                    {
-                        events.push(put_back(attempt, &error));
-                        events.extend(attempts.by_ref().map(|attempt| put_back(attempt, &error)));
-                        break;
-                    }
-                    Err(error) => {
-                        events.push(refused(attempt, Category::Permanent, error.message));
-                        continue;
-                    }
+                    Err(why) => given_up.push((handed, refused(attempt, Category::Permanent, why))),
                 },
-            };
-            match values::spec(graph, &loaded.state, &prepared, attempt, now) {
-                Ok(spec) => {
-                    specs.push(spec);
-                    started.push(attempt);
+                Err(error)
+                    if matches!(
+                        error.kind,
+                        EngineErrorKind::Unavailable | EngineErrorKind::Store
+                    ) =>
+                {
+                    let rest = std::iter::once(handed).chain(attempts.by_ref());
+                    given_up.extend(
+                        rest.map(|handed| (handed, not_started(handed.0, error.message.clone()))),
+                    );
+                    break;
                 }
-                Err(why) => events.push(refused(attempt, Category::Permanent, why)),
+                Err(error) => {
+                    given_up.push((handed, refused(attempt, Category::Permanent, error.message)))
+                }
             }
         }
         self.memory.put(run.clone(), loaded);
-        if specs.is_empty() {
-            return;
-        }
-        for (attempt, answer) in started
-            .into_iter()
-            .zip(self.ports.executor().start(specs).await)
-        {
-            match answer {
-                // The claim lease looks after an answer that was lost.
-                Ok(()) | Err(StartError::Ambiguous(_)) => {}
-                Err(StartError::Busy(why)) => events.push(Event::NotStarted {
-                    attempt,
-                    retry_after: limits::ANNOUNCE_AGAIN,
-                    why,
-                }),
-                Err(StartError::Refused { category, message }) => {
-                    events.push(refused(attempt, category, message))
+        if !specs.is_empty() {
+            let said = self.ports.executor().start(specs).await;
+            for (handed, answer) in started.into_iter().zip(said) {
+                match answer {
+                    // The claim lease looks after an answer that was lost.
+                    Ok(()) | Err(StartError::Ambiguous(_)) => {}
+                    Err(StartError::Busy(why)) => {
+                        given_up.push((handed, not_started(handed.0, why)))
+                    }
+                    Err(StartError::Refused { category, message }) => {
+                        given_up.push((handed, refused(handed.0, category, message)))
+                    }
                 }
             }
         }
-    }
-
-    pub(crate) fn attempt_object(
-        run: &RunId,
-        graph: &Graph,
-        attempt: Attempt,
-        file: AttemptFile,
-    ) -> ObjectName {
-        let task = graph.task(attempt.task);
-        ObjectName::Attempt {
-            run: run.clone(),
-            task: task.name.clone(),
-            index: task.fans_out().then_some(attempt.index),
-            attempt: attempt.attempt,
-            file,
+        for (handed, why) in given_up {
+            self.give_up(run, graph, handed, why, answers).await;
         }
     }
 
-    /// Whether the worker of an attempt has made its claim object.
-    async fn begun(
+    /// What the instances of an attempt's task share: made once for a fan-out.
+    async fn prepared(
+        &self,
+        graph: &Graph,
+        loaded: &mut Loaded,
+        attempt: Attempt,
+    ) -> Result<Arc<values::Prepared>, EngineError> {
+        let generation = loaded.state.task(attempt.task).generation;
+        let known = loaded
+            .prepared
+            .get(&attempt.task)
+            .filter(|(made_for, _)| *made_for == generation && attempt.attempt == 1);
+        if let Some((_, prepared)) = known {
+            return Ok(prepared.clone());
+        }
+        let made = values::prepare(
+            &self.ports,
+            graph,
+            &loaded.state,
+            attempt.task,
+            attempt.attempt,
+        );
+        let prepared = Arc::new(made.await?);
+        // Only a task with more instances to come asks for the same again.
+        if attempt.attempt == 1 && loaded.graph.task(attempt.task).fans_out() {
+            loaded
+                .prepared
+                .insert(attempt.task, (generation, prepared.clone()));
+        }
+        Ok(prepared)
+    }
+
+    /// Says that an attempt was not started. One that was handed over before may yet begin, unless its claim is taken first.
+    async fn give_up(
         &self,
         run: &RunId,
         graph: &Graph,
-        attempt: Attempt,
-    ) -> Result<bool, EngineError> {
-        Ok(self
-            .ports
-            .objects()
-            .get(
-                &Self::attempt_object(run, graph, attempt, AttemptFile::Claim),
-                limits::VERDICT_OUTPUT_BYTES as u64,
-            )
-            .await?
-            .is_some())
-    }
-
-    /// Writes the verdict "lost" or "timeout", unless the worker was first; gives the verdict that stands.
-    async fn reap(
-        &self,
-        run: &RunId,
-        graph: &Graph,
-        attempt: Attempt,
-        why: Overdue,
-    ) -> Result<Event, EngineError> {
-        let task = graph.task(attempt.task);
-        let message = match why {
-            Overdue::Start => format!("it did not begin within {}", task.start_timeout),
-            Overdue::Heartbeat => format!(
-                "its worker gave no sign of life for {}",
-                task.heartbeat_timeout
-            ),
-            Overdue::Timeout => format!("it ran longer than its timeout of {}", task.timeout),
-        };
-        let verdict = Verdict::Failed {
-            category: why.category(),
-            message,
-            log_tail: Vec::new(),
-            exit_code: None,
-        };
-        let name = Self::attempt_object(run, graph, attempt, AttemptFile::Result);
-        let bytes = serde_json::to_vec(&verdict).expect("a verdict is plain data");
-        let verdict = match self.ports.objects().create(&name, &bytes).await {
-            Ok(_) => {
-                self.ports.executor().stop(&attempt.in_run(run)).await;
-                verdict
-            }
-            Err(ObjectError::Precondition(_)) => self.read_verdict(&name).await?,
-            Err(error) => return Err(error.into()),
-        };
-        Ok(Event::Finished { attempt, verdict })
-    }
-
-    /// Reads a verdict object; one that cannot be read is a failure of its worker, not of Ork.
-    pub(crate) async fn read_verdict(&self, name: &ObjectName) -> Result<Verdict, EngineError> {
-        let bad = |why: String| Verdict::Failed {
-            category: Category::Unknown,
-            message: format!("bad verdict object: {why}"),
-            log_tail: Vec::new(),
-            exit_code: None,
-        };
-        let object = match self
-            .ports
-            .objects()
-            .get(name, 4 * limits::VERDICT_OUTPUT_BYTES as u64)
-            .await
-        {
-            Ok(Some(object)) => object,
-            Ok(None) => {
-                return Err(EngineError::new(
-                    EngineErrorKind::Unavailable,
-                    format!("{name} cannot be found although it exists"),
-                ));
-            }
-            Err(error @ ObjectError::TooLarge { .. }) => return Ok(bad(error.to_string())),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(match serde_json::from_slice::<Verdict>(&object.bytes) {
-            // What does not fit a page stays in the object.
-            Ok(Verdict::Success {
-                output: Output::Inline(text),
-            }) if text.len() > limits::INLINE_OUTPUT_BYTES => Verdict::Success {
-                output: Output::Object {
-                    bytes: text.len() as u64,
-                },
-            },
-            Ok(Verdict::Deferred {
-                jobs: Output::Inline(text),
-                count,
-            }) if text.len() > limits::INLINE_OUTPUT_BYTES => Verdict::Deferred {
-                jobs: Output::Object {
-                    bytes: text.len() as u64,
-                },
-                count,
-            },
-            // The text goes into lists as it is, so it must be one value and nothing else.
-            Ok(Verdict::Success {
-                output: Output::Inline(text),
-            }) => match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
-                Ok(_) => Verdict::Success {
-                    output: Output::Inline(text),
-                },
-                Err(error) => bad(format!("its output is not JSON: {error}")),
-            },
-            Ok(verdict) => verdict,
-            Err(error) => bad(error.to_string()),
-        })
+        (attempt, handed): (Attempt, Handed),
+        why: Event,
+        answers: &mut Answers,
+    ) {
+        // A refusal to start speaks of its own claim only; an end would end whatever another claim of the attempt has begun.
+        if handed == Handed::First && matches!(why, Event::NotStarted { .. }) {
+            return answers.push(why);
+        }
+        match self.seal(run, graph, attempt).await {
+            Ok(Claimed::Worker) => answers.push(Event::Started(attempt)),
+            Ok(Claimed::Sealed) => answers.push(why),
+            // Nobody can tell now: the claim lease asks again.
+            Ok(Claimed::Nobody) | Err(_) => {}
+        }
     }
 
     /// Stops an attempt and asks for its deferred jobs to be stopped.
@@ -403,7 +322,7 @@ impl<P: Ports> Engine<P> {
         run: &RunId,
         graph: &Graph,
         attempt: Attempt,
-        events: &mut Vec<Event>,
+        answers: &mut Answers,
     ) -> Result<(), EngineError> {
         let loaded = self.recall(run).await?;
         let deferral = match loaded.state.instance(attempt.task, attempt.index) {
@@ -424,7 +343,7 @@ impl<P: Ports> Engine<P> {
             Ok(jobs) => jobs,
             // Nobody will ever be able to ask about them.
             Err(error) if error.kind == EngineErrorKind::Corrupt => {
-                events.push(Event::Job {
+                answers.push(Event::Job {
                     attempt,
                     job: 0,
                     result: Some(Err(error.message)),
@@ -449,7 +368,7 @@ impl<P: Ports> Engine<P> {
                 }
                 Err(TrackerError::Permanent(why)) => (Some(Err(why)), limits::POLL_INTERVAL),
             };
-            events.push(Event::Job {
+            answers.push(Event::Job {
                 attempt,
                 job,
                 result,
@@ -457,63 +376,6 @@ impl<P: Ports> Engine<P> {
             });
         }
         Ok(())
-    }
-
-    /// Puts a task's output where people look for it.
-    pub(crate) async fn publish_output(
-        &self,
-        graph: &Graph,
-        state: &RunState,
-        task: u32,
-    ) -> Result<(), EngineError> {
-        if !values::has_output(state, task) {
-            return Ok(());
-        }
-        let text = values::task_output(&self.ports, graph, state, task).await?;
-        let (run, name) = (state.header.id.clone(), graph.task(task).name.clone());
-        if matches!(graph.task(task).executor, Kind::Script { .. }) {
-            let plain: String = serde_json::from_str(&text).map_err(|error| {
-                EngineError::corrupt(format!("the output of {name} is not text: {error}"))
-            })?;
-            self.ports
-                .objects()
-                .put(&ObjectName::TaskText(run, name), plain.as_bytes(), None)
-                .await?;
-        } else {
-            self.ports
-                .objects()
-                .put(&ObjectName::TaskOutput(run, name), text.as_bytes(), None)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Puts the outputs of all ended tasks where people look for them: whoever died after a commit may not have come to it.
-    pub async fn publish_outputs(&self, run: &RunId) -> Result<(), EngineError> {
-        let loaded = self.recall(run).await?;
-        let mut trouble = Ok(());
-        for task in 0..loaded.state.tasks().len() {
-            let task = u32::try_from(task).expect("at most 10,000 tasks");
-            trouble = trouble.and(
-                self.publish_output(&loaded.graph, &loaded.state, task)
-                    .await,
-            );
-        }
-        self.memory.put(run.clone(), loaded);
-        trouble
-    }
-
-    async fn publish_ended(&self, run: &RunId, tasks: &[u32]) -> Result<(), EngineError> {
-        let loaded = self.recall(run).await?;
-        let mut trouble = Ok(());
-        for &task in tasks {
-            trouble = trouble.and(
-                self.publish_output(&loaded.graph, &loaded.state, task)
-                    .await,
-            );
-        }
-        self.memory.put(run.clone(), loaded);
-        trouble
     }
 }
 
@@ -527,5 +389,38 @@ pub(crate) fn refused(attempt: Attempt, category: Category, message: String) -> 
             log_tail: Vec::new(),
             exit_code: None,
         },
+    }
+}
+
+/// The executor had no place for an attempt, or could not be asked.
+fn not_started(attempt: Attempt, why: String) -> Event {
+    Event::NotStarted {
+        attempt,
+        retry_after: limits::ANNOUNCE_AGAIN,
+        why,
+    }
+}
+
+/// Whether an attempt may have reached an executor before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Handed {
+    First,
+    Again,
+}
+
+/// What the world said, to be applied to the run, and when it was so.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    events: Vec<Event>,
+    times: Vec<Time>,
+}
+
+impl Answers {
+    pub(crate) fn push(&mut self, event: Event) {
+        self.push_at(event, None);
+    }
+    fn push_at(&mut self, event: Event, at: Option<Time>) {
+        self.events.push(event);
+        self.times.push(at.unwrap_or(JUST_NOW));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ork_core::definition::{Overlap, Workflow};
 use ork_core::ids::{PoolName, RunId};
+use ork_core::protect::Protection;
 use ork_core::run::RunStatus;
 
 use crate::documents::{PoolDocument, WorkflowDocument, decode, encode};
@@ -168,7 +169,7 @@ impl Places {
                         .cloned(),
                 );
             }
-            if next != *pool {
+            if next != *pool && loaded.graph.protections().hold(Protection::PoolInCommit) {
                 let precondition = version.map_or(Precondition::Absent, Precondition::At);
                 writes.push(Write::Put {
                     key: Key::Pool(name.clone()),
@@ -202,11 +203,16 @@ impl Places {
             }
             if next != *workflow {
                 // Its schedules and their cursors are as they were, and so is when they are due.
+                let index = if loaded.graph.protections().hold(Protection::IndexKept) {
+                    index.clone()
+                } else {
+                    Index::default()
+                };
                 writes.push(Write::Put {
                     key: Key::Workflow(next.name.clone()),
                     precondition: Precondition::At(*version),
                     body: encode(&next),
-                    index: index.clone(),
+                    index,
                 });
             }
         }

@@ -1,13 +1,16 @@
 //! Starting a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ork_core::Value;
 use ork_core::bind::bind_params;
+use ork_core::definition::Overlap;
 use ork_core::expr::RunFields;
 use ork_core::ids::{RunId, TaskName, VersionHash, WorkflowName};
 use ork_core::limits;
+use ork_core::protect::Protection;
 use ork_core::run::{Event, Graph, Header, ParentRef, RunState, RunStatus, RunTrigger};
+use ork_core::schedule::{self, Admission};
 use ork_core::time::Time;
 
 use crate::documents::{WorkflowDocument, decode, encode};
@@ -71,6 +74,19 @@ pub struct Started {
     pub stepped: Stepped,
 }
 
+/// A slot that a schedule has due.
+#[derive(Debug, Clone)]
+pub(crate) struct DueSlot {
+    /// The version whose schedule it is.
+    pub(crate) version: VersionHash,
+    /// Which of its schedules.
+    pub(crate) schedule: usize,
+    /// What it does while others are active.
+    pub(crate) overlap: Overlap,
+    /// Its instant.
+    pub(crate) slot: Time,
+}
+
 /// A run that exists, and whether it is to begin now.
 pub(crate) struct Made {
     pub(crate) started: Started,
@@ -80,16 +96,16 @@ pub(crate) struct Made {
 impl<P: Ports> Engine<P> {
     /// Starts a run, once for each id. Wrong inputs are refused before anything is written.
     pub async fn start(&self, wish: StartRun) -> Result<Started, EngineError> {
-        self.start_behind(wish, false).await
+        self.start_due(wish, None).await
     }
 
-    /// As [`Engine::start`]; `behind` puts it into the queue while any other run of its workflow is active.
-    pub(crate) async fn start_behind(
+    /// As [`Engine::start`], for a slot of a schedule, which may have no place.
+    pub(crate) async fn start_due(
         &self,
         wish: StartRun,
-        behind: bool,
+        due: Option<&DueSlot>,
     ) -> Result<Started, EngineError> {
-        let Made { mut started, begin } = self.create(wish, behind).await?;
+        let Made { mut started, begin } = self.create(wish, due).await?;
         if begin {
             started.stepped = self.step(&started.id, vec![Event::Start], None).await?;
         }
@@ -97,7 +113,11 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Makes a run without letting it begin: the caller applies [`Event::Start`] if it is to begin.
-    pub(crate) async fn create(&self, wish: StartRun, behind: bool) -> Result<Made, EngineError> {
+    pub(crate) async fn create(
+        &self,
+        wish: StartRun,
+        due: Option<&DueSlot>,
+    ) -> Result<Made, EngineError> {
         let mut id = wish.id.clone();
         // Whether an earlier try may have made it.
         let mut unsure = false;
@@ -127,11 +147,15 @@ impl<P: Ports> Engine<P> {
                     begin,
                 });
             }
+            if let Some(due) = due {
+                self.require_place(&document, due, &id)?;
+            }
             let mut state = self.make_run(&graph, &wish, &id, pinned, now)?;
             let mut queued = false;
             if counts_runs(&graph.workflow) {
                 // The place and the run are one commit, so neither exists without the other.
                 let mut next = document.clone();
+                let behind = due.is_some_and(|due| due.overlap == Overlap::Queue);
                 queued = !admit(&mut next, &graph, &id, behind)?;
                 let wake_at = state.next_wake_at(now);
                 let body = state.encode();
@@ -185,6 +209,7 @@ impl<P: Ports> Engine<P> {
                     pages: BTreeMap::new(),
                     wake_at: None,
                     prepared: BTreeMap::new(),
+                    published: BTreeSet::new(),
                 };
                 self.memory.put(id.clone(), loaded);
             }
@@ -205,6 +230,40 @@ impl<P: Ports> Engine<P> {
                 wish.workflow
             ),
         ))
+    }
+
+    /// Refuses a slot that was dealt with, or that gives way. Decided on the very document that the run's commit is conditional on:
+    /// whoever stood still since the slot was found due would decide on what is long past.
+    fn require_place(
+        &self,
+        document: &WorkflowDocument,
+        due: &DueSlot,
+        id: &RunId,
+    ) -> Result<(), EngineError> {
+        let (slot, name) = (due.slot, &document.name);
+        if document.current != due.version {
+            return Err(EngineError::refused(format!(
+                "workflow {name} was stored anew; its slot {slot} is found again if it is still due"
+            )));
+        }
+        let passed = document
+            .cursors
+            .get(due.schedule)
+            .is_some_and(|cursor| *cursor >= slot);
+        if passed && self.holds(Protection::CursorChecked) {
+            return Err(EngineError::refused(format!(
+                "the slot {slot} of workflow {name} was dealt with before"
+            )));
+        }
+        let others = document.active.iter().filter(|active| *active != id);
+        let others = others.count();
+        if due.overlap == Overlap::Skip && self.holds(Protection::SkipAtCommit) {
+            match schedule::admit(Overlap::Skip, others, None) {
+                Admission::Drop { why } => return Err(EngineError::refused(why)),
+                Admission::Start | Admission::Queue { .. } | Admission::CancelThenStart => {}
+            }
+        }
+        Ok(())
     }
 
     fn make_run(

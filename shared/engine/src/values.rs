@@ -16,7 +16,7 @@ use ork_core::run::{
     Attempt, Graph, InstanceStatus, Resolution, RunState, State, TaskOutcome, TaskPhase,
 };
 use ork_core::task::{Output, TASK_FORMAT, TaskSpec, Verdict};
-use ork_core::time::Time;
+use ork_core::time::{Millis, Time};
 use serde_json::value::RawValue;
 
 use crate::error::EngineError;
@@ -451,7 +451,10 @@ pub(crate) fn spec(
         parallel_index,
         parallel_count,
         timeout: definition.timeout,
-        heartbeat: limits::HEARTBEAT_INTERVAL,
+        // Several may be lost before the worker is missed.
+        heartbeat: limits::HEARTBEAT_INTERVAL
+            .min(Millis(definition.heartbeat_timeout.0 / 4))
+            .max(Millis(1)),
         memory_bytes: definition.resources.memory_bytes,
         fans_out: definition.fans_out(),
         created_at: now,

@@ -1,7 +1,10 @@
 //! The embedded store and the folder of objects pass what every adapter passes, and answer as the model does.
 
-use ork_engine::conformance::differential::{Coverage, compare};
-use ork_engine::conformance::{Job, ObjectsWorld, StoreWorld, block_on, on_threads};
+use ork_engine::conformance::model::Model;
+use ork_engine::conformance::model_objects::ModelObjects;
+use ork_engine::conformance::{
+    Job, ObjectsWorld, StoreWorld, block_on, differential, differential_objects, on_threads,
+};
 use ork_local::objects::Folder;
 use ork_local::store::{Options, Sqlite, Sync};
 use tempfile::TempDir;
@@ -64,16 +67,57 @@ mod folder_in_full_sync {
 fn sqlite_in_full_sync_answers_as_the_model_does() {
     let world = World::new(Sync::Full);
     let store = block_on(StoreWorld::open(&world));
-    block_on(compare(&store, 7, 150));
+    block_on(differential::compare(&store, 7, 150));
 }
 
 #[test]
-fn sqlite_answers_as_the_model_does() {
-    let mut coverage = Coverage::default();
+fn sqlite_answers_as_a_second_store_and_the_model_do() {
+    let mut coverage = differential::Coverage::default();
     for seed in 0..12 {
         let world = World::new(Sync::Normal);
         let store = block_on(StoreWorld::open(&world));
-        coverage.add(&block_on(compare(&store, seed, 400)));
+        coverage.add(&block_on(differential::compare_three(
+            &store,
+            &Model::default(),
+            seed,
+            400,
+        )));
+    }
+    assert_eq!(
+        coverage.missing(),
+        Vec::<&str>::new(),
+        "every kind of operation came to pass: {coverage:?}"
+    );
+}
+
+#[test]
+fn two_databases_answer_as_each_other_and_as_the_model_do() {
+    let worlds = [World::new(Sync::Normal), World::new(Sync::Full)];
+    let [first, second] = worlds
+        .each_ref()
+        .map(|world| block_on(StoreWorld::open(world)));
+    block_on(differential::compare_three(&first, &second, 99, 300));
+}
+
+#[test]
+fn a_folder_in_full_sync_answers_as_the_model_does() {
+    let world = World::new(Sync::Full);
+    let objects = block_on(ObjectsWorld::open(&world));
+    block_on(differential_objects::compare(&objects, 7, 150));
+}
+
+#[test]
+fn a_folder_answers_as_second_objects_and_the_model_do() {
+    let mut coverage = differential_objects::Coverage::default();
+    for seed in 0..12 {
+        let world = World::new(Sync::Normal);
+        let objects = block_on(ObjectsWorld::open(&world));
+        coverage.add(&block_on(differential_objects::compare_three(
+            &objects,
+            &ModelObjects::default(),
+            seed,
+            400,
+        )));
     }
     assert_eq!(
         coverage.missing(),

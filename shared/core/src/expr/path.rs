@@ -223,8 +223,12 @@ pub fn path_text(segments: &[Segment]) -> String {
     for segment in segments {
         match segment {
             Segment::Index(index) => out.push_str(&format!("[{index}]")),
+            // A path starts with a plain name; behind it, digits would read as a position.
             Segment::Field(name)
-                if name.chars().all(|c| c.is_alphanumeric() || c == '_') && !name.is_empty() =>
+                if out.is_empty()
+                    || !name.is_empty()
+                        && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+                        && name.parse::<u32>().is_err() =>
             {
                 if !out.is_empty() {
                     out.push('.');

@@ -187,7 +187,7 @@ impl Aliases {
                 let length = rest
                     .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-')))
                     .unwrap_or(rest.len())
-                    .max(1);
+                    .max(rest.chars().next().map_or(1, char::len_utf8));
                 let at = node.inside(error.offset, (error.offset + length).min(text.len()));
                 match rest[..length.min(rest.len())].strip_prefix("types.") {
                     Some(name) if !self.known.contains_key(name) => {

@@ -6,17 +6,22 @@ use super::{Attempt, Category, Effect, Failure, InstanceStatus, NoteKind, RunSta
 use crate::definition::{Backoff, RetryPolicy, TaskIndex};
 use crate::ids::RunId;
 use crate::limits;
+use crate::protect::Protection;
 use crate::task::{Output, Verdict};
 use crate::time::{Millis, Time};
 
 impl Step<'_> {
+    const fn holds(&self, protection: Protection) -> bool {
+        self.graph.protections().hold(protection)
+    }
+
     /// Whether `attempt` is the live one. A superseded claim of the same attempt still speaks for it: only one worker can hold its claim object.
     fn is_live(&self, attempt: Attempt) -> bool {
         self.run
             .instance(attempt.task, attempt.index)
             .is_some_and(|instance| {
-                instance.attempt == attempt.attempt
-                    && attempt.fence <= instance.fence
+                let same = instance.attempt == attempt.attempt && attempt.fence <= instance.fence;
+                (same || !self.holds(Protection::AttemptMatches))
                     && instance.status().is_in_flight()
             })
     }
@@ -74,10 +79,11 @@ impl Step<'_> {
             .instance(attempt.task, attempt.index)
             .is_some_and(|i| i.status() == InstanceStatus::Dispatched);
         // It speaks of one claim only: a later claim of the same attempt may have found a place.
-        let superseded = self
-            .run
-            .instance(attempt.task, attempt.index)
-            .is_some_and(|i| i.fence != attempt.fence);
+        let superseded = self.holds(Protection::FenceMatches)
+            && self
+                .run
+                .instance(attempt.task, attempt.index)
+                .is_some_and(|i| i.fence != attempt.fence);
         if !self.is_live(attempt) || !dispatched || superseded {
             return self.stale(attempt, "a refusal to start");
         }
@@ -94,10 +100,11 @@ impl Step<'_> {
 
     pub(super) fn finished(&mut self, attempt: Attempt, verdict: &Verdict) {
         // A deferral is a verdict, and there is one for each attempt: from there on its jobs decide.
-        let deferred = self
-            .run
-            .instance(attempt.task, attempt.index)
-            .is_some_and(|i| i.status() == InstanceStatus::Deferred);
+        let deferred = self.holds(Protection::OneVerdict)
+            && self
+                .run
+                .instance(attempt.task, attempt.index)
+                .is_some_and(|i| i.status() == InstanceStatus::Deferred);
         if !self.is_live(attempt) || deferred {
             return self.stale(attempt, "a verdict");
         }

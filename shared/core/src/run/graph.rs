@@ -1,6 +1,7 @@
 //! What the state machine needs to know of a workflow's shape, computed once per version.
 
 use crate::definition::{Executor, Task, TaskIndex, Workflow};
+use crate::protect::Protections;
 
 /// A workflow with its edges turned round and its steps numbered.
 #[derive(Debug)]
@@ -11,6 +12,7 @@ pub struct Graph {
     order: Vec<TaskIndex>,
     step: Vec<u32>,
     has_children: bool,
+    protections: Protections,
 }
 
 impl Graph {
@@ -53,7 +55,19 @@ impl Graph {
             order,
             step,
             has_children,
+            protections: Protections::default(),
         }
+    }
+
+    /// The same with other protections.
+    #[must_use]
+    pub fn protected_by(mut self, protections: Protections) -> Self {
+        self.protections = protections;
+        self
+    }
+    /// Which protections hold for its runs.
+    pub const fn protections(&self) -> Protections {
+        self.protections
     }
 
     /// The task at `at`.

@@ -2,14 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
+mod arrivals;
 mod commands;
 mod coverage;
 mod fan_out;
 mod format;
 mod holding;
+mod permutations;
 mod progress;
 mod properties;
 mod retries;
+mod round_trips;
+mod shapes;
+mod sizes;
+mod termination;
 mod timing;
 mod traces;
 mod trigger_rules;

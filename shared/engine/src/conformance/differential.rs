@@ -1,26 +1,30 @@
-//! Random operations on a store and on the model: the same answers are required.
+//! The same random operations on two stores and on the model: the same answers are required.
 //!
 //! Versions are compared by which are equal, not by number, cursors by where they lead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 
 use ork_core::ids::{PoolName, VersionHash};
+use ork_core::limits::DOCUMENT_BYTES;
 use ork_core::run::RunStatus;
 use ork_core::time::Time;
 
+use super::coverage::{self, Kinds};
+use super::dice::Dice;
 use super::model::Model;
 use super::sample::{run, run_id, workflow, workflow_name};
 use crate::ports::{
-    Document, Index, Key, ListQuery, Precondition, Store, StoreErrorKind, Version, Write,
+    Document, Index, Key, ListQuery, Listed, Precondition, Store, StoreError, StoreErrorKind,
+    Version, Write,
 };
 
-/// How often each kind of operation succeeded, or failed as it should.
-#[derive(Debug, Default)]
-pub struct Coverage(BTreeMap<&'static str, u32>);
+/// The kinds of operation on a store.
+#[derive(Debug)]
+pub enum StoreKinds {}
 
-impl Coverage {
-    /// Every kind of operation, with the failures that count as one.
-    pub const KINDS: [&'static str; 18] = [
+impl Kinds for StoreKinds {
+    const ALL: &'static [&'static str] = &[
         "create",
         "replace",
         "delete",
@@ -40,67 +44,61 @@ impl Coverage {
         "list dead",
         "list a further page",
     ];
+}
 
-    fn count(&mut self, kind: &'static str) {
-        debug_assert!(Self::KINDS.contains(&kind), "{kind}");
-        *self.0.entry(kind).or_default() += 1;
-    }
+/// How often each kind of operation on a store succeeded, or failed as it should.
+pub type Coverage = coverage::Coverage<StoreKinds>;
 
-    /// Adds what another sequence covered.
-    pub fn add(&mut self, other: &Self) {
-        for (kind, times) in &other.0 {
-            *self.0.entry(kind).or_default() += times;
+/// One write's version as the model and the two stores gave it.
+type Versions = [Version; 3];
+/// The three who are asked, in this order.
+const WHO: [&str; 3] = ["the model", "the first store", "the second store"];
+
+/// A precondition that each of the three is told in its own versions.
+#[derive(Clone, Copy)]
+enum Wish {
+    Absent,
+    At(Versions),
+}
+
+impl Wish {
+    fn of(self, who: usize) -> Precondition {
+        match self {
+            Self::Absent => Precondition::Absent,
+            Self::At(versions) => Precondition::At(versions[who]),
         }
     }
-
-    /// The kinds that never came to pass.
-    pub fn missing(&self) -> Vec<&'static str> {
-        Self::KINDS
-            .into_iter()
-            .filter(|kind| !self.0.contains_key(kind))
-            .collect()
-    }
 }
 
-/// A small generator of numbers (splitmix64): the same seed, the same operations.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
-}
-
-/// The two stores side by side.
-struct Pair<'a, S> {
-    store: &'a S,
+/// The model and the two stores side by side.
+struct Sides<'a, A, B> {
     model: Model,
+    first: &'a A,
+    second: &'a B,
     dice: Dice,
-    /// Versions as the model and the store gave them for the same write, per key, oldest first.
-    versions: BTreeMap<Key, Vec<(Version, Version)>>,
+    /// The versions of each key, oldest first.
+    versions: BTreeMap<Key, Vec<Versions>>,
     coverage: Coverage,
     step: usize,
     seed: u64,
 }
 
-/// Does `steps` random operations on `store`, which starts empty, and on a model. Panics at the first difference.
+/// Does `steps` random operations on `store`, which starts empty, and on the model. Panics at the first difference.
 pub async fn compare<S: Store>(store: &S, seed: u64, steps: usize) -> Coverage {
-    let mut pair = Pair {
-        store,
+    compare_three(store, &Model::default(), seed, steps).await
+}
+
+/// Does `steps` random operations on two stores, which start empty, and on the model. Panics at the first difference.
+pub async fn compare_three<A: Store, B: Store>(
+    first: &A,
+    second: &B,
+    seed: u64,
+    steps: usize,
+) -> Coverage {
+    let mut sides = Sides {
         model: Model::default(),
+        first,
+        second,
         dice: Dice(seed),
         versions: BTreeMap::new(),
         coverage: Coverage::default(),
@@ -108,20 +106,35 @@ pub async fn compare<S: Store>(store: &S, seed: u64, steps: usize) -> Coverage {
         seed,
     };
     for step in 0..steps {
-        pair.step = step;
-        match pair.dice.below(10) {
-            0..=5 => pair.commit().await,
-            6 => pair.read().await,
-            7 => pair.due().await,
-            _ => pair.list().await,
+        sides.step = step;
+        match sides.dice.below(10) {
+            0..=5 => sides.commit().await,
+            6 => sides.read().await,
+            7 => sides.due().await,
+            _ => sides.list().await,
         }
     }
-    pair.coverage
+    sides.coverage
 }
 
-impl<S: Store> Pair<'_, S> {
+impl<A: Store, B: Store> Sides<'_, A, B> {
     fn at(&self) -> String {
         format!("seed {}, step {}", self.seed, self.step)
+    }
+
+    /// Three answers that must all be there.
+    fn all<T>(&self, what: &impl Debug, answers: [Result<T, StoreError>; 3]) -> [T; 3] {
+        let mut who = WHO.into_iter();
+        answers.map(|answer| {
+            let who = who.next().expect("three answers");
+            answer.unwrap_or_else(|error| {
+                panic!(
+                    "{}: {who} to {what:?}: {error} ({:?})",
+                    self.at(),
+                    error.kind
+                )
+            })
+        })
     }
 
     fn key(&mut self) -> Key {
@@ -149,120 +162,113 @@ impl<S: Store> Pair<'_, S> {
         }
     }
 
-    /// A precondition as the model and as the store must be told: mostly one that holds.
-    async fn precondition(&mut self, key: &Key) -> (Precondition, Precondition) {
+    /// A precondition, mostly one that holds.
+    async fn wish(&mut self, key: &Key) -> Wish {
         let known = self.versions.get(key).cloned().unwrap_or_default();
-        let there = self
-            .model
-            .read(std::slice::from_ref(key))
-            .await
-            .is_ok_and(|found| found[0].is_some());
+        let found = self.model.read(std::slice::from_ref(key)).await;
+        let there = found.is_ok_and(|found| found[0].is_some());
         if known.is_empty() || there == self.dice.one_in(6) {
-            return (Precondition::Absent, Precondition::Absent);
-        }
-        let (model, store) = if self.dice.one_in(6) {
-            *self.dice.pick(&known)
+            Wish::Absent
+        } else if self.dice.one_in(6) {
+            Wish::At(*self.dice.pick(&known))
         } else {
-            known[known.len() - 1]
-        };
-        (Precondition::At(model), Precondition::At(store))
+            Wish::At(known[known.len() - 1])
+        }
     }
 
-    async fn writes(&mut self) -> Vec<(Write, Write)> {
+    /// The writes of one commit, as each of the three is told them.
+    async fn writes(&mut self) -> [Vec<Write>; 3] {
         let count = if self.dice.one_in(2) {
             1
         } else {
             1 + self.dice.below(4)
         };
-        let mut writes = Vec::new();
+        let mut writes = [const { Vec::new() }; 3];
         for _ in 0..count {
             let key = self.key();
-            let (model, store) = self.precondition(&key).await;
-            let write = |precondition| match precondition {
-                Precondition::At(version) => Write::Delete {
-                    key: key.clone(),
-                    version,
-                },
-                Precondition::Absent => Write::Check {
-                    key: key.clone(),
-                    precondition,
-                },
+            let wish = self.wish(&key).await;
+            let what = self.dice.below(8);
+            let index = self.index();
+            let too_large = self.dice.one_in(150);
+            let size = if too_large {
+                DOCUMENT_BYTES + 1
+            } else {
+                *self.dice.pick(&[0, 1, 40, 3_000, 9_000])
             };
-            writes.push(match self.dice.below(8) {
-                0 => (write(model), write(store)),
-                1 => (
-                    Write::Check {
-                        key: key.clone(),
-                        precondition: model,
-                    },
-                    Write::Check {
+            let body = vec![self.dice.next() as u8; size];
+            for (who, list) in writes.iter_mut().enumerate() {
+                let (key, precondition) = (key.clone(), wish.of(who));
+                list.push(match (what, precondition) {
+                    (0, Precondition::At(version)) => Write::Delete { key, version },
+                    (0 | 1, _) => Write::Check { key, precondition },
+                    _ => Write::Put {
                         key,
-                        precondition: store,
-                    },
-                ),
-                _ => {
-                    let (index, size) = (self.index(), *self.dice.pick(&[0, 1, 40, 3_000, 9_000]));
-                    let body = vec![self.dice.next() as u8; size];
-                    let put = |precondition| Write::Put {
-                        key: key.clone(),
                         precondition,
                         body: body.clone(),
                         index: index.clone(),
-                    };
-                    (put(model), put(store))
-                }
-            });
+                    },
+                });
+            }
         }
         writes
     }
 
     async fn commit(&mut self) {
-        let (of_model, of_store): (Vec<_>, Vec<_>) = self.writes().await.into_iter().unzip();
-        let (expected, answer) = (
-            self.model.commit(&of_model).await,
-            self.store.commit(&of_store).await,
-        );
-        match (expected, answer) {
-            (Ok(expected), Ok(answer)) => {
-                assert_eq!(expected.len(), answer.len(), "{}: {of_model:?}", self.at());
-                for ((write, model), store) in of_model.iter().zip(expected).zip(answer) {
-                    self.succeeded(write, model, store);
+        let writes = self.writes().await;
+        let answers = [
+            self.model.commit(&writes[0]).await,
+            self.first.commit(&writes[1]).await,
+            self.second.commit(&writes[2]).await,
+        ];
+        let several = writes[0].len() > 1;
+        match answers {
+            [Ok(model), Ok(first), Ok(second)] => {
+                let counts = [model.len(), first.len(), second.len()];
+                assert_eq!(counts, [writes[0].len(); 3], "{}: {WHO:?}", self.at());
+                for (at, write) in writes[0].iter().enumerate() {
+                    self.succeeded(write, [model[at], first[at], second[at]]);
                 }
-                if of_model.len() > 1 {
+                if several {
                     self.coverage.count("commit of several");
                 }
             }
-            (Err(expected), Err(answer)) => {
+            [Err(model), Err(first), Err(second)] => {
                 assert_eq!(
-                    answer.kind,
-                    expected.kind,
-                    "{}: {answer}: {of_store:?}",
+                    [first.kind, second.kind],
+                    [model.kind; 2],
+                    "{}: {first}; {second}",
                     self.at()
                 );
-                self.coverage.count(match (expected.kind, of_model.len()) {
-                    (StoreErrorKind::Conflict, 1) => "conflict",
-                    (StoreErrorKind::Conflict, _) => "conflict of several",
+                self.coverage.count(match (model.kind, several) {
+                    (StoreErrorKind::Conflict, false) => "conflict",
+                    (StoreErrorKind::Conflict, true) => "conflict of several",
                     _ => "refused",
                 });
             }
-            (expected, answer) => panic!(
-                "{}: the model says {expected:?}, the store {answer:?} to {of_store:?}",
-                self.at()
-            ),
+            answers => {
+                let keys: Vec<&Key> = writes[0].iter().map(Write::key).collect();
+                panic!(
+                    "{}: {WHO:?} answer {answers:?} to a commit of {keys:?}",
+                    self.at()
+                );
+            }
         }
     }
 
-    fn succeeded(&mut self, write: &Write, model: Version, store: Version) {
+    fn succeeded(&mut self, write: &Write, versions: Versions) {
         match write {
             Write::Put {
                 key, precondition, ..
             } => {
                 let known = self.versions.entry(key.clone()).or_default();
-                assert!(
-                    known.iter().all(|(_, old)| *old != store),
-                    "a version of `{key}` is used again"
-                );
-                known.push((model, store));
+                for (who, version) in versions.iter().enumerate() {
+                    assert!(
+                        known.iter().all(|old| old[who] != *version),
+                        "{} uses a version of `{key}` again",
+                        WHO[who]
+                    );
+                }
+                known.push(versions);
                 self.coverage
                     .count(if *precondition == Precondition::Absent {
                         "create"
@@ -271,7 +277,7 @@ impl<S: Store> Pair<'_, S> {
                     });
             }
             Write::Delete { .. } => {
-                assert_eq!((model, store), (Version(0), Version(0)), "{}", self.at());
+                assert_eq!(versions, [Version(0); 3], "{}: {WHO:?}", self.at());
                 self.coverage.count("delete");
             }
             Write::Check {
@@ -279,8 +285,8 @@ impl<S: Store> Pair<'_, S> {
                 precondition: Precondition::At(_),
             } => {
                 assert!(
-                    self.is_same(key, model, store),
-                    "{}: {store:?} is not what was checked",
+                    self.is_known(key, versions),
+                    "{}: {versions:?} is not what was checked by {WHO:?}",
                     self.at()
                 );
                 self.coverage.count("check at");
@@ -289,56 +295,69 @@ impl<S: Store> Pair<'_, S> {
                 precondition: Precondition::Absent,
                 ..
             } => {
-                assert_eq!((model, store), (Version(0), Version(0)), "{}", self.at());
+                assert_eq!(versions, [Version(0); 3], "{}: {WHO:?}", self.at());
                 self.coverage.count("check absent");
             }
         }
     }
 
-    fn is_same(&self, key: &Key, model: Version, store: Version) -> bool {
+    fn is_known(&self, key: &Key, versions: Versions) -> bool {
         self.versions
             .get(key)
-            .is_some_and(|known| known.contains(&(model, store)))
+            .is_some_and(|known| known.contains(&versions))
     }
 
-    fn same_document(&self, key: &Key, model: &Document, store: &Document) {
+    fn same_documents(&self, key: &Key, [model, first, second]: [&Document; 3]) {
+        for (who, document) in [(1, first), (2, second)] {
+            assert!(
+                model.body == document.body,
+                "{}: the body of `{key}` in {}: {} bytes, {} in the model",
+                self.at(),
+                WHO[who],
+                document.body.len(),
+                model.body.len()
+            );
+            assert_eq!(
+                document.index,
+                model.index,
+                "{}: the index of `{key}` in {}",
+                self.at(),
+                WHO[who]
+            );
+        }
+        let versions = [model.version, first.version, second.version];
         assert!(
-            model.body == store.body,
-            "{}: the body of `{key}`",
-            self.at()
-        );
-        assert_eq!(
-            model.index,
-            store.index,
-            "{}: the index of `{key}`",
-            self.at()
-        );
-        assert!(
-            self.is_same(key, model.version, store.version),
-            "{}: the version of `{key}`",
+            self.is_known(key, versions),
+            "{}: the version of `{key}` is {versions:?} in {WHO:?}",
             self.at()
         );
     }
 
     async fn read(&mut self) {
         let keys: Vec<_> = (0..self.dice.below(5)).map(|_| self.key()).collect();
-        let expected = self.model.read(&keys).await.expect("the model answers");
-        let answer = self
-            .store
-            .read(&keys)
-            .await
-            .unwrap_or_else(|error| panic!("{}: {error}", self.at()));
-        assert_eq!(expected.len(), answer.len(), "{}", self.at());
-        for ((key, expected), answer) in keys.iter().zip(expected).zip(answer) {
-            match (expected, answer) {
-                (None, None) => self.coverage.count("read none"),
-                (Some(expected), Some(answer)) => {
-                    self.same_document(key, &expected, &answer);
+        let answers = [
+            self.model.read(&keys).await,
+            self.first.read(&keys).await,
+            self.second.read(&keys).await,
+        ];
+        let [model, first, second] = self.all(&keys, answers);
+        assert_eq!(
+            [model.len(), first.len(), second.len()],
+            [keys.len(); 3],
+            "{}: {WHO:?}",
+            self.at()
+        );
+        for (at, key) in keys.iter().enumerate() {
+            match (&model[at], &first[at], &second[at]) {
+                (None, None, None) => self.coverage.count("read none"),
+                (Some(model), Some(first), Some(second)) => {
+                    self.same_documents(key, [model, first, second]);
                     self.coverage.count("read found");
                 }
-                (expected, answer) => panic!(
-                    "{}: `{key}`: the model has {expected:?}, the store {answer:?}",
-                    self.at()
+                (model, first, second) => panic!(
+                    "{}: whether there is `{key}`: {WHO:?} say {:?}",
+                    self.at(),
+                    [model.is_some(), first.is_some(), second.is_some()]
                 ),
             }
         }
@@ -346,103 +365,118 @@ impl<S: Store> Pair<'_, S> {
 
     async fn due(&mut self) {
         let (now, limit) = (Time(self.dice.below(22) as i64), 1 + self.dice.below(6));
-        let expected = self
-            .model
-            .due_runs(now, limit)
-            .await
-            .expect("the model answers");
-        let answer = self
-            .store
-            .due_runs(now, limit)
-            .await
-            .unwrap_or_else(|error| panic!("{}: {error}", self.at()));
-        assert_eq!(answer, expected, "{}: runs due at {now:?}", self.at());
-        if !answer.is_empty() {
+        let answers = [
+            self.model.due_runs(now, limit).await,
+            self.first.due_runs(now, limit).await,
+            self.second.due_runs(now, limit).await,
+        ];
+        let [model, first, second] = self.all(&("runs due at", now, limit), answers);
+        assert_eq!(first, model, "{}: {}: runs due", self.at(), WHO[1]);
+        assert_eq!(second, model, "{}: {}: runs due", self.at(), WHO[2]);
+        if !model.is_empty() {
             self.coverage.count("due runs");
         }
-        let expected = self
-            .model
-            .due_workflows(now, limit)
-            .await
-            .expect("the model answers");
-        let answer = self
-            .store
-            .due_workflows(now, limit)
-            .await
-            .unwrap_or_else(|error| panic!("{}: {error}", self.at()));
-        assert_eq!(answer, expected, "{}: workflows due at {now:?}", self.at());
-        if !answer.is_empty() {
+        let answers = [
+            self.model.due_workflows(now, limit).await,
+            self.first.due_workflows(now, limit).await,
+            self.second.due_workflows(now, limit).await,
+        ];
+        let [model, first, second] = self.all(&("workflows due at", now, limit), answers);
+        assert_eq!(first, model, "{}: {}: workflows due", self.at(), WHO[1]);
+        assert_eq!(second, model, "{}: {}: workflows due", self.at(), WHO[2]);
+        if !model.is_empty() {
             self.coverage.count("due workflows");
         }
     }
 
-    async fn list(&mut self) {
+    fn query(&mut self) -> (ListQuery, &'static str) {
         let dice = &mut self.dice;
-        let (query, kind) = match dice.below(6) {
+        match dice.below(6) {
             0 => (ListQuery::Workflows, "list workflows"),
             1 => (
                 ListQuery::Versions(workflow_name(["a", "a-b", "b"][dice.below(3)])),
                 "list versions",
             ),
             2 => (ListQuery::Dead, "list dead"),
-            _ => {
-                let status = dice.one_in(3).then(|| *dice.pick(RunStatus::ALL));
-                (
-                    ListQuery::Runs {
-                        status,
-                        workflow: dice.one_in(3).then(|| workflow_name("a")),
-                    },
-                    "list runs",
-                )
-            }
-        };
-        let limit = 1 + dice.below(5);
-        let (mut of_model, mut of_store) = (None::<String>, None::<String>);
+            _ => (
+                ListQuery::Runs {
+                    status: dice.one_in(3).then(|| *dice.pick(RunStatus::ALL)),
+                    workflow: dice.one_in(3).then(|| workflow_name("a")),
+                },
+                "list runs",
+            ),
+        }
+    }
+
+    /// Walks through a listing, with commits between the pages where their order is promised.
+    async fn list(&mut self) {
+        let (query, kind) = self.query();
+        let limit = 1 + self.dice.below(5);
         let ordered = !matches!(query, ListQuery::Versions(_));
-        let (mut expected_keys, mut answer_keys) = (Vec::new(), Vec::new());
+        let mut cursors = [const { None::<String> }; 3];
+        let mut seen = [const { Vec::new() }; 3];
         loop {
-            let expected = self
-                .model
-                .list(&query, of_model.as_deref(), limit)
-                .await
-                .expect("the model answers");
-            let answer = self
-                .store
-                .list(&query, of_store.as_deref(), limit)
-                .await
-                .unwrap_or_else(|error| panic!("{}: {error}", self.at()));
-            expected_keys.extend(expected.items.iter().map(|(key, _)| key.clone()));
-            answer_keys.extend(answer.items.iter().map(|(key, _)| key.clone()));
+            let further = cursors[0].is_some();
+            let answers = [
+                self.model.list(&query, cursors[0].as_deref(), limit).await,
+                self.first.list(&query, cursors[1].as_deref(), limit).await,
+                self.second.list(&query, cursors[2].as_deref(), limit).await,
+            ];
+            let pages = self.all(&query, answers);
+            for (seen, page) in seen.iter_mut().zip(&pages) {
+                seen.extend(page.items.iter().map(|(key, _)| key.clone()));
+            }
             if ordered {
-                assert_eq!(answer_keys, expected_keys, "{}: {query:?}", self.at());
-                for ((key, expected), (_, answer)) in expected.items.iter().zip(&answer.items) {
-                    self.same_document(key, expected, answer);
-                }
+                self.same_pages(&query, &pages);
             }
-            if !answer.items.is_empty() {
-                self.coverage.count(if of_store.is_none() {
-                    kind
-                } else {
-                    "list a further page"
-                });
+            if !pages[0].items.is_empty() {
+                self.coverage
+                    .count(if further { "list a further page" } else { kind });
             }
+            cursors = pages.map(|page| page.cursor);
+            let goes_on = [0, 1, 2].map(|who| cursors[who].is_some());
             assert_eq!(
-                answer.cursor.is_some(),
-                expected.cursor.is_some(),
-                "{}: whether {query:?} goes on",
+                goes_on,
+                [goes_on[0]; 3],
+                "{}: whether {query:?} goes on, say {WHO:?}",
                 self.at()
             );
-            (of_model, of_store) = (expected.cursor, answer.cursor);
-            // Pages between which something happens.
-            if of_model.is_none() {
+            if !goes_on[0] {
                 break;
             }
+            // Pages between which something happens.
             if ordered && self.dice.one_in(2) {
                 self.commit().await;
             }
         }
-        expected_keys.sort();
-        answer_keys.sort();
-        assert_eq!(answer_keys, expected_keys, "{}: {query:?}", self.at());
+        // In no promised order, but all of them, and each once.
+        let [model, first, second] =
+            seen.map(|keys| (keys.len(), keys.into_iter().collect::<BTreeSet<_>>()));
+        assert_eq!(first, model, "{}: {}: {query:?}", self.at(), WHO[1]);
+        assert_eq!(second, model, "{}: {}: {query:?}", self.at(), WHO[2]);
+    }
+
+    fn same_pages(&self, query: &ListQuery, [model, first, second]: &[Listed; 3]) {
+        let keys =
+            |page: &Listed| -> Vec<Key> { page.items.iter().map(|(key, _)| key.clone()).collect() };
+        let expected = keys(model);
+        assert_eq!(
+            keys(first),
+            expected,
+            "{}: {}: {query:?}",
+            self.at(),
+            WHO[1]
+        );
+        assert_eq!(
+            keys(second),
+            expected,
+            "{}: {}: {query:?}",
+            self.at(),
+            WHO[2]
+        );
+        for (at, key) in expected.iter().enumerate() {
+            let documents = [model, first, second].map(|page| &page.items[at].1);
+            self.same_documents(key, documents);
+        }
     }
 }

@@ -5,7 +5,10 @@
 //! [`objects_conformance!`](crate::objects_conformance), or goes through [`store::all`] and [`objects::all`].
 //! A case panics where the adapter differs from the ports' documentation. Every case wants a world of its own that starts empty.
 
+pub mod coverage;
+mod dice;
 pub mod differential;
+pub mod differential_objects;
 pub mod model;
 pub mod model_objects;
 pub mod objects;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ork_core::names::ObjectName;
+use ork_core::time::Time;
 
 use crate::ports::{Generation, Object, ObjectError, Objects};
 
@@ -16,12 +17,17 @@ struct State {
     objects: BTreeMap<String, Object>,
     /// The last generation given to anything.
     generations: u64,
+    /// When each object was last written.
+    updated: BTreeMap<String, Time>,
+    /// What its clock says.
+    now: Time,
 }
 
 impl State {
     fn write(&mut self, name: String, bytes: &[u8]) -> Generation {
         self.generations += 1;
         let generation = Generation(self.generations);
+        self.updated.insert(name.clone(), self.now);
         self.objects.insert(
             name,
             Object {
@@ -36,6 +42,10 @@ impl State {
 impl ModelObjects {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("no operation of the model panics")
+    }
+    /// Sets its clock, which stands still otherwise.
+    pub fn set_time(&self, now: Time) {
+        self.state().now = now;
     }
 }
 
@@ -74,6 +84,12 @@ impl Objects for ModelObjects {
             }),
             found => Ok(found.cloned()),
         }
+    }
+
+    async fn updated(&self, name: &ObjectName) -> Result<Option<Time>, ObjectError> {
+        let (state, name) = (self.state(), name.to_string());
+        let there = state.objects.contains_key(&name);
+        Ok(state.updated.get(&name).copied().filter(|_| there))
     }
 
     async fn list(

@@ -17,6 +17,7 @@ pub use store::{
 };
 pub use tracker::{JobStatus, Tracker, TrackerError};
 
+use ork_core::run::{Event, RunState};
 use ork_core::time::Time;
 
 /// The instant, as the adapter's world sees it. Clocks may step back; nothing may depend on them not to.
@@ -54,4 +55,6 @@ pub trait Ports: Send + Sync {
     fn clock(&self) -> &Self::Clock;
     /// A number nobody else gets: ids of manual runs, jitter seeds, lease owners. Drawn at the edge, never in the core.
     fn random(&self) -> u64;
+    /// Told of every event just before it is applied: for whoever counts what happens. Says nothing and decides nothing.
+    fn observe(&self, _before: &RunState, _event: &Event) {}
 }

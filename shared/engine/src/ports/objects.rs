@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use ork_core::names::ObjectName;
+use ork_core::time::Time;
 
 /// Which write of an object this is. Only equality means anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +65,12 @@ pub trait Objects: Send + Sync {
         name: &ObjectName,
         limit: u64,
     ) -> impl Future<Output = Result<Option<Object>, ObjectError>> + Send;
+
+    /// When the object was last written, by the clock of whoever keeps it; `None` when there is none.
+    fn updated(
+        &self,
+        name: &ObjectName,
+    ) -> impl Future<Output = Result<Option<Time>, ObjectError>> + Send;
 
     /// Names under `runs/<run>/` or `workflows/<name>/` (any text prefix), in order; foreign names are left out.
     fn list(

@@ -119,6 +119,7 @@ impl World {
         Time(self.0.now.load(SeqCst))
     }
     pub(crate) fn set_time(&self, at: Time) {
+        self.0.objects.set_time(at);
         self.0.now.store(at.0, SeqCst);
     }
     pub(crate) fn pass(&self, span: Millis) {
@@ -344,6 +345,10 @@ impl Objects for World {
     async fn get(&self, name: &ObjectName, limit: u64) -> Result<Option<Object>, ObjectError> {
         self.up()?;
         self.call(self.0.objects.get(name, limit)).await
+    }
+    async fn updated(&self, name: &ObjectName) -> Result<Option<Time>, ObjectError> {
+        self.up()?;
+        self.call(self.0.objects.updated(name)).await
     }
     async fn list(
         &self,

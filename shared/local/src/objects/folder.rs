@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ork_core::names::ObjectName;
+use ork_core::time::Time;
 use ork_engine::ports::{Generation, Object, ObjectError, Objects};
 use rustix::fs::OFlags;
 
@@ -251,6 +252,21 @@ impl Folder {
             generation: generation::of(&metadata),
         }))
     }
+
+    fn updated_now(&self, name: &ObjectName) -> Result<Option<Time>, ObjectError> {
+        let path = self.path_of(name);
+        let modified = match fs::metadata(&path).and_then(|metadata| metadata.modified()) {
+            Ok(modified) => modified,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(explain("read", &path, &error)),
+        };
+        let since_epoch = modified
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        Ok(Some(Time(
+            i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX),
+        )))
+    }
 }
 
 impl Objects for Folder {
@@ -269,6 +285,10 @@ impl Objects for Folder {
 
     async fn get(&self, name: &ObjectName, limit: u64) -> Result<Option<Object>, ObjectError> {
         self.get_now(name, limit)
+    }
+
+    async fn updated(&self, name: &ObjectName) -> Result<Option<Time>, ObjectError> {
+        self.updated_now(name)
     }
 
     async fn list(

@@ -1,0 +1,173 @@
+//! The objects that a worker and the engine exchange about one attempt: who has its claim, and what its verdict is.
+
+use ork_core::limits;
+use ork_core::run::Category;
+use ork_core::task::{Output, TASK_FORMAT, Verdict};
+use ork_core::time::Time;
+use serde::{Deserialize, Serialize};
+
+/// What stands in a claim object: who has the right to begin the attempt. Made once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimObject {
+    /// [`TASK_FORMAT`].
+    pub format: u32,
+    /// The worker, by a name nobody else has; empty when sealed.
+    #[serde(default)]
+    pub worker: String,
+    /// The engine took it, so that nobody begins the attempt any more.
+    #[serde(default)]
+    pub sealed: bool,
+    /// The fence of the start that reached the worker.
+    #[serde(default)]
+    pub fence: u32,
+    /// When, by the clock of whoever made it.
+    #[serde(default)]
+    pub at: Option<Time>,
+}
+
+impl ClaimObject {
+    /// Its bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a claim is plain data")
+    }
+    /// Whether `bytes` are a claim that keeps everybody out. What cannot be read was made by some worker.
+    pub fn is_seal(bytes: &[u8]) -> bool {
+        serde_json::from_slice::<Self>(bytes).is_ok_and(|claim| claim.sealed)
+    }
+    /// Whether `bytes` are the claim of `worker`.
+    pub fn is_of(bytes: &[u8], worker: &str) -> bool {
+        serde_json::from_slice::<Self>(bytes)
+            .is_ok_and(|claim| !claim.sealed && claim.worker == worker)
+    }
+}
+
+#[derive(Serialize)]
+struct Numbered<'a> {
+    format: u32,
+    #[serde(flatten)]
+    verdict: &'a Verdict,
+}
+
+#[derive(Deserialize)]
+struct Format {
+    /// Verdicts had none at first.
+    #[serde(default)]
+    format: u32,
+}
+
+/// The bytes of a verdict object.
+pub fn encode_verdict(verdict: &Verdict) -> Vec<u8> {
+    serde_json::to_vec(&Numbered {
+        format: TASK_FORMAT,
+        verdict,
+    })
+    .expect("a verdict is plain data")
+}
+
+/// Reads a verdict object, whatever stands in it: one that cannot be read is a failure of its worker, not of Ork.
+///
+/// A text that does not fit a page stays in the object.
+pub fn decode_verdict(bytes: &[u8]) -> Verdict {
+    match serde_json::from_slice::<Format>(bytes) {
+        Ok(Format { format }) if format > TASK_FORMAT => {
+            return bad_verdict(&format!(
+                "a newer worker wrote it (format {format}, this Ork reads up to {TASK_FORMAT})"
+            ));
+        }
+        Err(error) => return bad_verdict(&error.to_string()),
+        Ok(_) => {}
+    }
+    let in_object = |text: &str| Output::Object {
+        bytes: text.len() as u64,
+    };
+    match serde_json::from_slice::<Verdict>(bytes) {
+        Ok(Verdict::Success {
+            output: Output::Inline(text),
+        }) if text.len() > limits::INLINE_OUTPUT_BYTES => Verdict::Success {
+            output: in_object(&text),
+        },
+        Ok(Verdict::Deferred {
+            jobs: Output::Inline(text),
+            count,
+        }) if text.len() > limits::INLINE_OUTPUT_BYTES => Verdict::Deferred {
+            jobs: in_object(&text),
+            count,
+        },
+        // The text goes into lists as it is, so it must be one value and nothing else.
+        Ok(Verdict::Success {
+            output: Output::Inline(text),
+        }) => match serde_json::from_str::<ork_core::Value>(&text) {
+            Ok(_) => Verdict::Success {
+                output: Output::Inline(text),
+            },
+            Err(error) => bad_verdict(&format!("its output is not JSON: {error}")),
+        },
+        Ok(verdict) => verdict,
+        Err(error) => bad_verdict(&error.to_string()),
+    }
+}
+
+/// The verdict on a worker that left none that can be read.
+pub(crate) fn bad_verdict(why: &str) -> Verdict {
+    Verdict::Failed {
+        category: Category::Unknown,
+        message: format!("bad verdict object: {why}"),
+        log_tail: Vec::new(),
+        exit_code: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_read_as_it_was_written_and_carries_its_format() {
+        let verdict = Verdict::Success {
+            output: Output::Inline("[1]".into()),
+        };
+        let bytes = encode_verdict(&verdict);
+        assert_eq!(
+            String::from_utf8_lossy(&bytes),
+            r#"{"format":1,"outcome":"success","output":{"inline":"[1]"}}"#
+        );
+        assert_eq!(decode_verdict(&bytes), verdict);
+    }
+
+    #[test]
+    fn a_verdict_without_a_format_is_one_of_the_first() {
+        let old = br#"{"outcome":"success","output":{"inline":"1"}}"#;
+        assert_eq!(
+            decode_verdict(old),
+            Verdict::Success {
+                output: Output::Inline("1".into())
+            }
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_a_failure_that_says_why() {
+        let cases: [(&[u8], &str); 4] = [
+            (b"", "EOF"),
+            (b"{}", "outcome"),
+            (
+                br#"{"format":2,"outcome":"success","output":{"inline":"1"}}"#,
+                "a newer worker wrote it (format 2",
+            ),
+            (
+                br#"{"format":1,"outcome":"success","output":{"inline":"1 2"}}"#,
+                "not JSON",
+            ),
+        ];
+        for (bytes, word) in cases {
+            match decode_verdict(bytes) {
+                Verdict::Failed {
+                    category: Category::Unknown,
+                    message,
+                    ..
+                } => assert!(message.contains(word), "{message}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The tick: fires what is due, looks at every run that is due, and sets aside what cannot be read.
+
+use ork_core::ids::RunId;
+use ork_core::limits;
+use ork_core::run::Event;
+use ork_core::time::Time;
+use serde::{Deserialize, Serialize};
+
+use crate::Engine;
+use crate::advance::{ClaimRequest, Stepped};
+use crate::documents::encode;
+use crate::error::{EngineError, EngineErrorKind};
+use crate::fire::Fired;
+use crate::ports::{Clock, Index, Key, Ports, Precondition, Store, Write};
+
+/// What a tick did.
+#[derive(Debug, Default)]
+pub struct Ticked {
+    /// Slots that were due.
+    pub fired: Vec<Fired>,
+    /// Runs that were due, and what became of each.
+    pub runs: Vec<(RunId, Result<Stepped, EngineError>)>,
+    /// Why slots could not be fired, when that kept the tick from firing at all.
+    pub unfired: Option<EngineError>,
+}
+
+/// A document that could not be handled, kept for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadDocument {
+    /// Encoding version.
+    pub format: u32,
+    /// The document's key.
+    pub key: String,
+    /// Why it could not be handled.
+    pub why: String,
+    /// When that was first seen.
+    pub since: Time,
+}
+
+impl<P: Ports> Engine<P> {
+    /// Fires at most `limit` workflows and looks at no more than `limit` runs, the longest due first.
+    ///
+    /// It claims what is ready itself, so that runs come to their end even when no hint ever arrives.
+    /// What goes wrong with one keeps no other back. A run that cannot be read is written down as dead and looked at again in an hour.
+    pub async fn tick(&self, limit: usize, claim: ClaimRequest) -> Result<Ticked, EngineError> {
+        let mut ticked = Ticked::default();
+        match self.fire_due(limit).await {
+            Ok(fired) => ticked.fired = fired,
+            Err(error) => ticked.unfired = Some(error),
+        }
+        let now = self.ports.clock().now();
+        for (run, _) in self.ports.store().due_runs(now, limit).await? {
+            let result = self.step(&run, vec![Event::Tick], Some(claim)).await;
+            if let Err(error) = &result
+                && self.is_beyond_reading(&run, error).await
+            {
+                self.set_aside(Key::Run(run.clone()), &error.message).await;
+            }
+            ticked.runs.push((run, result));
+        }
+        Ok(ticked)
+    }
+
+    /// Whether what went wrong is the run's own document, or the definition it is pinned to, and not another's.
+    async fn is_beyond_reading(&self, run: &RunId, error: &EngineError) -> bool {
+        let hopeless = |error: &EngineError| {
+            matches!(
+                error.kind,
+                EngineErrorKind::Corrupt | EngineErrorKind::NotFound
+            )
+        };
+        hopeless(error)
+            && self
+                .find_run(run)
+                .await
+                .is_err_and(|error| hopeless(&error))
+    }
+
+    /// Writes a damaged document down for a person and keeps it from standing before others in the queue of the tick.
+    /// Its contents stay as they are. Failing to do so costs nothing but order: the next tick tries again.
+    async fn set_aside(&self, key: Key, why: &str) {
+        let dead = Key::Dead(key.to_string().replace('/', "-"));
+        let Ok(found) = self.ports.store().read(&[key.clone(), dead.clone()]).await else {
+            return;
+        };
+        let now = self.ports.clock().now();
+        let mut found = found.into_iter();
+        let (Some(document), known) = (found.next().flatten(), found.next().flatten()) else {
+            return;
+        };
+        let mut writes = vec![Write::Put {
+            key: key.clone(),
+            precondition: Precondition::At(document.version),
+            body: document.body,
+            index: Index {
+                wake_at: document.index.wake_at.map(|_| now + limits::WAKE_NET),
+                ..document.index
+            },
+        }];
+        if known.is_none() {
+            writes.push(Write::Put {
+                key: dead,
+                precondition: Precondition::Absent,
+                body: encode(&DeadDocument {
+                    format: 1,
+                    key: key.to_string(),
+                    why: why.to_owned(),
+                    since: now,
+                }),
+                index: Index::default(),
+            });
+        }
+        // Somebody may have mended it meanwhile; the next tick sees.
+        let _ = self.ports.store().commit(&writes).await;
+    }
+}

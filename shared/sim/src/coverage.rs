@@ -1,0 +1,218 @@
+//! Which states met which events: the transition table of the state machine, as the simulator walked it.
+
+use ork_core::definition::Executor;
+use ork_core::run::{Command, Event, Graph, InstanceStatus, RunState, RunStatus};
+use ork_core::task::Verdict;
+
+/// What concerns one attempt.
+pub const OF_ATTEMPTS: [&str; 10] = [
+    "started",
+    "heartbeat",
+    "not_started",
+    "success",
+    "failed",
+    "deferred",
+    "job running",
+    "job done",
+    "job failed",
+    "child ended",
+];
+
+/// What concerns one task.
+pub const OF_TASKS: [&str; 3] = ["pause task", "resume task", "retry task"];
+
+/// What concerns the whole run.
+pub const OF_RUNS: [&str; 10] = [
+    "start",
+    "resolved",
+    "claim",
+    "tick",
+    "owner lost",
+    "cancel",
+    "pause",
+    "resume",
+    "retry",
+    "recover",
+];
+
+const INSTANCES: usize = InstanceStatus::ALL.len();
+const RUNS: usize = RunStatus::ALL.len();
+
+/// How often each pair was met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coverage {
+    attempts: [[u64; OF_ATTEMPTS.len()]; INSTANCES],
+    tasks: [[u64; OF_TASKS.len()]; INSTANCES],
+    runs: [[u64; OF_RUNS.len()]; RUNS],
+}
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self {
+            attempts: [[0; OF_ATTEMPTS.len()]; INSTANCES],
+            tasks: [[0; OF_TASKS.len()]; INSTANCES],
+            runs: [[0; OF_RUNS.len()]; RUNS],
+        }
+    }
+}
+
+impl Coverage {
+    /// Counts an event that is about to be applied.
+    pub fn observe(&mut self, before: &RunState, event: &Event) {
+        let run = before.header.status as usize;
+        let mut attempt = |at: &ork_core::run::Attempt, event: usize| {
+            if let Some(instance) = before.instance(at.task, at.index) {
+                self.attempts[instance.status() as usize][event] += 1;
+            }
+        };
+        match event {
+            Event::Started(at) => attempt(at, 0),
+            Event::Heartbeat(at) => attempt(at, 1),
+            Event::NotStarted { attempt: at, .. } => attempt(at, 2),
+            Event::Finished {
+                attempt: at,
+                verdict,
+            } => attempt(
+                at,
+                match verdict {
+                    Verdict::Success { .. } => 3,
+                    Verdict::Failed { .. } => 4,
+                    Verdict::Deferred { .. } => 5,
+                },
+            ),
+            Event::Job {
+                attempt: at,
+                result,
+                ..
+            } => attempt(
+                at,
+                match result {
+                    None => 6,
+                    Some(Ok(())) => 7,
+                    Some(Err(_)) => 8,
+                },
+            ),
+            Event::ChildEnded { attempt: at, .. } => attempt(at, 9),
+            Event::Start => self.runs[run][0] += 1,
+            Event::Resolved { .. } => self.runs[run][1] += 1,
+            Event::Claim(_) => self.runs[run][2] += 1,
+            Event::Tick => self.runs[run][3] += 1,
+            Event::OwnerLost { .. } => self.runs[run][4] += 1,
+            Event::Command(command) => self.command(before, command),
+        }
+    }
+
+    fn command(&mut self, before: &RunState, command: &Command) {
+        let run = before.header.status as usize;
+        let mut of_task = |task: u32, event: usize| {
+            if let Some(task) = before.tasks().get(task as usize) {
+                self.tasks[task.status() as usize][event] += 1;
+            }
+        };
+        match command {
+            Command::PauseTask { task } => of_task(*task, 0),
+            Command::ResumeTask { task } => of_task(*task, 1),
+            Command::RetryTask { task } => of_task(*task, 2),
+            Command::Cancel { .. } => self.runs[run][5] += 1,
+            Command::Pause => self.runs[run][6] += 1,
+            Command::Resume => self.runs[run][7] += 1,
+            Command::Retry => self.runs[run][8] += 1,
+            Command::Recover { .. } => self.runs[run][9] += 1,
+        }
+    }
+
+    /// Adds what another world met.
+    pub fn add(&mut self, other: &Self) {
+        fn sum<const N: usize, const M: usize>(a: &mut [[u64; N]; M], b: &[[u64; N]; M]) {
+            for (a, b) in a.iter_mut().flatten().zip(b.iter().flatten()) {
+                *a += b;
+            }
+        }
+        sum(&mut self.attempts, &other.attempts);
+        sum(&mut self.tasks, &other.tasks);
+        sum(&mut self.runs, &other.runs);
+    }
+
+    /// Every pair with how often it was met.
+    pub fn pairs(&self) -> Vec<Pair> {
+        let mut pairs = Vec::new();
+        for (at, &status) in InstanceStatus::ALL.iter().enumerate() {
+            for (event, name) in OF_ATTEMPTS.iter().enumerate() {
+                pairs.push(Pair::new(
+                    "instance",
+                    status.as_str(),
+                    name,
+                    self.attempts[at][event],
+                ));
+            }
+            for (event, name) in OF_TASKS.iter().enumerate() {
+                pairs.push(Pair::new(
+                    "task",
+                    status.as_str(),
+                    name,
+                    self.tasks[at][event],
+                ));
+            }
+        }
+        for (at, &status) in RunStatus::ALL.iter().enumerate() {
+            for (event, name) in OF_RUNS.iter().enumerate() {
+                pairs.push(Pair::new(
+                    "run",
+                    status.as_str(),
+                    name,
+                    self.runs[at][event],
+                ));
+            }
+        }
+        pairs
+    }
+
+    /// Pairs that were met, of all there are.
+    pub fn met(&self) -> (usize, usize) {
+        let pairs = self.pairs();
+        (
+            pairs.iter().filter(|pair| pair.times > 0).count(),
+            pairs.len(),
+        )
+    }
+}
+
+/// A state and an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// `instance`, `task` or `run`.
+    pub of: &'static str,
+    /// The state.
+    pub status: &'static str,
+    /// The event.
+    pub event: &'static str,
+    /// How often they met.
+    pub times: u64,
+}
+
+impl Pair {
+    const fn new(of: &'static str, status: &'static str, event: &'static str, times: u64) -> Self {
+        Self {
+            of,
+            status,
+            event,
+            times,
+        }
+    }
+
+    /// Why they do not meet, where that is so by design.
+    pub fn why_not(&self) -> Option<&'static str> {
+        match (self.of, self.status, self.event) {
+            ("instance", "dispatched" | "deferred", "child ended") => {
+                Some("a sub-workflow's attempt is running from its claim to its end")
+            }
+            ("task", "deferred" | "dispatched" | "retrying" | "queued" | "running", _) => None,
+            _ => None,
+        }
+    }
+}
+
+/// Whether a task of the graph is a sub-workflow.
+pub(crate) fn is_child(graph: &Graph, task: u32) -> bool {
+    matches!(graph.task(task).executor, Executor::Workflow { .. })
+}

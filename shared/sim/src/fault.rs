@@ -1,0 +1,171 @@
+//! Everything that goes wrong, by name, how often in this world, and how often it did.
+
+use crate::random::Random;
+
+macro_rules! faults {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $most:literal;)+) => {
+        /// One kind of fault.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Fault { $($(#[doc = $doc])+ $variant),+ }
+        impl Fault {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// Its name.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+            /// How often it happens at most, in thousandths of its occasions.
+            pub const fn most(self) -> u16 {
+                match self { $(Self::$variant => $most),+ }
+            }
+        }
+    };
+}
+
+faults!(
+    /// A process dies at a point before or after an effect, and everything in it.
+    Crash = "crash", 25;
+    /// A process stands still at a point for seconds to hours, then goes on as if nothing had been.
+    Stall = "stall", 12;
+    /// A commit finds that another was faster although none was.
+    Conflict = "conflict", 400;
+    /// A commit is applied and its answer is lost.
+    AmbiguousApplied = "commit answer lost, applied", 200;
+    /// A commit is not applied and nobody can tell.
+    AmbiguousLost = "commit answer lost, not applied", 200;
+    /// The store asks for patience.
+    Throttled = "store throttled", 150;
+    /// The store cannot be reached.
+    Unavailable = "store unavailable", 150;
+    /// Objects cannot be reached.
+    ObjectsDown = "objects unavailable", 150;
+    /// An object is written and the answer is lost.
+    ObjectAnswerLost = "object answer lost", 150;
+    /// Everything is down for minutes.
+    Outage = "outage", 3;
+    /// A hint is lost.
+    HintLost = "hint lost", 900;
+    /// A hint comes late: seconds to days.
+    HintLate = "hint late", 500;
+    /// A hint comes up to five times.
+    HintDoubled = "hint doubled", 300;
+    /// A notice of an object is lost.
+    NoticeLost = "notice lost", 600;
+    /// A notice of an object comes late: seconds to days.
+    NoticeLate = "notice late", 500;
+    /// A notice of an object comes up to five times.
+    NoticeDoubled = "notice doubled", 300;
+    /// The executor has no place.
+    StartBusy = "start: no place", 400;
+    /// The executor refuses for good.
+    StartRefused = "start: refused", 40;
+    /// The executor starts the attempt and its answer is lost.
+    StartAnswerLost = "start: answer lost", 300;
+    /// The executor does not start the attempt and nobody can tell.
+    StartLost = "start: lost", 300;
+    /// The attempt is started twice.
+    StartDoubled = "start: doubled", 300;
+    /// The attempt begins minutes to hours later.
+    StartLate = "start: late", 200;
+    /// The attempt is accepted and never begins.
+    StartNever = "start: never", 150;
+    /// A worker dies without a word.
+    WorkerDies = "worker dies", 60;
+    /// A worker stands still for minutes to hours and wakes up.
+    WorkerStalls = "worker stalls", 60;
+    /// A sign of life is not written.
+    BeatLost = "heartbeat lost", 500;
+    /// A worker leaves garbage as its verdict.
+    VerdictGarbage = "verdict: garbage", 60;
+    /// A worker leaves a verdict that is far too large.
+    VerdictOversize = "verdict: oversize", 30;
+    /// A worker ends without a verdict.
+    VerdictMissing = "verdict: missing", 60;
+    /// A worker leaves its verdict twice, the second time another one.
+    VerdictTwice = "verdict: twice", 200;
+    /// A question about a job gets no answer now.
+    TrackerTransient = "tracker: transient", 500;
+    /// A question about a job never gets an answer.
+    TrackerPermanent = "tracker: permanent", 60;
+    /// A job takes hours.
+    JobSlow = "job: slow", 200;
+    /// A job fails.
+    JobFails = "job: fails", 200;
+    /// A tick does not come.
+    TickMissed = "tick missed", 500;
+    /// A tick comes twice, at the same time.
+    TickDoubled = "tick doubled", 400;
+    /// A tick is late by minutes to hours.
+    TickLate = "tick late", 100;
+    /// Clocks differ: by up to half a minute, now and then by five.
+    Skew = "clock skew", 1000;
+    /// The document of a run turns to garbage.
+    Garbage = "document garbled", 3;
+    /// Newer code has written a field that this code does not know.
+    NewerField = "newer field", 60;
+    /// An executor does not stop what it is told to stop.
+    StopIgnored = "stop ignored", 700;
+);
+
+/// How often each kind happens, in thousandths of its occasions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults([u16; Fault::ALL.len()]);
+
+impl Faults {
+    /// None at all.
+    pub const NONE: Self = Self([0; Fault::ALL.len()]);
+
+    /// Each kind is off half of the time, and of any strength otherwise; now and then the whole world is calm.
+    pub fn random(random: &mut Random) -> Self {
+        let mut faults = Self::NONE;
+        if random.one_in(40) {
+            return faults;
+        }
+        for &fault in Fault::ALL {
+            if random.one_in(2) {
+                let strength = random.between(1, u64::from(fault.most()));
+                faults.set(fault, u16::try_from(strength).unwrap_or(1000));
+            }
+        }
+        faults
+    }
+
+    /// How often `fault` happens.
+    pub const fn of(&self, fault: Fault) -> u16 {
+        self.0[fault as usize]
+    }
+    /// Changes how often `fault` happens.
+    pub const fn set(&mut self, fault: Fault, thousandths: u16) {
+        self.0[fault as usize] = thousandths;
+    }
+    /// The kinds that happen at all.
+    pub fn present(&self) -> impl Iterator<Item = Fault> + '_ {
+        Fault::ALL
+            .iter()
+            .copied()
+            .filter(|&fault| self.of(fault) > 0)
+    }
+}
+
+/// How often each kind happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Injected(pub [u64; Fault::ALL.len()]);
+
+impl Default for Injected {
+    fn default() -> Self {
+        Self([0; Fault::ALL.len()])
+    }
+}
+
+impl Injected {
+    /// Adds another tally.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine += theirs;
+        }
+    }
+    /// All of them together.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}

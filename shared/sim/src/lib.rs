@@ -1,0 +1,19 @@
+//! The simulated world: the shipping engine over ports that crash, lose, double and delay, all from one seed.
+
+pub mod catalogue;
+pub mod coverage;
+pub mod fault;
+pub mod generate;
+mod handlers;
+pub mod plan;
+mod process;
+pub mod random;
+mod simulation;
+pub mod trace;
+mod watch;
+mod words;
+mod work;
+pub mod world;
+
+pub use simulation::{Outcome, simulate};
+pub use watch::Violation;

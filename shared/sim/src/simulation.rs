@@ -1,0 +1,628 @@
+//! One world from its first instant to its last: who goes next, who dies, what arrives when.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use ork_core::ids::RunId;
+use ork_core::protect::Protections;
+use ork_core::run::RunStatus;
+use ork_core::task::TaskSpec;
+use ork_core::time::{Millis, Time};
+use ork_engine::Engine;
+
+use crate::coverage::Coverage;
+use crate::fault::{Fault, Faults};
+use crate::handlers::{Ground, Instance, deploy_all, handle};
+use crate::plan::{Act, Mode, Plan};
+use crate::process::{End, Message, Process, WORKER};
+use crate::watch::{Violation, ends};
+use crate::work::{work, work_here};
+use crate::world::{Item, Stats, Wait, World};
+
+/// What became of one world.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What must not be, if anything was.
+    pub violation: Option<Violation>,
+    /// Numbers.
+    pub stats: Stats,
+    /// Which states met which events.
+    pub coverage: Coverage,
+    /// Everything that happened, as one number.
+    pub hash: u64,
+    /// Everything that happened, in words, if asked for.
+    pub trace: Vec<String>,
+}
+
+/// Polls at most, far above what any seed needs.
+const STEPS: u64 = 3_000_000;
+/// Virtual time after which a run that is not over never will be.
+const PATIENCE: Millis = Millis::from_secs(60 * 86_400);
+/// Once a minute.
+const TICK: Millis = Millis::from_secs(60);
+
+/// What a world is going through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Things go wrong.
+    Faulty,
+    /// They do not any more: every run comes to its end.
+    Quiet,
+    /// All is over, and what is still on its way arrives.
+    Drain,
+}
+
+struct Simulation {
+    world: World,
+    plan: Arc<Plan>,
+    protections: Protections,
+    instances: Vec<Instance>,
+    /// Whether a new engine has not yet taken over from the one that died.
+    adopting: bool,
+    processes: Vec<Option<Process>>,
+    free: Vec<usize>,
+    ready: Vec<usize>,
+    /// Messages that wait for the one that the embedded engine is at: it does one thing at a time.
+    backlog: VecDeque<(Message, u32)>,
+    busy: bool,
+    last_tick: Time,
+    quiet: bool,
+}
+
+/// Runs `plan` to its end with the protections that hold.
+pub fn simulate(plan: &Plan, protections: Protections, tracing: bool) -> Outcome {
+    let world = World::new(
+        plan.seed,
+        plan.start,
+        Faults::NONE,
+        protections,
+        plan.prepared.clone(),
+        tracing,
+    );
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let mut simulation = Simulation::new(world.clone(), Arc::new(plan.clone()), protections);
+        simulation.run();
+    }));
+    let mut inner = world.lock();
+    if let Err(panic) = result {
+        let what = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("a panic without words")
+            .to_owned();
+        inner.violated("panic", what);
+    }
+    inner.stats.virtual_ms = inner.now.since(plan.start).0;
+    Outcome {
+        violation: inner.violation.take(),
+        stats: std::mem::take(&mut inner.stats),
+        coverage: std::mem::take(&mut inner.coverage),
+        hash: std::hash::Hasher::finish(&inner.hash),
+        trace: inner.trace.take(),
+    }
+}
+
+impl Simulation {
+    fn new(world: World, plan: Arc<Plan>, protections: Protections) -> Self {
+        {
+            let mut inner = world.lock();
+            inner.watch.remote = plan.mode == Mode::Cloud;
+            inner.stalls = plan.faults.of(Fault::Stall) > 0;
+            if plan.faults.of(Fault::Skew) > 0 {
+                inner.largest_skew = 300_000;
+            }
+        }
+        let mut simulation = Self {
+            world,
+            last_tick: plan.start,
+            plan,
+            protections,
+            instances: Vec::new(),
+            adopting: false,
+            processes: Vec::new(),
+            free: Vec::new(),
+            ready: Vec::new(),
+            backlog: VecDeque::new(),
+            busy: false,
+            quiet: false,
+        };
+        // Clocks are wrong from the beginning.
+        simulation.world.lock().faults = simulation.plan.faults.clone();
+        for at in 0..simulation.plan.instances {
+            let instance = simulation.instance(at);
+            simulation.instances.push(instance);
+        }
+        simulation
+    }
+
+    /// A fresh process without memory, with a clock of its own.
+    fn instance(&mut self, at: usize) -> Instance {
+        let skew = self.skew();
+        let life = {
+            let mut inner = self.world.lock();
+            inner.lives += 1;
+            inner.lives
+        };
+        let owner = (self.plan.mode == Mode::Embedded).then(|| format!("engine-{life}"));
+        let engine = Engine::new(self.world.handle(at, skew), owner);
+        Arc::new(engine.protected_by(self.protections))
+    }
+
+    fn skew(&self) -> i64 {
+        let mut inner = self.world.lock();
+        if !inner.hit(Fault::Skew) {
+            return 0;
+        }
+        let most = if inner.random.one_in(10) {
+            300_000
+        } else {
+            30_000
+        };
+        inner.random.below(2 * most).cast_signed() - most.cast_signed()
+    }
+
+    fn run(&mut self) {
+        self.world.lock().faults = Faults::NONE;
+        let deployed = self.alone(deploy_all(self.instances[0].clone(), self.plan.clone()));
+        if let Some(Err(error)) = deployed {
+            self.world.lock().violated("deploy", error.message);
+        }
+        let end = {
+            let mut inner = self.world.lock();
+            inner.faults = self.plan.faults.clone();
+            let start = inner.now;
+            for (at, wish) in self.plan.wishes.iter().enumerate() {
+                let run = match wish.act {
+                    Act::Start { named: true, .. } => RunId::new(&format!("named-{at}")).ok(),
+                    _ => None,
+                };
+                let item = Item::Deliver(Message::Wish(wish.act.clone(), run), 0);
+                inner.schedule(start + Millis(wish.after_ms), item);
+            }
+            start + Millis(self.plan.faulty_ms)
+        };
+        self.go(end, Phase::Faulty);
+        if self.over() {
+            return;
+        }
+        self.calm();
+        let patience = self.world.lock().now + PATIENCE;
+        self.go(patience, Phase::Quiet);
+        if self.over() {
+            return;
+        }
+        if self.plan.drain {
+            self.go(patience, Phase::Drain);
+        }
+        ends::check(&mut self.world.lock());
+    }
+
+    fn over(&self) -> bool {
+        self.world.lock().violation.is_some()
+    }
+
+    /// Goes on until `end`, or until the phase has nothing more to do.
+    fn go(&mut self, end: Time, phase: Phase) {
+        let mut steps = 0;
+        loop {
+            steps += 1;
+            if self.over() {
+                return;
+            }
+            if steps > STEPS {
+                let what = format!("not at rest after {STEPS} steps");
+                return self.world.lock().violated("I8", what);
+            }
+            // What is due arrives before anybody goes on.
+            let due = self.world.lock().due();
+            if let Some(item) = due {
+                self.arrive(item);
+                continue;
+            }
+            if let Some(process) = self.pick() {
+                self.poll(process);
+                continue;
+            }
+            if phase == Phase::Quiet && self.all_over() {
+                return;
+            }
+            let tick = self.next_tick().filter(|_| phase != Phase::Drain);
+            let mut inner = self.world.lock();
+            let next = inner.next_at();
+            match (next, tick) {
+                (None, None) => return,
+                (Some(at), None) if at > end => return self.stop_at(inner, end, phase),
+                (Some(at), tick) if tick.is_none_or(|tick| at <= tick) && at <= end => {
+                    inner.now = inner.now.max(at);
+                }
+                (_, Some(tick)) if tick <= end => {
+                    inner.now = inner.now.max(tick);
+                    drop(inner);
+                    self.tick();
+                }
+                _ => return self.stop_at(inner, end, phase),
+            }
+        }
+    }
+
+    fn stop_at(
+        &self,
+        mut inner: std::sync::MutexGuard<'_, crate::world::Inner>,
+        end: Time,
+        phase: Phase,
+    ) {
+        inner.now = inner.now.max(end);
+        if phase == Phase::Quiet {
+            let what = ends::unfinished(&inner);
+            if let Some(what) = what {
+                inner.violated("I8", what);
+            }
+        }
+    }
+
+    /// Whether every run is over.
+    fn all_over(&self) -> bool {
+        ends::unfinished(&self.world.lock()).is_none()
+    }
+
+    /// The next tick that would find something: ticks that find nothing change nothing.
+    fn next_tick(&self) -> Option<Time> {
+        let inner = self.world.lock();
+        let earliest = inner.documents.earliest()?;
+        let after = earliest.since(self.last_tick).0.div_ceil(TICK.0).max(1);
+        Some(self.last_tick + Millis(after * TICK.0))
+    }
+
+    fn tick(&mut self) {
+        let mut inner = self.world.lock();
+        self.last_tick = inner.now;
+        if inner.hit(Fault::Outage) {
+            let span = inner.random.span(60_000, 3_600_000);
+            inner.down_until = inner.now + Millis(span);
+            inner.tell(|| format!("everything is down for {}", Millis(span)));
+        }
+        if inner.hit(Fault::TickMissed) {
+            return;
+        }
+        let mut at = inner.now;
+        if inner.hit(Fault::TickLate) {
+            at = at + Millis(inner.random.span(60_000, 2 * 3_600_000));
+            self.last_tick = at;
+        }
+        let copies = if inner.hit(Fault::TickDoubled) { 2 } else { 1 };
+        for _ in 0..copies {
+            inner.schedule(at, Item::Deliver(Message::Tick, 0));
+        }
+        drop(inner);
+        if self.quiet {
+            self.resume_what_rests();
+        }
+    }
+
+    /// Somebody lets what is paused go on, else it would rest for ever.
+    fn resume_what_rests(&mut self) {
+        let mut inner = self.world.lock();
+        let mut wishes = Vec::new();
+        for (run, tracked) in &inner.watch.runs {
+            if tracked.state.header.status == RunStatus::Paused {
+                wishes.push((Act::Resume, run.clone()));
+            }
+            for (task, state) in (0u32..).zip(tracked.state.tasks()) {
+                if state.paused && !tracked.state.header.status.is_terminal() {
+                    wishes.push((Act::ResumeTask(task), run.clone()));
+                }
+            }
+        }
+        let now = inner.now;
+        for (act, run) in wishes {
+            inner.schedule(now, Item::Deliver(Message::Wish(act, Some(run)), 0));
+        }
+    }
+
+    /// Faults stop: schedules fire what is due and then no more.
+    fn calm(&mut self) {
+        self.quiet = true;
+        {
+            let mut inner = self.world.lock();
+            inner.faults = Faults::NONE;
+            inner.down_until = Time(i64::MIN);
+            inner.watch.quiet_since = Some(inner.now);
+            inner.tell(|| "faults stop".into());
+        }
+        for at in 0..self.instances.len() {
+            if self.plan.mode == Mode::Cloud {
+                self.instances[at] = self.instance(at);
+            }
+        }
+        let engine = self.instances[0].clone();
+        for _ in 0..50 {
+            let now = self.world.lock().now;
+            if self.world.lock().documents.due_workflows(now, 1).is_empty() {
+                break;
+            }
+            self.alone(engine.fire_due(50));
+        }
+        let acts = self.plan.wishes.iter().map(|wish| wish.act.clone());
+        ends::slots(&mut self.world.lock(), ends::undisturbed(acts));
+        for workflow in self.plan.prepared.workflows.clone() {
+            // One that was removed for good fires no more either.
+            let _ = self.alone(engine.enable(&workflow.name, false));
+        }
+    }
+
+    /// Runs a future of ours to its end while everybody else stands still.
+    fn alone<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        let mut context = Context::from_waker(Waker::noop());
+        self.world.lock().current = WORKER;
+        for _ in 0..1_000_000 {
+            if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn pick(&mut self) -> Option<usize> {
+        if self.ready.is_empty() {
+            return None;
+        }
+        let at = if self.ready.len() == 1 {
+            0
+        } else {
+            let mut inner = self.world.lock();
+            usize::try_from(inner.random.below(self.ready.len() as u64)).unwrap_or(0)
+        };
+        Some(self.ready.swap_remove(at))
+    }
+
+    fn poll(&mut self, at: usize) {
+        let Some(process) = &mut self.processes[at] else {
+            return;
+        };
+        {
+            let mut inner = self.world.lock();
+            inner.current = at;
+            inner.wait = Wait::Point;
+            inner.now = inner.now + Millis(1);
+            inner.stats.points += 1;
+            inner.watch.commanding = process.commands();
+            if let Some(attempt) = &process.attempt
+                && let Some(stop) = inner.stop.iter().position(|stop| stop == attempt)
+            {
+                inner.stop.swap_remove(stop);
+                inner.tell(|| "stopped".into());
+                drop(inner);
+                return self.end(at);
+            }
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        let polled = process.future.as_mut().poll(&mut context);
+        let mut inner = self.world.lock();
+        inner.watch.commanding = false;
+        match polled {
+            Poll::Ready(End::Done) => {
+                drop(inner);
+                if matches!(process.message, Some((Message::Adopt, _))) {
+                    self.adopting = false;
+                }
+                self.end(at);
+            }
+            Poll::Ready(End::Again) => {
+                drop(inner);
+                let instance = process.instance;
+                if self.plan.mode == Mode::Embedded {
+                    // The embedded engine ends when its store fails it; somebody starts it again.
+                    self.crash(instance);
+                } else {
+                    self.again(at);
+                }
+            }
+            Poll::Pending => match inner.wait {
+                Wait::Until(until) => {
+                    process.asleep = true;
+                    inner.schedule(until, Item::Resume(at));
+                }
+                Wait::Point => {
+                    let worker = process.instance == WORKER;
+                    let (dies, stalls) = if worker {
+                        (Fault::WorkerDies, Fault::WorkerStalls)
+                    } else {
+                        (Fault::Crash, Fault::Stall)
+                    };
+                    if inner.hit(dies) {
+                        inner.tell(|| "dies".into());
+                        let instance = process.instance;
+                        drop(inner);
+                        if worker {
+                            self.end(at);
+                        } else {
+                            self.crash(instance);
+                        }
+                    } else if inner.hit(stalls) {
+                        let span = inner.random.span(1_000, 2 * 3_600_000);
+                        inner.tell(|| format!("stands still for {}", Millis(span)));
+                        let until = inner.now + Millis(span);
+                        process.asleep = true;
+                        inner.schedule(until, Item::Resume(at));
+                    } else {
+                        self.ready.push(at);
+                    }
+                }
+            },
+        }
+    }
+
+    /// A process of ours dies, and everything in it; what was not acknowledged comes again.
+    fn crash(&mut self, instance: usize) {
+        let dead: Vec<usize> = (0..self.processes.len())
+            .filter(|&at| {
+                self.processes[at]
+                    .as_ref()
+                    .is_some_and(|process| process.instance == instance)
+            })
+            .collect();
+        for at in dead {
+            self.again(at);
+        }
+        self.instances[instance] = self.instance(instance);
+        if self.plan.mode == Mode::Embedded {
+            let mut inner = self.world.lock();
+            let at = inner.now + Millis(500);
+            if !self.adopting {
+                inner.schedule(at, Item::Deliver(Message::Adopt, 0));
+            }
+            self.adopting = true;
+        }
+    }
+
+    /// The message of a process comes again after a while; not for ever.
+    fn again(&mut self, at: usize) {
+        let Some((message, tries)) = self.processes[at]
+            .as_mut()
+            .and_then(|process| process.message.take())
+        else {
+            return self.end(at);
+        };
+        self.end(at);
+        let most = match message {
+            Message::Adopt => u32::MAX,
+            // What the engine's own children said is lost with it.
+            Message::Said(..) => 0,
+            _ => 6,
+        };
+        // A tick that failed is not repeated: the next one comes anyway.
+        if tries >= most || message == Message::Tick {
+            return;
+        }
+        let mut inner = self.world.lock();
+        let pause = inner.random.between(500, 1_000) << tries.min(6);
+        let at = inner.now + Millis(pause);
+        inner.schedule(at, Item::Deliver(message, tries + 1));
+    }
+
+    fn end(&mut self, at: usize) {
+        if let Some(process) = self.processes[at].take() {
+            self.ready.retain(|&ready| ready != at);
+            if process.handles {
+                self.busy = false;
+                if let Some((message, tries)) = self.backlog.pop_front() {
+                    let mut inner = self.world.lock();
+                    let now = inner.now;
+                    inner.schedule(now, Item::Deliver(message, tries));
+                }
+            }
+            if process.instance == WORKER
+                && let Some(attempt) = &process.attempt
+            {
+                crate::watch::worker_gone(&mut self.world.lock(), attempt);
+            }
+            // A slot of a sleeper is not used again before its timer has rung.
+            if !process.asleep {
+                self.free.push(at);
+            }
+        }
+    }
+
+    fn arrive(&mut self, item: Item) {
+        match item {
+            Item::Resume(at) => match &mut self.processes[at] {
+                Some(process) => {
+                    process.asleep = false;
+                    self.ready.push(at);
+                }
+                None => self.free.push(at),
+            },
+            // In one process children die before they begin, together with whoever asked for them.
+            Item::Begin(_, life)
+                if self.plan.mode == Mode::Embedded && life != self.world.lock().lives => {}
+            Item::Begin(spec, _) => self.begin(spec),
+            Item::Deliver(message, tries) if self.adopting && message != Message::Adopt => {
+                let mut inner = self.world.lock();
+                let at = inner.now + Millis::from_secs(1);
+                inner.schedule(at, Item::Deliver(message, tries));
+            }
+            Item::Deliver(message, tries) if self.busy => self.backlog.push_back((message, tries)),
+            Item::Deliver(message, tries) => self.deliver(message, tries),
+        }
+    }
+
+    fn deliver(&mut self, mut message: Message, tries: u32) {
+        let instance = {
+            let mut inner = self.world.lock();
+            if let Message::Wish(act, run @ None) = &mut message
+                && !matches!(act, Act::Start { .. })
+            {
+                let runs: Vec<RunId> = inner.watch.runs.keys().cloned().collect();
+                if !runs.is_empty() {
+                    *run = Some(inner.random.pick(&runs).clone());
+                }
+            }
+            inner.tell(|| format!("arrives: {message:?}"));
+            usize::try_from(inner.random.below(self.instances.len() as u64)).unwrap_or(0)
+        };
+        self.busy = self.plan.mode == Mode::Embedded;
+        let ground = Ground {
+            engine: self.instances[instance].clone(),
+            world: self.world.clone(),
+            plan: self.plan.clone(),
+            process: self.slot(),
+        };
+        let at = ground.process;
+        let future = Box::pin(handle(ground, message.clone()));
+        self.spawn(
+            at,
+            Process {
+                future,
+                instance,
+                message: Some((message, tries)),
+                handles: true,
+                attempt: None,
+                asleep: false,
+            },
+        );
+    }
+
+    /// A worker begins; in the embedded engine only if its parent is the one that started it.
+    fn begin(&mut self, spec: Box<TaskSpec>) {
+        let attempt = Some(spec.id.clone());
+        let at = self.slot();
+        let skew = self.skew();
+        let (instance, future): (usize, std::pin::Pin<Box<dyn Future<Output = End> + Send>>) =
+            match self.plan.mode {
+                Mode::Cloud => (
+                    WORKER,
+                    Box::pin(work(self.world.handle(WORKER, skew), spec)),
+                ),
+                Mode::Embedded => (0, Box::pin(work_here(self.world.handle(0, 0), spec))),
+            };
+        self.spawn(
+            at,
+            Process {
+                future,
+                instance,
+                message: None,
+                handles: false,
+                attempt,
+                asleep: false,
+            },
+        );
+    }
+
+    fn slot(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.processes.push(None);
+            self.processes.len() - 1
+        })
+    }
+
+    fn spawn(&mut self, at: usize, process: Process) {
+        self.processes[at] = Some(process);
+        self.ready.push(at);
+    }
+}

@@ -21,6 +21,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ork-sim", &["ork-core", "ork-engine"]),
 ];
 
+/// Whom else the tests of a crate may use: the simulated world is what others are compared with.
+const MAY_TEST_WITH: &[(&str, &[&str])] = &[("ork-local", &["ork-sim"])];
+
 /// What brings in the world: an async runtime, a database, system calls, randomness, the network, a command line.
 /// `libc` is not among them: sha2 asks it what the processor can do.
 const WORLD: &[&str] = &[
@@ -84,13 +87,14 @@ fn dependencies_point_one_way() {
             ));
             continue;
         };
-        for dependency in package["dependencies"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .map(name)
-        {
-            if ours.contains(dependency) && !allowed.contains(&dependency) {
+        for dependency in package["dependencies"].as_array().expect("a list") {
+            let in_tests = MAY_TEST_WITH.iter().any(|(user, used)| {
+                dependency["kind"] == "dev"
+                    && *user == name(package)
+                    && used.contains(&name(dependency))
+            });
+            let dependency = name(dependency);
+            if ours.contains(dependency) && !allowed.contains(&dependency) && !in_tests {
                 wrong.push(format!(
                     "{} depends on {dependency}, which lies above or beside it",
                     name(package)

@@ -282,9 +282,7 @@ impl<P: Ports> Engine<P> {
             loaded.state.header.commits = mark;
             match self.commit(&mut loaded, &mut places, now).await {
                 Ok(()) => {
-                    let state = &loaded.state;
-                    let owed = owed.into_iter().map(|effect| owed_by(effect, state));
-                    out.effects.extend(owed);
+                    out.effects.append(&mut owed);
                     return Ok(Some(
                         self.committed(todo, loaded, out, places.freed(), deferred, stepped)
                             .await,
@@ -561,22 +559,6 @@ fn deferred(state: &RunState) -> Deferred {
     found
 }
 
-/// What is owed when a commit was lost over which somebody else committed: perhaps the same, and then a remote executor has the
-/// attempt already. An executor of this process's own is nobody else's.
-fn owed_by(effect: Effect, state: &RunState) -> Effect {
-    let watched = |attempt: &Attempt| {
-        state
-            .instance(attempt.task, attempt.index)
-            .is_some_and(|instance| {
-                matches!(instance.state, State::Dispatched { begin: Some(_), .. })
-            })
-    };
-    match effect {
-        Effect::Start(attempt) if watched(&attempt) => Effect::CheckStart(attempt),
-        other => other,
-    }
-}
-
 /// Whether an effect that a lost commit asked for is still called for by the state that is stored.
 fn still_holds(effect: &Effect, state: &RunState) -> bool {
     let live = |attempt: &Attempt| {
@@ -589,11 +571,15 @@ fn still_holds(effect: &Effect, state: &RunState) -> bool {
             })
     };
     match effect {
+        // An executor of this process's own is nobody else's. A remote one may have the attempt already, from whoever committed the
+        // same meanwhile, and two starts of one claim cannot be told apart: the claim lease asks, under a higher fence.
         Effect::Start(attempt) => {
             live(attempt)
                 && state
                     .instance(attempt.task, attempt.index)
-                    .is_some_and(|instance| matches!(instance.state, State::Dispatched { .. }))
+                    .is_some_and(|instance| {
+                        matches!(instance.state, State::Dispatched { begin: None, .. })
+                    })
         }
         Effect::StartChild(attempt) => live(attempt),
         Effect::Stop(attempt) | Effect::StopChild(attempt) => !live(attempt),

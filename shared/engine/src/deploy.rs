@@ -48,11 +48,18 @@ impl<P: Ports> Engine<P> {
             let (precondition, mut next, before) = match &standing {
                 Some(document) => {
                     let known: WorkflowDocument = decode(&key.to_string(), &document.body)?;
-                    (
-                        Precondition::At(document.version),
-                        known.clone(),
-                        Some(known),
-                    )
+                    // One that was removed begins anew, but for the runs that still hold its places.
+                    let next = if known.removed {
+                        WorkflowDocument {
+                            active: known.active.clone(),
+                            queued: known.queued.clone(),
+                            ..WorkflowDocument::new(workflow.name.clone(), version.clone(), now)
+                        }
+                    } else {
+                        known.clone()
+                    };
+                    let before = Some(known).filter(|known| !known.removed);
+                    (Precondition::At(document.version), next, before)
                 }
                 None => (
                     Precondition::Absent,
@@ -206,20 +213,31 @@ impl<P: Ports> Engine<P> {
     pub async fn delete_workflow(&self, name: &WorkflowName) -> Result<(), EngineError> {
         let mut unsure = false;
         for _ in 0..8 {
-            let version = match self.workflow(name).await {
-                Ok((version, _)) => version,
+            let (version, document) = match self.workflow(name).await {
+                Ok(standing) => standing,
                 Err(error) if unsure && error.kind == EngineErrorKind::NotFound => return Ok(()),
                 Err(error) => return Err(error),
             };
-            match self
-                .ports
-                .store()
-                .commit(&[Write::Delete {
-                    key: Key::Workflow(name.clone()),
-                    version,
-                }])
-                .await
-            {
+            let key = Key::Workflow(name.clone());
+            // Its places are counted until the last of its runs is over, should it be stored anew before that.
+            let write = if document.has_runs() {
+                let removed = WorkflowDocument {
+                    removed: true,
+                    ..document
+                };
+                Write::Put {
+                    key,
+                    precondition: Precondition::At(version),
+                    body: encode(&removed),
+                    index: Index {
+                        workflow: Some(name.clone()),
+                        ..Index::default()
+                    },
+                }
+            } else {
+                Write::Delete { key, version }
+            };
+            match self.ports.store().commit(&[write]).await {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind == StoreErrorKind::Conflict => {}
                 Err(error) if error.kind == StoreErrorKind::Ambiguous => unsure = true,
@@ -274,7 +292,10 @@ impl<P: Ports> Engine<P> {
                 .list(&ListQuery::Workflows, cursor.as_deref(), 200)
                 .await?;
             for (key, document) in page.items {
-                all.push(decode(&key.to_string(), &document.body)?);
+                let standing: WorkflowDocument = decode(&key.to_string(), &document.body)?;
+                if !standing.removed {
+                    all.push(standing);
+                }
             }
             cursor = page.cursor;
             if cursor.is_none() {

@@ -36,12 +36,19 @@ pub struct WorkflowDocument {
     /// Runs that wait for a place, first come first served.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queued: Vec<RunId>,
+    /// It was removed, and is kept only until the runs that hold a place or wait for one are over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
     /// What a newer Ork wrote and this one keeps.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
 }
 
 impl WorkflowDocument {
+    /// Whether any run holds a place or waits for one.
+    pub(crate) fn has_runs(&self) -> bool {
+        !self.active.is_empty() || !self.queued.is_empty()
+    }
     pub(crate) fn new(name: WorkflowName, current: VersionHash, now: Time) -> Self {
         Self {
             format: FORMAT,
@@ -53,6 +60,7 @@ impl WorkflowDocument {
             cursors: Vec::new(),
             active: Vec::new(),
             queued: Vec::new(),
+            removed: false,
             extra: BTreeMap::new(),
         }
     }

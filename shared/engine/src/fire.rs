@@ -8,7 +8,7 @@ use ork_core::run::{Command, Event, Graph, RunTrigger};
 use ork_core::schedule::{self, Admission};
 use ork_core::time::Time;
 
-use crate::documents::WorkflowDocument;
+use crate::documents::{WorkflowDocument, decode};
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::graph;
 use crate::ports::{Clock, Index, Key, Ports, Store, StoreErrorKind};
@@ -88,14 +88,12 @@ impl<P: Ports> Engine<P> {
     }
 
     async fn is_gone(&self, name: &WorkflowName) -> Result<bool, EngineError> {
-        Ok(self
-            .ports
-            .store()
-            .read(&[Key::Workflow(name.clone())])
-            .await?
-            .pop()
-            .flatten()
-            .is_none())
+        let key = [Key::Workflow(name.clone())];
+        let Some(document) = self.ports.store().read(&key).await?.pop().flatten() else {
+            return Ok(true);
+        };
+        let standing: WorkflowDocument = decode(&format!("workflow {name}"), &document.body)?;
+        Ok(standing.removed)
     }
 
     async fn fire(

@@ -66,6 +66,21 @@ impl<P: Ports> Engine<P> {
         self.memory.protections = protections;
         self
     }
+    /// The same, with definitions that it need not read any more, as a process that has been at work for a while.
+    #[cfg(feature = "switches")]
+    #[must_use]
+    pub fn knowing<'a>(
+        self,
+        graphs: impl Iterator<
+            Item = (
+                &'a ork_core::ids::VersionHash,
+                &'a std::sync::Arc<ork_core::run::Graph>,
+            ),
+        >,
+    ) -> Self {
+        self.memory.know(graphs);
+        self
+    }
     pub(crate) const fn holds(&self, protection: Protection) -> bool {
         self.memory.protections.hold(protection)
     }

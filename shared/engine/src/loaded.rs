@@ -89,6 +89,11 @@ impl Memory {
             .insert(version, graph.clone());
         graph
     }
+    #[cfg(feature = "switches")]
+    pub(crate) fn know<'a>(&self, graphs: impl Iterator<Item = (&'a VersionHash, &'a Arc<Graph>)>) {
+        let mut known = self.graphs.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(graphs.map(|(version, graph)| (version.clone(), graph.clone())));
+    }
     fn graph(&self, version: &VersionHash) -> Option<Arc<Graph>> {
         self.graphs
             .lock()
@@ -234,7 +239,7 @@ pub(crate) async fn load<P: Ports>(
                 continue;
             }
         }
-        match RunState::decode(&graph, &document.body, &bodies) {
+        match RunState::decode_under(&graph, header, &document.body, &bodies) {
             Ok(state) => {
                 return Ok(Some(Loaded {
                     graph,

@@ -77,7 +77,9 @@ impl<P: Ports> Engine<P> {
             trouble = trouble.or_else(|| done.err());
         }
         if !starts.is_empty() {
-            self.start_attempts(run, &graph, starts, &mut answers).await;
+            let own = claim.is_some_and(|claim| claim.supervised);
+            self.start_attempts(run, &graph, starts, own, &mut answers)
+                .await;
         }
         // Nothing waits for this, so it comes after what was to be started.
         if !ended.is_empty() {
@@ -130,6 +132,7 @@ impl<P: Ports> Engine<P> {
         run: &RunId,
         graph: &Graph,
         attempts: Vec<(Attempt, Handed)>,
+        own: bool,
         answers: &mut Answers,
     ) {
         let mut loaded = match self.recall(run).await {
@@ -137,7 +140,7 @@ impl<P: Ports> Engine<P> {
             Err(error) => {
                 for handed in attempts {
                     let why = not_started(handed.0, error.message.clone());
-                    self.give_up(run, graph, handed, why, answers).await;
+                    self.give_up(run, graph, handed, own, why, answers).await;
                 }
                 return;
             }
@@ -203,7 +206,7 @@ impl<P: Ports> Engine<P> {
             }
         }
         for (handed, why) in given_up {
-            self.give_up(run, graph, handed, why, answers).await;
+            self.give_up(run, graph, handed, own, why, answers).await;
         }
     }
 
@@ -245,11 +248,14 @@ impl<P: Ports> Engine<P> {
         run: &RunId,
         graph: &Graph,
         (attempt, handed): (Attempt, Handed),
+        own: bool,
         why: Event,
         answers: &mut Answers,
     ) {
         // A refusal to start speaks of its own claim only; an end would end whatever another claim of the attempt has begun.
-        if handed == Handed::First && matches!(why, Event::NotStarted { .. }) {
+        // An executor of this process's own has no second start.
+        let alone = handed == Handed::First && matches!(why, Event::NotStarted { .. });
+        if own || alone {
             return answers.push(why);
         }
         match self.seal(run, graph, attempt).await {

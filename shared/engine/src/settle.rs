@@ -1,4 +1,4 @@
-//! What the notices of a run's objects come to: a worker began, is alive, or left its verdict.
+//! What the notices of a run's objects come to: a worker began, or left its verdict.
 //!
 //! A notice carries a name and no authority: what counts is what lies in the object when it is read.
 
@@ -7,9 +7,9 @@ use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::run::{Attempt, Event};
 
 use crate::Engine;
-use crate::advance::{ClaimRequest, JUST_NOW, Stepped};
+use crate::advance::{ClaimRequest, Stepped};
 use crate::error::EngineError;
-use crate::ports::{Objects, Ports};
+use crate::ports::Ports;
 use crate::reap::Claimed;
 
 impl<P: Ports> Engine<P> {
@@ -25,7 +25,10 @@ impl<P: Ports> Engine<P> {
         let loaded = self.recall(run).await?;
         let graph = loaded.graph.clone();
         self.memory.put(run.clone(), loaded);
-        let (mut events, mut times) = (Vec::new(), Vec::new());
+        let mut events = Vec::new();
+        // As they were written: what began is known to have begun before its end is heard of.
+        let mut names: Vec<&ObjectName> = names.iter().collect();
+        names.sort();
         for name in names {
             let ObjectName::Attempt {
                 run: of,
@@ -52,27 +55,22 @@ impl<P: Ports> Engine<P> {
             };
             let said = match file {
                 AttemptFile::Claim => (self.claimed(name).await? == Claimed::Worker)
-                    .then_some((Event::Started(attempt), JUST_NOW)),
-                AttemptFile::Status => self
-                    .ports
-                    .objects()
-                    .updated(name)
-                    .await?
-                    .map(|at| (Event::Heartbeat(attempt), at)),
+                    .then_some(Event::Started(attempt)),
                 AttemptFile::Result => self
                     .find_verdict(name)
                     .await?
-                    .map(|verdict| (Event::Finished { attempt, verdict }, JUST_NOW)),
-                AttemptFile::Spec | AttemptFile::Output | AttemptFile::Log => None,
+                    .map(|verdict| Event::Finished { attempt, verdict }),
+                // Signs of life are looked at when they are missed: a commit for each would wear out the run's document.
+                AttemptFile::Status
+                | AttemptFile::Spec
+                | AttemptFile::Output
+                | AttemptFile::Log => None,
             };
-            if let Some((event, at)) = said {
-                events.push(event);
-                times.push(at);
-            }
+            events.extend(said);
         }
         if events.is_empty() {
             return Ok(Stepped::default());
         }
-        self.step_at(run, events, times, claim).await
+        self.step(run, events, claim).await
     }
 }

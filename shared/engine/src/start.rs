@@ -353,13 +353,13 @@ impl<P: Ports> Engine<P> {
             .await?
             .pop()
             .flatten();
-        let document = found
-            .ok_or_else(|| EngineError::not_found(format!("there is no workflow called {name}")))?;
-        Ok((
-            document.version,
-            document.index,
-            decode(&format!("workflow {name}"), &document.body)?,
-        ))
+        let absent = || EngineError::not_found(format!("there is no workflow called {name}"));
+        let document = found.ok_or_else(absent)?;
+        let standing: WorkflowDocument = decode(&format!("workflow {name}"), &document.body)?;
+        if standing.removed {
+            return Err(absent());
+        }
+        Ok((document.version, document.index, standing))
     }
 
     pub(crate) fn put_workflow(

@@ -1,12 +1,12 @@
-//! The embedded store and the folder of objects pass what every adapter passes, and answer as the model does.
+//! The embedded store and the folder of objects pass what every adapter passes, and answer as the model and the simulated world do.
+//! The simulated world passes the same: what is shown in it is shown of a store that behaves as stores do.
 
-use ork_engine::conformance::model::Model;
-use ork_engine::conformance::model_objects::ModelObjects;
 use ork_engine::conformance::{
     Job, ObjectsWorld, StoreWorld, block_on, differential, differential_objects, on_threads,
 };
 use ork_local::objects::Folder;
 use ork_local::store::{Options, Sqlite, Sync};
+use ork_sim::world::Handle;
 use tempfile::TempDir;
 
 /// A folder of its own for each case; handles are connections of their own, as those of another process.
@@ -48,6 +48,33 @@ impl ObjectsWorld for World {
     }
 }
 
+/// The simulated world without its faults; handles share it. It really waits, at every point, so that jobs take turns there.
+struct Simulated(Handle);
+
+impl StoreWorld for Simulated {
+    type Store = Handle;
+    async fn open(&self) -> Handle {
+        self.0.clone()
+    }
+}
+
+impl ObjectsWorld for Simulated {
+    type Objects = Handle;
+    async fn open(&self) -> Handle {
+        self.0.clone()
+    }
+}
+
+mod simulated_store {
+    use super::*;
+    ork_engine::store_conformance!(Simulated(Handle::alone()), block_on);
+}
+
+mod simulated_objects {
+    use super::*;
+    ork_engine::objects_conformance!(Simulated(Handle::alone()), block_on);
+}
+
 mod sqlite {
     use super::*;
     ork_engine::store_conformance!(World::new(Sync::Normal), block_on);
@@ -71,14 +98,14 @@ fn sqlite_in_full_sync_answers_as_the_model_does() {
 }
 
 #[test]
-fn sqlite_answers_as_a_second_store_and_the_model_do() {
+fn sqlite_answers_as_the_simulated_store_and_the_model_do() {
     let mut coverage = differential::Coverage::default();
     for seed in 0..12 {
         let world = World::new(Sync::Normal);
         let store = block_on(StoreWorld::open(&world));
         coverage.add(&block_on(differential::compare_three(
             &store,
-            &Model::default(),
+            &Handle::alone(),
             seed,
             400,
         )));
@@ -107,14 +134,14 @@ fn a_folder_in_full_sync_answers_as_the_model_does() {
 }
 
 #[test]
-fn a_folder_answers_as_second_objects_and_the_model_do() {
+fn a_folder_answers_as_the_simulated_objects_and_the_model_do() {
     let mut coverage = differential_objects::Coverage::default();
     for seed in 0..12 {
         let world = World::new(Sync::Normal);
         let objects = block_on(ObjectsWorld::open(&world));
         coverage.add(&block_on(differential_objects::compare_three(
             &objects,
-            &ModelObjects::default(),
+            &Handle::alone(),
             seed,
             400,
         )));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ork_core::definition::Workflow;
+use ork_core::definition::{Overlap, Workflow};
 use ork_core::ids::{PoolName, VersionHash, WorkflowName};
 use ork_core::run::Graph;
 
@@ -61,6 +61,11 @@ impl Prepared {
         self.graphs.get(version)
     }
 
+    /// The shapes of all versions.
+    pub fn graphs(&self) -> impl Iterator<Item = (&VersionHash, &Arc<Graph>)> {
+        self.graphs.iter()
+    }
+
     /// What the worker of a task does.
     pub fn behaviour(&self, workflow: &WorkflowName, task: &str) -> Behaviour {
         self.scenario
@@ -88,13 +93,7 @@ impl Catalogue {
         self.prepared
             .entry(number)
             .or_insert_with(|| {
-                let mut random = Random::new(number ^ 0x5eed_0000_0000);
-                let size = match number % 20 {
-                    0..=2 => Size::Small,
-                    19 => Size::Large,
-                    _ => Size::Mid,
-                };
-                let scenario = Scenario::random(&mut random, size);
+                let scenario = draw(number);
                 let yaml = scenario.yaml();
                 let prepared = Prepared::new(scenario)
                     .unwrap_or_else(|error| panic!("a drawn scenario: {error}\n{yaml}"));
@@ -103,3 +102,40 @@ impl Catalogue {
             .clone()
     }
 }
+
+/// The scenario with a number: mostly of middling size; one of all has runs of several pages.
+fn draw(number: u64) -> Scenario {
+    let mut random = Random::new(number ^ 0x5eed_0000_0000);
+    let size = match number % 50 {
+        0..=32 => Size::Small,
+        49 => Size::Large,
+        _ => Size::Mid,
+    };
+    let of_pages = number == PAGES;
+    loop {
+        let mut scenario = Scenario::random(&mut random, size);
+        if number.is_multiple_of(6)
+            && let Some(schedule) = &mut scenario.workflows[0].schedule
+        {
+            schedule.overlap = Some(Overlap::Cancel);
+        }
+        let most = scenario
+            .workflows
+            .iter()
+            .map(|plan| {
+                (0..plan.tasks.len())
+                    .map(|task| plan.instances(task))
+                    .sum::<u32>()
+            })
+            .max()
+            .unwrap_or(0);
+        // Schedules have guards of their own, which the few that are drawn with one would seldom try.
+        let scheduled = !number.is_multiple_of(3) || scenario.workflows[0].schedule.is_some();
+        if of_pages == (most > 256) && (scheduled || of_pages) {
+            return scenario;
+        }
+    }
+}
+
+/// The scenario whose runs have several pages: a run of it costs as much as a thousand others.
+const PAGES: u64 = 1_999;

@@ -206,7 +206,12 @@ impl Pair {
             ("instance", "dispatched" | "deferred", "child ended") => {
                 Some("a sub-workflow's attempt is running from its claim to its end")
             }
-            ("task", "deferred" | "dispatched" | "retrying" | "queued" | "running", _) => None,
+            ("run", "pending" | "success" | "failed", "resolved") => {
+                Some("a task is evaluated in the commit that finds it ready, in a run that goes on")
+            }
+            ("run", "success" | "failed" | "cancelled", "owner lost") => {
+                Some("whoever takes over leaves runs that are over alone")
+            }
             _ => None,
         }
     }

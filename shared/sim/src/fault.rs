@@ -24,55 +24,59 @@ macro_rules! faults {
 
 faults!(
     /// A process dies at a point before or after an effect, and everything in it.
-    Crash = "crash", 25;
+    Crash = "crash", 20;
     /// A process stands still at a point for seconds to hours, then goes on as if nothing had been.
-    Stall = "stall", 12;
+    Stall = "stall", 8;
     /// A commit finds that another was faster although none was.
-    Conflict = "conflict", 400;
+    Conflict = "conflict", 150;
     /// A commit is applied and its answer is lost.
-    AmbiguousApplied = "commit answer lost, applied", 200;
+    AmbiguousApplied = "commit answer lost, applied", 100;
     /// A commit is not applied and nobody can tell.
-    AmbiguousLost = "commit answer lost, not applied", 200;
+    AmbiguousLost = "commit answer lost, not applied", 100;
     /// The store asks for patience.
-    Throttled = "store throttled", 150;
+    Throttled = "store throttled", 50;
     /// The store cannot be reached.
-    Unavailable = "store unavailable", 150;
+    Unavailable = "store unavailable", 50;
     /// Objects cannot be reached.
-    ObjectsDown = "objects unavailable", 150;
+    ObjectsDown = "objects unavailable", 50;
     /// An object is written and the answer is lost.
-    ObjectAnswerLost = "object answer lost", 150;
+    ObjectAnswerLost = "object answer lost", 80;
+    /// An object is read and the answer takes minutes.
+    ObjectsSlow = "objects slow", 15;
     /// Everything is down for minutes.
     Outage = "outage", 3;
     /// A hint is lost.
     HintLost = "hint lost", 900;
     /// A hint comes late: seconds to days.
-    HintLate = "hint late", 500;
+    HintLate = "hint late", 300;
     /// A hint comes up to five times.
-    HintDoubled = "hint doubled", 300;
+    HintDoubled = "hint doubled", 100;
     /// A notice of an object is lost.
     NoticeLost = "notice lost", 600;
     /// A notice of an object comes late: seconds to days.
-    NoticeLate = "notice late", 500;
+    NoticeLate = "notice late", 300;
     /// A notice of an object comes up to five times.
-    NoticeDoubled = "notice doubled", 300;
+    NoticeDoubled = "notice doubled", 120;
     /// The executor has no place.
-    StartBusy = "start: no place", 400;
+    StartBusy = "start: no place", 350;
     /// The executor refuses for good.
     StartRefused = "start: refused", 40;
+    /// The executor takes minutes to answer.
+    StartSlow = "start: slow", 300;
     /// The executor starts the attempt and its answer is lost.
     StartAnswerLost = "start: answer lost", 300;
     /// The executor does not start the attempt and nobody can tell.
-    StartLost = "start: lost", 300;
+    StartLost = "start: lost", 150;
     /// The attempt is started twice.
-    StartDoubled = "start: doubled", 300;
+    StartDoubled = "start: doubled", 200;
     /// The attempt begins minutes to hours later.
-    StartLate = "start: late", 200;
+    StartLate = "start: late", 120;
     /// The attempt is accepted and never begins.
-    StartNever = "start: never", 150;
+    StartNever = "start: never", 80;
     /// A worker dies without a word.
-    WorkerDies = "worker dies", 60;
+    WorkerDies = "worker dies", 25;
     /// A worker stands still for minutes to hours and wakes up.
-    WorkerStalls = "worker stalls", 60;
+    WorkerStalls = "worker stalls", 20;
     /// A sign of life is not written.
     BeatLost = "heartbeat lost", 500;
     /// A worker leaves garbage as its verdict.
@@ -87,14 +91,18 @@ faults!(
     TrackerTransient = "tracker: transient", 500;
     /// A question about a job never gets an answer.
     TrackerPermanent = "tracker: permanent", 60;
+    /// A question about a job is answered minutes later.
+    TrackerSlow = "tracker: slow", 120;
     /// A job takes hours.
     JobSlow = "job: slow", 200;
     /// A job fails.
     JobFails = "job: fails", 200;
     /// A tick does not come.
-    TickMissed = "tick missed", 500;
+    TickMissed = "tick missed", 300;
     /// A tick comes twice, at the same time.
     TickDoubled = "tick doubled", 400;
+    /// A tick stands still on its way, for minutes to hours.
+    TickStalls = "tick stalls", 60;
     /// A tick is late by minutes to hours.
     TickLate = "tick late", 100;
     /// Clocks differ: by up to half a minute, now and then by five.

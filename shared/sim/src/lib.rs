@@ -1,5 +1,6 @@
 //! The simulated world: the shipping engine over ports that crash, lose, double and delay, all from one seed.
 
+pub mod batch;
 pub mod catalogue;
 pub mod coverage;
 pub mod fault;
@@ -8,6 +9,8 @@ mod handlers;
 pub mod plan;
 mod process;
 pub mod random;
+pub mod report;
+pub mod shrink;
 mod simulation;
 pub mod trace;
 mod watch;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use ork_core::time::Time;
+use ork_core::schedule::{Compiled, slots_between};
+use ork_core::time::{Millis, Time};
 
 use crate::catalogue::{Catalogue, Prepared};
-use crate::fault::Faults;
+use crate::fault::{Fault, Faults};
 use crate::random::Random;
 
 /// What somebody wants.
@@ -98,8 +99,20 @@ impl Plan {
         let prepared = catalogue.of(seed);
         let mut random = Random::new(seed);
         let mut random = random.fork();
-        let faults = Faults::random(&mut random);
+        let mut faults = Faults::random(&mut random);
+        // Now and then answers take so long, and people want so much, that what is said is about what has long changed.
+        let stormy = random.one_in(10);
+        if stormy {
+            for fault in [Fault::TrackerSlow, Fault::ObjectsSlow, Fault::StartSlow] {
+                faults.set(fault, 300);
+            }
+        }
+        let day = random.below(365);
+        let minute = random.below(1440);
+        let into = (day * 86_400_000 + minute * 60_000 + random.below(60_000)).cast_signed();
+        let start = Time(NEW_YEAR.0 + into);
         let faulty_ms = random.span(600_000, 4 * 3_600_000);
+        let faulty_ms = until_slots(&prepared, start, faulty_ms);
         let mode = if random.one_in(8) {
             Mode::Embedded
         } else {
@@ -114,7 +127,9 @@ impl Plan {
             },
             which: 0,
         }];
-        let more = if random.one_in(2) {
+        let more = if stormy {
+            random.between(10, 25)
+        } else if random.one_in(2) {
             random.between(1, 6)
         } else {
             0
@@ -146,8 +161,6 @@ impl Plan {
             });
         }
         wishes.sort_by_key(|wish| wish.after_ms);
-        let day = random.below(365);
-        let minute = random.below(1440);
         Self {
             seed,
             prepared,
@@ -157,17 +170,32 @@ impl Plan {
             instances: if mode == Mode::Embedded {
                 1
             } else {
-                usize::try_from(random.between(1, 3)).unwrap_or(1)
+                *random.pick(&[1, 1, 2, 2, 3])
             },
-            start: Time(
-                NEW_YEAR.0
-                    + (day * 86_400_000 + minute * 60_000).cast_signed()
-                    + random.below(60_000).cast_signed(),
-            ),
+            start,
             faulty_ms,
             places: *random.pick(&[1, 2, 5, 1000, 1000]),
             settle_claims: random.one_in(2),
             drain: random.one_in(4),
         }
     }
+}
+
+/// Slots of a schedule that a world lives through: more of the same would only take longer.
+const SLOTS: usize = 4;
+
+/// Cut short where the schedules have fired a few times.
+fn until_slots(prepared: &Prepared, start: Time, faulty_ms: u64) -> u64 {
+    let mut most = faulty_ms;
+    for schedule in &prepared.workflows[0].schedules {
+        let Ok(compiled) = Compiled::of(schedule) else {
+            continue;
+        };
+        let until = start + Millis(faulty_ms);
+        let slots = slots_between(&compiled.cron, &compiled.zone, start, until, SLOTS + 1);
+        if let Some(last) = slots.get(SLOTS) {
+            most = most.min(last.since(start).0.max(600_000));
+        }
+    }
+    most
 }

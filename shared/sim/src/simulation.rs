@@ -39,7 +39,7 @@ pub struct Outcome {
 }
 
 /// Polls at most, far above what any seed needs.
-const STEPS: u64 = 3_000_000;
+const STEPS: u64 = 400_000;
 /// Virtual time after which a run that is not over never will be.
 const PATIENCE: Millis = Millis::from_secs(60 * 86_400);
 /// Once a minute.
@@ -112,7 +112,9 @@ impl Simulation {
         {
             let mut inner = world.lock();
             inner.watch.remote = plan.mode == Mode::Cloud;
-            inner.stalls = plan.faults.of(Fault::Stall) > 0;
+            inner.stalls = [Fault::Stall, Fault::TickStalls, Fault::ObjectsSlow]
+                .into_iter()
+                .any(|fault| plan.faults.of(fault) > 0);
             if plan.faults.of(Fault::Skew) > 0 {
                 inner.largest_skew = 300_000;
             }
@@ -150,7 +152,13 @@ impl Simulation {
         };
         let owner = (self.plan.mode == Mode::Embedded).then(|| format!("engine-{life}"));
         let engine = Engine::new(self.world.handle(at, skew), owner);
-        Arc::new(engine.protected_by(self.protections))
+        let engine = engine.protected_by(self.protections);
+        // Most have been at work for a while and know the definitions; what is left of a protection's absence must not be among them.
+        let fresh = self.world.lock().random.one_in(4);
+        if fresh || self.protections != Protections::default() {
+            return Arc::new(engine);
+        }
+        Arc::new(engine.knowing(self.plan.prepared.graphs()))
     }
 
     fn skew(&self) -> i64 {
@@ -265,9 +273,12 @@ impl Simulation {
         }
     }
 
-    /// Whether every run is over.
+    /// Whether every run is over, nobody is at work on one, and nobody wants anything any more.
     fn all_over(&self) -> bool {
-        ends::unfinished(&self.world.lock()).is_none()
+        let inner = self.world.lock();
+        ends::all_over(&inner)
+            && !inner.waits_for_wishes()
+            && !self.processes.iter().flatten().any(|process| process.handles)
     }
 
     /// The next tick that would find something: ticks that find nothing change nothing.
@@ -432,6 +443,8 @@ impl Simulation {
                     let worker = process.instance == WORKER;
                     let (dies, stalls) = if worker {
                         (Fault::WorkerDies, Fault::WorkerStalls)
+                    } else if matches!(process.message, Some((Message::Tick, _))) {
+                        (Fault::Crash, Fault::TickStalls)
                     } else {
                         (Fault::Crash, Fault::Stall)
                     };
@@ -511,7 +524,9 @@ impl Simulation {
             self.ready.retain(|&ready| ready != at);
             if process.handles {
                 self.busy = false;
-                if let Some((message, tries)) = self.backlog.pop_front() {
+                if !self.adopting
+                    && let Some((message, tries)) = self.backlog.pop_front()
+                {
                     let mut inner = self.world.lock();
                     let now = inner.now;
                     inner.schedule(now, Item::Deliver(message, tries));
@@ -542,12 +557,11 @@ impl Simulation {
             Item::Begin(_, life)
                 if self.plan.mode == Mode::Embedded && life != self.world.lock().lives => {}
             Item::Begin(spec, _) => self.begin(spec),
-            Item::Deliver(message, tries) if self.adopting && message != Message::Adopt => {
-                let mut inner = self.world.lock();
-                let at = inner.now + Millis::from_secs(1);
-                inner.schedule(at, Item::Deliver(message, tries));
+            Item::Deliver(message, tries)
+                if self.busy || (self.adopting && message != Message::Adopt) =>
+            {
+                self.backlog.push_back((message, tries));
             }
-            Item::Deliver(message, tries) if self.busy => self.backlog.push_back((message, tries)),
             Item::Deliver(message, tries) => self.deliver(message, tries),
         }
     }

@@ -18,7 +18,14 @@ fn draw(inner: &mut Inner, spec: &TaskSpec) -> (Millis, Verdict) {
         .prepared
         .behaviour(&spec.workflow_name, spec.task_name.as_str());
     let (least, most) = behaviour.runs_seconds;
-    let takes = Millis(inner.random.between(least * 1000, most.max(least) * 1000));
+    let mut takes = Millis(inner.random.between(least * 1000, most.max(least) * 1000));
+    // An hour of work shows no more than minutes do, unless it is to run into a timeout.
+    if spec.timeout > Millis::from_secs(600) {
+        takes = takes.min(Millis::from_secs(300));
+    }
+    if inner.watch.quiet_since.is_some() {
+        takes = takes.min(Millis::from_secs(20));
+    }
     let failed = |category, message: &str| Verdict::Failed {
         category,
         message: message.into(),

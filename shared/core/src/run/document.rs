@@ -122,17 +122,28 @@ impl RunState {
 
     /// Reads a run back. `pages` are the documents that [`RunState::pages_of`] names, in order.
     pub fn decode(graph: &Graph, header: &[u8], pages: &[Vec<u8>]) -> Result<Self, DecodeError> {
+        let base = Self::decode_header(header)?;
+        Self::decode_under(graph, base, header, pages)
+    }
+
+    /// As [`RunState::decode`], for whoever has read the header alone before: `base` is what [`RunState::decode_header`] gave.
+    pub fn decode_under(
+        graph: &Graph,
+        base: Header,
+        header: &[u8],
+        pages: &[Vec<u8>],
+    ) -> Result<Self, DecodeError> {
         let sections = Sections::read(header)?;
-        let base = sections.header()?;
-        let mut run = Self::new(graph, base);
+        let mut run = Self::without_tasks(base);
         let mut reader = Reader(sections.tasks);
-        for task in &mut run.tasks {
-            *task = read_task(&mut Reader(reader.bytes()?), run.header.created_at)?;
+        run.tasks.reserve_exact(graph.workflow.tasks.len());
+        for _ in &graph.workflow.tasks {
+            let task = read_task(&mut Reader(reader.bytes()?), run.header.created_at)?;
+            run.tasks.push(task);
         }
         if !reader.is_empty() {
             return Err(DecodeError::Damaged("it has more tasks than its workflow"));
         }
-        run.instances.clear();
         for page in sections
             .first_page
             .into_iter()

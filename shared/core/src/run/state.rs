@@ -396,14 +396,9 @@ impl RunState {
     pub fn new(graph: &Graph, header: Header) -> Self {
         let n = graph.workflow.tasks.len();
         let mut run = Self {
-            header,
             tasks: vec![TaskState::new(); n],
-            instances: Vec::new(),
-            owners: Vec::new(),
-            dirty: BTreeSet::new(),
-            timers: BTreeSet::new(),
-            ready: BTreeSet::new(),
             unended: u32::try_from(n).expect("at most 10,000 tasks"),
+            ..Self::without_tasks(header)
         };
         for (at, task) in graph.workflow.tasks.iter().enumerate() {
             if !task.fans_out() {
@@ -414,6 +409,20 @@ impl RunState {
         }
         run.dirty.insert(0);
         run
+    }
+
+    /// The frame that tasks are put into.
+    pub(super) const fn without_tasks(header: Header) -> Self {
+        Self {
+            header,
+            tasks: Vec::new(),
+            instances: Vec::new(),
+            owners: Vec::new(),
+            dirty: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            unended: 0,
+        }
     }
 
     /// The tasks, in the order of the definition.

@@ -79,8 +79,9 @@ impl RunState {
         };
         match definition.trigger {
             TriggerRule::AllSuccess if total == success => Decision::Run,
+            // A skip alone decides nothing early: a failure that is still to come would count for more below.
             TriggerRule::AllSuccess => unless(
-                failed + skipped + cancelled > 0,
+                failed + cancelled > 0 || (all_ended && skipped > 0),
                 culprit().or_else(skipped_upstream),
             ),
             TriggerRule::NoneFailed => unless(failed + cancelled > 0, culprit()),

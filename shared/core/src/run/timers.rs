@@ -4,7 +4,7 @@ use super::state::Deferral;
 use super::tasks::Step;
 use super::{Attempt, Effect, InstanceStatus, NoteKind, Overdue, RunState, RunStatus, State};
 use crate::limits;
-use crate::time::Time;
+use crate::time::{Millis, Time};
 
 impl RunState {
     /// The earliest instant at which this run must be looked at again; `None` only when it has ended.
@@ -183,7 +183,10 @@ impl Step<'_> {
                     self.reap(attempt, Overdue::Heartbeat);
                 }
             }
-            State::Deferred(deferral) if deferral.end_by <= now => {
+            // Not without having asked once more: the deferral itself may have been heard of late.
+            State::Deferred(deferral)
+                if deferral.end_by <= now && deferral.poll_at > deferral.end_by =>
+            {
                 self.effect(Effect::Stop(attempt));
                 let message = format!(
                     "its deferred jobs were not done within {}",
@@ -192,8 +195,10 @@ impl Step<'_> {
                 self.fail(attempt, super::Category::Timeout, &message);
             }
             State::Deferred(deferral) => {
+                // When its time is over this is the last question: its answer comes before the next look at it, which ends it.
                 let next = Deferral {
                     poll_at: again,
+                    end_by: deferral.end_by.max(now + Millis(1)),
                     ..*deferral
                 };
                 self.run

@@ -219,6 +219,12 @@ fn deferred_jobs_that_take_too_long_are_stopped() {
     world.play("start; claim 1; started a; +50s; defer a 1; +10s");
     assert_eq!(
         effects(&mut world, "tick"),
+        "ask about the jobs of a#1",
+        "once more: the deferral itself may have been heard of late"
+    );
+    world.play("job a 0 running 5s; +1s");
+    assert_eq!(
+        effects(&mut world, "tick"),
         "stop a#1, task a ended, run ended failed"
     );
     assert_eq!(

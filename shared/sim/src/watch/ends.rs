@@ -14,10 +14,13 @@ use ork_engine::ports::Key;
 use crate::plan::Act;
 use crate::world::Inner;
 
-/// A run that is not over, in words; `None` when all are.
-pub(crate) fn unfinished(inner: &Inner) -> Option<String> {
+/// Whether a run is still to come to its end.
+fn is_open(inner: &Inner, tracked: &super::Tracked) -> bool {
+    if tracked.state.header.status.is_terminal() {
+        return false;
+    }
     // Whoever depends on what was garbled may wait for ever.
-    let waits_for_others = |tracked: &super::Tracked| {
+    let waits_for_others = || {
         tracked.graph.has_children()
             || tracked.state.header.status == RunStatus::Pending
             || tracked
@@ -27,19 +30,21 @@ pub(crate) fn unfinished(inner: &Inner) -> Option<String> {
                 .iter()
                 .any(|task| task.pool.is_some())
     };
-    inner
-        .watch
-        .runs
-        .iter()
-        .find(|(_, tracked)| {
-            !tracked.state.header.status.is_terminal()
-                && !(inner.watch.is_tainted() && waits_for_others(tracked))
-        })
+    !(inner.watch.is_tainted() && waits_for_others())
+}
+
+/// Whether every run is over.
+pub(crate) fn all_over(inner: &Inner) -> bool {
+    !inner.watch.runs.values().any(|run| is_open(inner, run))
+}
+
+/// A run that is not over, in words; `None` when all are.
+pub(crate) fn unfinished(inner: &Inner) -> Option<String> {
+    let mut runs = inner.watch.runs.iter();
+    runs.find(|(_, tracked)| is_open(inner, tracked))
         .map(|(run, tracked)| {
-            format!(
-                "run {run} is not over: {}",
-                crate::words::state(&tracked.graph, &tracked.state)
-            )
+            let shown = crate::words::state(&tracked.graph, &tracked.state);
+            format!("run {run} is not over: {shown}")
         })
 }
 
@@ -70,10 +75,15 @@ pub(crate) fn slots(inner: &mut Inner, undisturbed: bool) {
             };
             let (cron, zone) = (&compiled.cron, &compiled.zone);
             // Behind the first instant nothing counts; the cursors started there.
-            let (from, until) = (standing.deployed_at, inner.now);
+            // A clock that is behind does not see the latest yet.
+            let until = inner.now - Millis(inner.largest_skew);
+            let from = standing.deployed_at;
             let due: Vec<_> = match schedule.catchup {
                 Catchup::All => slots_between(cron, zone, from + Millis(1), until, 10_000),
-                Catchup::Latest => last_slot(cron, zone, from, until).into_iter().collect(),
+                Catchup::Latest => last_slot(cron, zone, from, until)
+                    .filter(|slot| last_slot(cron, zone, from, inner.now) == Some(*slot))
+                    .into_iter()
+                    .collect(),
                 Catchup::None => Vec::new(),
             };
             // Others may keep a slot from running: that is what these are for.

@@ -178,10 +178,8 @@ impl Documents {
         }
         let place = |key: &Key, document: &Document| -> String {
             if newest_first {
-                let at = document
-                    .index
-                    .created_at
-                    .map_or(0, |at| at.0.wrapping_add(1));
+                let at = document.index.created_at;
+                let at = at.map_or_else(|| "-".to_owned(), |at| at.0.to_string());
                 format!("{at}:{key}")
             } else {
                 key.to_string()
@@ -215,8 +213,10 @@ impl Documents {
             return Ok(found.partition_point(|(key, _)| key.to_string().as_str() <= cursor));
         }
         let parsed = cursor.split_once(":runs/").and_then(|(at, run)| {
-            let at: i64 = at.parse().ok()?;
-            let at = (at != 0).then(|| Time(at.wrapping_sub(1)));
+            let at = match at {
+                "-" => None,
+                at => Some(Time(at.parse().ok()?)),
+            };
             Some((at, Key::Run(RunId::new(run).ok()?)))
         });
         let Some((at, last)) = parsed else {

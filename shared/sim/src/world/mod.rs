@@ -209,6 +209,13 @@ impl Inner {
     pub(crate) fn next_at(&self) -> Option<Time> {
         self.queue.peek().map(|Reverse((at, _, _))| *at)
     }
+    /// Whether somebody's wish is still on its way.
+    pub(crate) fn waits_for_wishes(&self) -> bool {
+        self.items
+            .iter()
+            .flatten()
+            .any(|item| matches!(item, Item::Deliver(Message::Wish(..), _)))
+    }
     /// The next item, if it is due.
     pub(crate) fn due(&mut self) -> Option<Item> {
         if self.next_at()? > self.now {

@@ -86,6 +86,17 @@ impl Handle {
         }
         .await;
     }
+    /// An answer that takes its time.
+    async fn maybe_slow(&self, fault: Fault) {
+        let span = {
+            let mut inner = self.world.lock();
+            if !inner.hit(fault) {
+                return;
+            }
+            Millis(inner.random.span(5_000, 1_800_000))
+        };
+        self.sleep(span).await;
+    }
     /// A call: a point, the effect, a point.
     async fn call<T>(&self, effect: impl FnOnce(&mut Inner) -> T) -> T {
         self.point().await;
@@ -233,7 +244,7 @@ impl Inner {
         let ObjectName::Attempt { run, file, .. } = name else {
             return;
         };
-        if matches!(file, File::Claim | File::Status | File::Result) {
+        if matches!(file, File::Claim | File::Result) {
             let message = Message::Notice(run.clone(), name.clone());
             let (lost, late, doubled) =
                 (Fault::NoticeLost, Fault::NoticeLate, Fault::NoticeDoubled);
@@ -317,20 +328,26 @@ impl Objects for Handle {
         .await
     }
     async fn get(&self, name: &ObjectName, limit: u64) -> Result<Option<Object>, ObjectError> {
-        self.call(|inner| {
-            inner.note(7);
-            inner.objects_are_up()?;
-            inner.objects.read(name, limit)
-        })
-        .await
+        let read = self
+            .call(|inner| {
+                inner.note(7);
+                inner.objects_are_up()?;
+                inner.objects.read(name, limit)
+            })
+            .await;
+        self.maybe_slow(Fault::ObjectsSlow).await;
+        read
     }
     async fn updated(&self, name: &ObjectName) -> Result<Option<Time>, ObjectError> {
-        self.call(|inner| {
-            inner.note(8);
-            inner.objects_are_up()?;
-            Ok(inner.objects.get(name).map(|(_, at)| *at))
-        })
-        .await
+        let updated = self
+            .call(|inner| {
+                inner.note(8);
+                inner.objects_are_up()?;
+                Ok(inner.objects.get(name).map(|(_, at)| *at))
+            })
+            .await;
+        self.maybe_slow(Fault::ObjectsSlow).await;
+        updated
     }
     async fn list(
         &self,
@@ -388,6 +405,7 @@ impl Queue for Handle {
 
 impl Executor for Handle {
     async fn start(&self, specs: Vec<TaskSpec>) -> Vec<Result<(), StartError>> {
+        self.maybe_slow(Fault::StartSlow).await;
         self.call(|inner| {
             specs
                 .into_iter()
@@ -403,7 +421,9 @@ impl Executor for Handle {
 
 impl Tracker for Handle {
     async fn poll(&self, job: &Value) -> Result<JobStatus, TrackerError> {
-        self.call(|inner| inner.poll_job(job)).await
+        let answer = self.call(|inner| inner.poll_job(job)).await;
+        self.maybe_slow(Fault::TrackerSlow).await;
+        answer
     }
     async fn cancel(&self, job: &Value) -> Result<(), TrackerError> {
         self.call(|inner| inner.cancel_job(job)).await

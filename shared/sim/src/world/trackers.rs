@@ -25,7 +25,7 @@ impl Inner {
             let takes = if self.hit(Fault::JobSlow) {
                 self.random.span(600_000, 4 * 3_600_000)
             } else {
-                self.random.between(1_000, 120_000)
+                self.random.span(1_000, 1_200_000)
             };
             let fails = self.hit(Fault::JobFails);
             let ready_at = self.now + Millis(takes);

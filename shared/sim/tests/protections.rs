@@ -1,0 +1,79 @@
+//! The simulator is tested, too: with any protection off it finds a violation, or there is a reason why nothing is lost without it.
+
+use ork_core::protect::{Protection, Protections};
+use ork_sim::catalogue::Catalogue;
+use ork_sim::plan::Plan;
+use ork_sim::simulate;
+
+/// Seeds that are tried with a protection off.
+const SEEDS: u64 = 2_000;
+
+/// Protections without which nothing is lost, repeated or stuck, and what else sees to that.
+const REDUNDANT: [(Protection, &str); 4] = [
+    (
+        Protection::CheckStart,
+        "an attempt that was never handed over is given up at its start timeout, sealed and tried again, uncharged: only later",
+    ),
+    (
+        Protection::Owed,
+        "the claim lease starts, the child check tells and stops, and whoever ends the run publishes: only later",
+    ),
+    (
+        Protection::CancelCheck,
+        "it cannot see what is cancelled a moment later either: the claim and verdict objects make such a start harmless, this saves it",
+    ),
+    (
+        Protection::PagesMatch,
+        "what was read in two halves cannot be committed: every write is conditional on the header and the pages that were read",
+    ),
+];
+
+/// The first seed that shows what goes wrong without `protection`.
+fn caught(protection: Protection, catalogue: &mut Catalogue) -> Option<(u64, String)> {
+    let seeds = if cfg!(debug_assertions) {
+        // Unoptimised, the seeds that find nothing would take minutes.
+        SEEDS / 20
+    } else {
+        SEEDS
+    };
+    (0..seeds).find_map(|seed| {
+        let plan = Plan::of(seed, catalogue);
+        let found = simulate(&plan, Protections::without(protection), false).violation?;
+        Some((seed, format!("{}: {}", found.invariant, found.what)))
+    })
+}
+
+#[test]
+fn without_any_protection_the_simulator_finds_what_goes_wrong_or_there_is_a_reason() {
+    let mut catalogue = Catalogue::default();
+    let mut table = String::from("protection          seed  what it finds without it\n");
+    let mut wrong = Vec::new();
+    for &protection in Protection::ALL {
+        let reason = REDUNDANT
+            .iter()
+            .find(|(redundant, _)| *redundant == protection)
+            .map(|(_, reason)| reason);
+        let line = match (caught(protection, &mut catalogue), reason) {
+            (Some((seed, found)), None) => format!("{protection:<18} {seed:>5}  {found}"),
+            (None, Some(reason)) => format!("{protection:<18}     -  redundant: {reason}"),
+            (Some((seed, found)), Some(_)) => {
+                wrong.push(format!(
+                    "{protection} is listed as redundant, and seed {seed} finds {found}"
+                ));
+                continue;
+            }
+            // A debug build tries too few seeds to say so.
+            (None, None) if cfg!(debug_assertions) => {
+                format!("{protection:<18}     ?  not found in the few seeds of a debug build")
+            }
+            (None, None) => {
+                wrong.push(format!("{SEEDS} seeds find nothing without {protection}"));
+                continue;
+            }
+        };
+        table.push_str(&line.chars().take(170).collect::<String>());
+        table.push('\n');
+    }
+    println!("{table}");
+    assert!(wrong.is_empty(), "{}\n\n{table}", wrong.join("\n"));
+}

@@ -456,7 +456,8 @@ fn at_an_instant_that_is_an_end_in_itself_a_tick_and_a_verdict_are_decided_by_wh
             "start; claim 1; defer a 1; +1m",
             ["tick", "job a 0 done"]
         ),
-        ["failed: a failed", "success: a success"]
+        ["success: a success", "success: a success"],
+        "its jobs are asked about once more before its time is over"
     );
     assert_eq!(
         both_ways(

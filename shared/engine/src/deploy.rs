@@ -11,6 +11,7 @@ use crate::Engine;
 use crate::documents::{PoolDocument, WorkflowDocument, decode, encode};
 use crate::error::{EngineError, EngineErrorKind};
 use crate::fire::workflow_index;
+use crate::places::counts_runs;
 use crate::ports::{
     Clock, Index, Key, ListQuery, Ports, Precondition, Store, StoreErrorKind, Write,
 };
@@ -219,8 +220,16 @@ impl<P: Ports> Engine<P> {
                 Err(error) => return Err(error),
             };
             let key = Key::Workflow(name.clone());
-            // Its places are counted until the last of its runs is over, should it be stored anew before that.
-            let write = if document.has_runs() {
+            let graph =
+                crate::loaded::graph(&self.ports, &self.memory, name, &document.current).await;
+            let counted = match &graph {
+                Ok(graph) => counts_runs(&graph.workflow),
+                // Nobody can tell.
+                Err(error) if error.kind != EngineErrorKind::Unavailable => true,
+                Err(error) => return Err(error.clone()),
+            };
+            // Where places are counted they stay counted, should it be stored anew while one of its runs goes on, or goes on again.
+            let write = if counted || document.has_runs() {
                 let removed = WorkflowDocument {
                     removed: true,
                     ..document

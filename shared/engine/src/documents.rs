@@ -36,7 +36,7 @@ pub struct WorkflowDocument {
     /// Runs that wait for a place, first come first served.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queued: Vec<RunId>,
-    /// It was removed, and is kept only until the runs that hold a place or wait for one are over.
+    /// It was removed, and is kept only to count the runs that hold a place or wait for one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
     /// What a newer Ork wrote and this one keeps.

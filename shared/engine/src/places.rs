@@ -201,13 +201,7 @@ impl Places {
                 self.freed.push(promoted.clone());
                 next.active.push(promoted);
             }
-            if next.removed && !next.has_runs() {
-                // The last run of a workflow that was removed takes what was kept of it along.
-                writes.push(Write::Delete {
-                    key: Key::Workflow(next.name),
-                    version: *version,
-                });
-            } else if next != *workflow {
+            if next != *workflow {
                 // Its schedules and their cursors are as they were, and so is when they are due.
                 let index = if loaded.graph.protections().hold(Protection::IndexKept) {
                     index.clone()

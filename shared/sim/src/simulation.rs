@@ -37,7 +37,7 @@ pub struct Outcome {
 }
 
 /// Polls at most, far above what any seed needs.
-const STEPS: u64 = 400_000;
+const STEPS: u64 = 3_000_000;
 /// Virtual time after which a run that is not over never will be.
 const PATIENCE: Millis = Millis::from_secs(60 * 86_400);
 /// Once a minute.

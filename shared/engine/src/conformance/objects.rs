@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ork_core::ids::{TaskName, VersionHash};
 use ork_core::names::{AttemptFile, ObjectName};
+use ork_core::time::Time;
 
 pub use super::objects_races::*;
 use super::sample::{run_id, workflow_name};
@@ -34,6 +35,7 @@ macro_rules! objects_conformance {
             a_removed_object_can_be_created_again
             contents_of_every_kind_come_back
             a_read_is_bounded
+            the_instant_of_the_last_write_is_known
             names_are_listed_in_order
             a_listing_keeps_to_prefix_after_and_limit
             similar_names_are_different_objects
@@ -327,6 +329,47 @@ pub async fn a_read_is_bounded<W: ObjectsWorld>(world: &W) {
             .expect("nothing fits into a limit of 0")
             .is_some()
     );
+}
+
+/// `None` as long as there is no object, never earlier after a later write, and the same to every handle.
+pub async fn the_instant_of_the_last_write_is_known<W: ObjectsWorld>(world: &W) {
+    let (objects, other) = (world.open().await, world.open().await);
+    let name = attempt("r", "t", None, 1, AttemptFile::Status);
+    created(&objects, &claim("r"), b"a neighbour").await;
+    assert_eq!(updated(&objects, &name).await, None, "there is none");
+    let mut last = None;
+    for round in 0..3 {
+        for n in 0..3 {
+            if n == 0 {
+                created(&objects, &name, b"one").await;
+            } else {
+                put(&other, &name, b"more").await;
+            }
+            let at = updated(&objects, &name).await;
+            assert!(at.is_some(), "round {round}, write {n}: it is there");
+            assert!(
+                at >= last,
+                "round {round}, write {n}: {at:?} after {last:?}"
+            );
+            got(&objects, &name).await;
+            let again = updated(&other, &name).await;
+            assert_eq!(
+                again, at,
+                "round {round}, write {n}: reading changes nothing"
+            );
+            last = at;
+        }
+        objects.delete(&name).await.expect("removed");
+        assert_eq!(updated(&other, &name).await, None, "it was removed");
+    }
+    assert!(updated(&objects, &claim("r")).await.is_some());
+}
+
+async fn updated(objects: &impl Objects, name: &ObjectName) -> Option<Time> {
+    objects
+        .updated(name)
+        .await
+        .unwrap_or_else(|error| panic!("asking for the instant of `{name}` must succeed: {error}"))
 }
 
 fn one_of_each() -> Vec<ObjectName> {

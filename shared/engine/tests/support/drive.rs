@@ -9,16 +9,25 @@ use ork_core::run::{Event, InstanceStatus, RunStatus};
 use ork_core::time::Time;
 use ork_engine::conformance::block_on;
 use ork_engine::ports::{Document, Key, Store};
-use ork_engine::{ClaimRequest, Engine, EngineError, RunView, StartRun, Stepped};
+use ork_engine::{ClaimRequest, Engine, EngineError, RunView, StartRun, Stepped, Ticked};
 
 use super::World;
 
 pub(crate) type Process = Engine<World>;
 
-/// As a dispatcher claims.
-pub(crate) const CLAIM: Option<ClaimRequest> = Some(ClaimRequest {
+/// What a dispatcher offers.
+pub(crate) const OFFER: ClaimRequest = ClaimRequest {
     places: 1000,
     supervised: false,
+};
+
+/// As a dispatcher claims.
+pub(crate) const CLAIM: Option<ClaimRequest> = Some(OFFER);
+
+/// As a process claims whose executor is its own.
+pub(crate) const OWN: Option<ClaimRequest> = Some(ClaimRequest {
+    supervised: true,
+    ..OFFER
 });
 
 pub(crate) fn workflow(yaml: &str) -> Workflow {
@@ -287,5 +296,36 @@ impl World {
         let mut outcome: Vec<String> = runs.iter().map(one).collect();
         outcome.sort();
         outcome
+    }
+}
+
+impl World {
+    /// One tick, all messages being lost; what was started before has done its work by then.
+    pub(crate) fn tick(&self, engine: &Process, limit: usize) -> Ticked {
+        self.0.hints.lock().unwrap().clear();
+        self.work();
+        let ticked = self.run(engine.tick(limit, OFFER)).unwrap();
+        for (_, result) in &ticked.runs {
+            if let Ok(stepped) = result {
+                self.keep(stepped);
+            }
+        }
+        self.0.hints.lock().unwrap().clear();
+        ticked
+    }
+    /// Ticks, each when the next run is due, at most so many times.
+    pub(crate) fn ticks(&self, engine: &Process, times: usize) -> Vec<Ticked> {
+        let mut all = Vec::new();
+        while all.len() < times
+            && let Some(at) = self.next_due()
+        {
+            self.set_time(at.max(self.time()));
+            all.push(self.tick(engine, 1000));
+        }
+        all
+    }
+    /// The instant at which a document is due.
+    pub(crate) fn wake_of(&self, key: Key) -> Option<Time> {
+        self.document(key).expect("it is stored").index.wake_at
     }
 }

@@ -123,6 +123,29 @@ impl World {
     }
 }
 
+impl World {
+    /// An object as it lies there.
+    pub(crate) fn object_bytes(&self, name: &str) -> Option<Vec<u8>> {
+        let name = ObjectName::parse(name).expect("the name of an object");
+        let found = block_on(self.0.objects.get(&name, u64::MAX)).unwrap();
+        found.map(|object| object.bytes)
+    }
+    /// Puts an object there behind everybody's back.
+    pub(crate) fn put_object(&self, name: &str, bytes: &[u8]) {
+        let name = ObjectName::parse(name).expect("the name of an object");
+        block_on(self.0.objects.put(&name, bytes, None)).unwrap();
+    }
+    /// How often processes have written an object.
+    pub(crate) fn writes_of(&self, name: &str) -> usize {
+        let writes = self.0.object_writes.lock().unwrap();
+        writes.iter().filter(|written| *written == name).count()
+    }
+    /// What the executor was handed for the `n`-th start, from 0.
+    pub(crate) fn spec(&self, n: usize) -> TaskSpec {
+        self.0.started.lock().unwrap()[n].clone()
+    }
+}
+
 /// As a monitor hands it over: what does not fit a page stays where it is.
 fn small(verdict: Verdict) -> Verdict {
     let bytes = |text: &str| Output::Object {

@@ -69,6 +69,8 @@ pub(crate) struct Inner {
     /// Limits that must hold at every commit: runs at once by workflow.
     pub(crate) most_active: Mutex<BTreeMap<WorkflowName, usize>>,
     pub(crate) names: Mutex<BTreeSet<String>>,
+    /// Every object that was written, once for each time, in order.
+    pub(crate) object_writes: Mutex<Vec<String>>,
 }
 
 /// A handle on the world; an engine over it is one process.
@@ -109,6 +111,7 @@ impl World {
             notes: Mutex::default(),
             most_active: Mutex::default(),
             names: Mutex::default(),
+            object_writes: Mutex::default(),
         }))
     }
     /// A fresh process over this world.
@@ -228,6 +231,18 @@ impl World {
             Ok(())
         }
     }
+    /// Does a write of an object and takes it down if it came to something.
+    async fn counted(
+        &self,
+        name: &ObjectName,
+        write: impl Future<Output = Result<Generation, ObjectError>>,
+    ) -> Result<Generation, ObjectError> {
+        let done = write.await;
+        if done.is_ok() {
+            self.0.object_writes.lock().unwrap().push(name.to_string());
+        }
+        done
+    }
     async fn commit_now(&self, writes: &[Write]) -> Result<Vec<Version>, StoreError> {
         let n = self.0.commits.fetch_add(1, SeqCst) + 1;
         let fault = self.0.faults.lock().unwrap().remove(&n);
@@ -330,7 +345,8 @@ impl Objects for World {
     async fn create(&self, name: &ObjectName, bytes: &[u8]) -> Result<Generation, ObjectError> {
         self.up()?;
         self.0.names.lock().unwrap().insert(name.to_string());
-        self.call(self.0.objects.create(name, bytes)).await
+        self.call(self.counted(name, self.0.objects.create(name, bytes)))
+            .await
     }
     async fn put(
         &self,
@@ -340,7 +356,8 @@ impl Objects for World {
     ) -> Result<Generation, ObjectError> {
         self.up()?;
         self.0.names.lock().unwrap().insert(name.to_string());
-        self.call(self.0.objects.put(name, bytes, expected)).await
+        self.call(self.counted(name, self.0.objects.put(name, bytes, expected)))
+            .await
     }
     async fn get(&self, name: &ObjectName, limit: u64) -> Result<Option<Object>, ObjectError> {
         self.up()?;

@@ -258,6 +258,8 @@ pub(crate) fn after_tick(
     let orphan = inner.watch.runs.get(run).is_some_and(|tracked| {
         tracked.orphan_since.is_some_and(|at| at < started)
             && !tracked.state.header.status.is_terminal()
+            // Somebody may have retried it after it was ended.
+            && tracked.status_since <= commits
     });
     if orphan && !inner.watch.is_tainted() {
         inner.violated(

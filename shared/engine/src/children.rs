@@ -8,7 +8,9 @@ use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::names::AttemptFile;
 use ork_core::protect::Protection;
-use ork_core::run::{Attempt, Category, Command, Event, Graph, ParentRef, RunStatus, RunTrigger};
+use ork_core::run::{
+    Attempt, Category, Command, Event, Graph, ParentRef, RunStatus, RunTrigger, State,
+};
 use ork_core::task::Output;
 
 use crate::advance::Todo;
@@ -40,6 +42,18 @@ impl<P: Ports> Engine<P> {
             return Ok(());
         }
         let loaded = self.recall(run).await?;
+        // Somebody may have cancelled it since it was claimed, and what is remembered may be older than the claim.
+        let waits = loaded
+            .state
+            .instance(attempt.task, attempt.index)
+            .is_some_and(|instance| {
+                instance.attempt == attempt.attempt
+                    && matches!(instance.state, State::Running { .. })
+            });
+        if !waits {
+            // If it does wait after all, the check of its child looks again.
+            return Ok(());
+        }
         let depth = loaded.state.header.depth + 1;
         let prepared = values::prepare(
             &self.ports,
@@ -59,7 +73,7 @@ impl<P: Ports> Engine<P> {
             )
             .map_err(EngineError::refused)
         });
-        self.memory.put(run.clone(), loaded);
+        self.memory.put_back(run, loaded);
         let started = match spec {
             Ok(_) if depth > limits::SUBWORKFLOW_DEPTH => Err(EngineError::refused(format!(
                 "sub-workflows go deeper than {}",

@@ -193,7 +193,13 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Result<RunId, String>, EngineError> {
         let slot = due.slot;
         let id = RunId::for_slot(&workflow.name, slot);
-        if due.overlap == Overlap::Cancel && self.find_run(&id).await?.is_none() {
+        let made = match self.find_run(&id).await {
+            Ok(found) => found.is_some(),
+            // It is there, which is all that matters here: others must not wait for somebody to mend it.
+            Err(error) if error.kind == EngineErrorKind::Corrupt => return Ok(Err(error.message)),
+            Err(error) => return Err(error),
+        };
+        if due.overlap == Overlap::Cancel && !made {
             self.make_way(workflow, &id, slot).await?;
         }
         let wish = StartRun {

@@ -66,12 +66,28 @@ impl Memory {
             .unwrap_or_else(PoisonError::into_inner)
             .remove(run)
     }
+    /// Keeps a run as it was just committed or read.
     pub(crate) fn put(&self, run: RunId, loaded: Loaded) {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         if runs.len() >= RUNS_KEPT && !runs.contains_key(&run) {
-            runs.pop_first();
+            // What is not stored yet is nowhere else.
+            let stored = runs.iter().find(|(_, kept)| kept.version.is_some());
+            if let Some(victim) = stored.map(|(run, _)| run.clone()) {
+                runs.remove(&victim);
+            }
         }
         runs.insert(run, loaded);
+    }
+    /// Gives back a run that was only looked at. Somebody may have committed since: what is there by now is newer.
+    pub(crate) fn put_back(&self, run: &RunId, loaded: Loaded) {
+        let known = self
+            .runs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(run);
+        if !known {
+            self.put(run.clone(), loaded);
+        }
     }
     /// Looks at a run that is in memory.
     pub(crate) fn peek<T>(&self, run: &RunId, look: impl FnOnce(&Loaded) -> T) -> Option<T> {

@@ -13,10 +13,12 @@ use ork_core::task::{Output, Verdict};
 use ork_core::time::Time;
 
 use crate::advance::{Advanced, ClaimRequest, Deferred, JUST_NOW, Todo};
+use crate::attempt_objects::encode_verdict;
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::{Loaded, load};
 use crate::ports::{Clock, Executor, JobStatus, Ports, StartError, Tracker, TrackerError};
 use crate::reap::Claimed;
+use crate::worker::create_verdict;
 use crate::{Engine, values};
 
 impl<P: Ports> Engine<P> {
@@ -189,7 +191,7 @@ impl<P: Ports> Engine<P> {
                 }
             }
         }
-        self.memory.put(run.clone(), loaded);
+        self.memory.put_back(run, loaded);
         if !specs.is_empty() {
             let said = self.ports.executor().start(specs).await;
             for (handed, answer) in started.into_iter().zip(said) {
@@ -269,6 +271,7 @@ impl<P: Ports> Engine<P> {
     /// Stops an attempt and asks for its deferred jobs to be stopped.
     async fn stop(&self, run: &RunId, graph: &Graph, attempt: Attempt, deferred: &Deferred) {
         self.ports.executor().stop(&attempt.in_run(run)).await;
+        self.void(run, graph, attempt).await;
         let Some(known) = deferred.get(&(attempt.task, attempt.index, attempt.attempt)) else {
             return;
         };
@@ -283,6 +286,29 @@ impl<P: Ports> Engine<P> {
                 // As far as that is possible: the attempt is over either way, and jobs have limits of their own.
                 let _ = self.ports.tracker().cancel(description).await;
             }
+        }
+    }
+
+    /// Leaves word for the worker of an attempt that was stopped: it does not begin any more, or it finds that it is over.
+    /// As far as that is possible: whatever it still does is void.
+    async fn void(&self, run: &RunId, graph: &Graph, attempt: Attempt) {
+        // Children of an engine's own process are told by their parent.
+        let own = self
+            .memory
+            .peek(run, |loaded| loaded.state.header.owner.is_some());
+        if self.owner.is_some() || own == Some(true) {
+            return;
+        }
+        if let Ok(Claimed::Worker) = self.seal(run, graph, attempt).await {
+            let verdict = Verdict::Failed {
+                category: Category::Unknown,
+                message: "it was stopped".into(),
+                log_tail: Vec::new(),
+                exit_code: None,
+            };
+            let name = Self::attempt_object(run, graph, attempt, AttemptFile::Result);
+            let bytes = encode_verdict(&verdict);
+            let _ = create_verdict(self.ports.objects(), graph.protections(), &name, &bytes).await;
         }
     }
 
@@ -338,7 +364,7 @@ impl<P: Ports> Engine<P> {
             },
             _ => None,
         };
-        self.memory.put(run.clone(), loaded);
+        self.memory.put_back(run, loaded);
         let Some(deferral) = deferral else {
             return Ok(());
         };

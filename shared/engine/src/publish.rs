@@ -6,7 +6,7 @@
 use ork_core::definition::Executor as Kind;
 use ork_core::ids::RunId;
 use ork_core::names::ObjectName;
-use ork_core::run::{Effect, Graph, Out, RunState};
+use ork_core::run::{Effect, Graph, Out, RunState, TaskPhase};
 
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::Loaded;
@@ -54,7 +54,8 @@ impl<P: Ports> Engine<P> {
     /// Puts the output of a task in its place unless it is there.
     async fn make_up(&self, loaded: &mut Loaded, task: u32) -> Result<(), EngineError> {
         let generation = loaded.state.task(task).generation;
-        if loaded.published.contains(&(task, generation)) {
+        let ended = matches!(loaded.state.task(task).phase, TaskPhase::Ended(_));
+        if !ended || loaded.published.contains(&(task, generation)) {
             return Ok(());
         }
         let wanted = self.output_object(&loaded.graph, &loaded.state, task);
@@ -108,7 +109,7 @@ impl<P: Ports> Engine<P> {
             let task = u32::try_from(task).expect("at most 10,000 tasks");
             trouble = trouble.and(self.make_up(&mut loaded, task).await);
         }
-        self.memory.put(run.clone(), loaded);
+        self.memory.put_back(run, loaded);
         trouble
     }
 
@@ -122,7 +123,7 @@ impl<P: Ports> Engine<P> {
         for &task in tasks {
             trouble = trouble.and(self.publish(&mut loaded, task).await);
         }
-        self.memory.put(run.clone(), loaded);
+        self.memory.put_back(run, loaded);
         trouble
     }
 }

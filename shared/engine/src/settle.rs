@@ -24,7 +24,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Stepped, EngineError> {
         let loaded = self.recall(run).await?;
         let graph = loaded.graph.clone();
-        self.memory.put(run.clone(), loaded);
+        self.memory.put_back(run, loaded);
         let mut events = Vec::new();
         // As they were written: what began is known to have begun before its end is heard of.
         let mut names: Vec<&ObjectName> = names.iter().collect();

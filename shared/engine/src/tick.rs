@@ -51,10 +51,13 @@ impl<P: Ports> Engine<P> {
         let now = self.ports.clock().now();
         for (run, _) in self.ports.store().due_runs(now, limit).await? {
             let result = self.step(&run, vec![Event::Tick], Some(claim)).await;
+            // What will be the same at the next tick must not stand before others for ever.
             if let Err(error) = &result
-                && self.is_beyond_reading(&run, error).await
+                && error.kind != EngineErrorKind::Unavailable
             {
-                self.set_aside(Key::Run(run.clone()), &error.message).await;
+                let dead = self.is_beyond_reading(&run, error).await;
+                self.set_aside(Key::Run(run.clone()), &error.message, dead)
+                    .await;
             }
             ticked.runs.push((run, result));
         }
@@ -76,9 +79,9 @@ impl<P: Ports> Engine<P> {
                 .is_err_and(|error| hopeless(&error))
     }
 
-    /// Writes a damaged document down for a person and keeps it from standing before others in the queue of the tick.
+    /// Keeps a document from standing before others in the queue of the tick, and writes it down for a person if it is damaged.
     /// Its contents stay as they are. Failing to do so costs nothing but order: the next tick tries again.
-    async fn set_aside(&self, key: Key, why: &str) {
+    async fn set_aside(&self, key: Key, why: &str, damaged: bool) {
         let dead = Key::Dead(key.to_string().replace('/', "-"));
         let Ok(found) = self.ports.store().read(&[key.clone(), dead.clone()]).await else {
             return;
@@ -88,16 +91,21 @@ impl<P: Ports> Engine<P> {
         let (Some(document), known) = (found.next().flatten(), found.next().flatten()) else {
             return;
         };
+        // It may have moved on before it failed.
+        let still_due = document.index.wake_at.is_some_and(|at| at <= now);
+        if !still_due {
+            return;
+        }
         let mut writes = vec![Write::Put {
             key: key.clone(),
             precondition: Precondition::At(document.version),
             body: document.body,
             index: Index {
-                wake_at: document.index.wake_at.map(|_| now + limits::WAKE_NET),
+                wake_at: Some(now + limits::WAKE_NET),
                 ..document.index
             },
         }];
-        if known.is_none() {
+        if damaged && known.is_none() {
             writes.push(Write::Put {
                 key: dead,
                 precondition: Precondition::Absent,

@@ -86,6 +86,8 @@ pub struct Plan {
     pub places: u32,
     /// Whether whoever settles a verdict also claims what became ready.
     pub settle_claims: bool,
+    /// Whether no message arrives any more when faults stop: ticks alone have to do.
+    pub silent: bool,
     /// Whether whatever is still on its way when all runs are over arrives after all.
     pub drain: bool,
 }
@@ -176,6 +178,7 @@ impl Plan {
             faulty_ms,
             places: *random.pick(&[1, 2, 5, 1000, 1000]),
             settle_claims: random.one_in(2),
+            silent: random.one_in(2),
             drain: random.one_in(4),
         }
     }

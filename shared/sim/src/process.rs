@@ -57,6 +57,12 @@ pub(crate) struct Process {
 impl Process {
     /// Whether it may do what only people may ask for.
     pub(crate) fn commands(&self) -> bool {
-        matches!(self.message, Some((Message::Wish(..), _)))
+        let Some((Message::Wish(act, _), _)) = &self.message else {
+            return false;
+        };
+        !matches!(
+            act,
+            Act::Start { .. } | Act::Enable(_) | Act::Redeploy | Act::Delete
+        )
     }
 }

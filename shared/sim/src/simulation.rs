@@ -345,6 +345,10 @@ impl Simulation {
         {
             let mut inner = self.world.lock();
             inner.faults = Faults::NONE;
+            if self.plan.silent {
+                inner.faults.set(Fault::HintLost, 1000);
+                inner.faults.set(Fault::NoticeLost, 1000);
+            }
             inner.down_until = Time(i64::MIN);
             inner.watch.quiet_since = Some(inner.now);
             inner.tell(|| "faults stop".into());

@@ -210,6 +210,8 @@ impl Step<'_> {
                 match result {
                     // The others are asked when they are due.
                     Some(_) => next.done |= 1 << job,
+                    // Not again once the last question was asked.
+                    None if deferral.poll_at > deferral.end_by => {}
                     None => next.poll_at = poll_at,
                 }
                 self.run.set(

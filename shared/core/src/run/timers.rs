@@ -195,10 +195,11 @@ impl Step<'_> {
                 self.fail(attempt, super::Category::Timeout, &message);
             }
             State::Deferred(deferral) => {
-                // When its time is over this is the last question: its answer comes before the next look at it, which ends it.
+                // When its time is over this is the last question; there is as much time for its answer as for any other.
+                let last = deferral.end_by <= now;
                 let next = Deferral {
-                    poll_at: again,
-                    end_by: deferral.end_by.max(now + Millis(1)),
+                    poll_at: if last { again + Millis(1) } else { again },
+                    end_by: if last { again } else { deferral.end_by },
                     ..*deferral
                 };
                 self.run

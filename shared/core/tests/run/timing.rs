@@ -222,7 +222,9 @@ fn deferred_jobs_that_take_too_long_are_stopped() {
         "ask about the jobs of a#1",
         "once more: the deferral itself may have been heard of late"
     );
-    world.play("job a 0 running 5s; +1s");
+    world.play("job a 0 running 5s; +29s");
+    assert_eq!(effects(&mut world, "tick"), "", "time for the answer");
+    world.play("+1s");
     assert_eq!(
         effects(&mut world, "tick"),
         "stop a#1, task a ended, run ended failed"

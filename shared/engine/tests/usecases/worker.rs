@@ -333,6 +333,33 @@ fn a_worker_and_its_reaper_never_both_win() {
 }
 
 #[test]
+fn a_worker_that_ends_while_it_is_declared_lost_and_its_reaper_agree_on_one_verdict() {
+    let (mut heard, mut void) = (0, 0);
+    for n in 0.. {
+        let (world, engine, spec) = begun();
+        world.pass(limits::HEARTBEAT_TIMEOUT);
+        let worker = Worker::new(&world, &spec, "me".into());
+        let (run, verdict) = (run_id("r"), success("5"));
+        let tick = engine.step(&run, vec![Event::Tick], CLAIM);
+        let (tick, stands, waited) = world.interleaved(n, tick, worker.finish(&verdict));
+        tick.unwrap();
+        let status = if stands.unwrap() {
+            heard += 1;
+            RunStatus::Success
+        } else {
+            void += 1;
+            RunStatus::Failed
+        };
+        assert_eq!(world.status("r"), status, "{n}");
+        assert_eq!(world.writes_of(RESULT_OF_A), 1, "{n}");
+        if !waited {
+            break;
+        }
+    }
+    assert!(heard > 0 && void > 0, "{heard} were heard, {void} void");
+}
+
+#[test]
 fn a_silent_worker_that_has_finished_gives_its_verdict() {
     let (world, engine, spec) = begun();
     let worker = Worker::new(&world, &spec, "me".into());

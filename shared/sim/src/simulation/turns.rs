@@ -241,6 +241,8 @@ impl Simulation {
 
     /// A worker begins; in the embedded engine only if its parent is the one that started it.
     fn begin(&mut self, spec: Box<TaskSpec>) {
+        // What was stopped before it began was not there to be stopped.
+        self.world.lock().stop.retain(|stop| *stop != spec.id);
         let attempt = Some(spec.id.clone());
         let at = self.slot();
         let skew = self.skew();

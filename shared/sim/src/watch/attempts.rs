@@ -1,6 +1,7 @@
 //! What must hold of attempts: their objects, their code, and what is said about them.
 
-use ork_core::definition::Executor;
+use ork_core::Value;
+use ork_core::definition::{Executor, TriggerRule};
 use ork_core::ids::RunId;
 use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::run::{Graph, RunState, State};
@@ -121,6 +122,7 @@ pub(crate) fn attempt_started(inner: &mut Inner, spec: &TaskSpec) {
         .state
         .instance(spec.id.task, spec.id.index)
         .is_some_and(|instance| instance.attempt >= spec.id.attempt);
+    let given = wrong_upstream(tracked, spec);
     if !claimed {
         inner.violated(
             "I3",
@@ -130,6 +132,44 @@ pub(crate) fn attempt_started(inner: &mut Inner, spec: &TaskSpec) {
             ),
         );
     }
+    if let Some(what) = given {
+        inner.violated("I3", what);
+    }
+}
+
+/// What an attempt is given of its upstreams and they did not leave.
+fn wrong_upstream(tracked: &super::Tracked, spec: &TaskSpec) -> Option<String> {
+    let given: serde_json::Map<String, Value> = serde_json::from_str(spec.upstream.get()).ok()?;
+    let definition = tracked.graph.workflow.tasks.get(spec.id.task as usize)?;
+    for &above in &definition.depends_on {
+        let upstream = tracked.graph.task(above);
+        let state = tracked
+            .state
+            .instance(above, 0)
+            .map(|instance| &instance.state);
+        if upstream.fans_out() {
+            continue;
+        }
+        let left: Value = match state {
+            Some(State::Success {
+                output: Output::Inline(text),
+            }) => serde_json::from_str(text).ok()?,
+            Some(State::Success { .. }) => continue,
+            _ => Value::Null,
+        };
+        // One that starts on the first of several ends may be ahead of the others.
+        let got = given.get(upstream.name.as_str());
+        let early = got.is_none_or(Value::is_null)
+            && !matches!(definition.trigger, TriggerRule::AllSuccess);
+        if !early && got.is_some_and(|got| *got != left) {
+            return Some(format!(
+                "{} was given {got:?} of {}, which left {left}",
+                crate::words::id(&spec.id),
+                upstream.name
+            ));
+        }
+    }
+    None
 }
 
 /// A worker's code runs.

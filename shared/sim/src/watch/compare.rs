@@ -136,6 +136,15 @@ fn instance(
             || "what its jobs had done was forgotten".into(),
         )?;
     }
+    let charged = new.attempt == old.attempt
+        && (new.failures > old.failures || matches!(new.state, State::Failed))
+        && matches!(old.state, State::Dispatched { .. } | State::Running { .. });
+    if charged && leaves_verdicts(inner, &before.graph, task) {
+        let said = left(inner, after, &before.graph, task, index, new.attempt);
+        expect(!matches!(said, Left::Success(_)), "I2", || {
+            "it failed and its verdict says that it succeeded".into()
+        })?;
+    }
     if let State::Success { output } = &new.state
         && !old.status().is_terminal()
         && leaves_verdicts(inner, &before.graph, task)

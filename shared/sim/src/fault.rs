@@ -102,7 +102,7 @@ faults!(
     /// A tick comes twice, at the same time.
     TickDoubled = "tick doubled", 400;
     /// A tick stands still on its way, for minutes to hours.
-    TickStalls = "tick stalls", 60;
+    TickStalls = "tick stalls", 100;
     /// A tick is late by minutes to hours.
     TickLate = "tick late", 100;
     /// Clocks differ: by up to half a minute, now and then by five.

@@ -2,7 +2,7 @@
 
 use ork_core::limits;
 use ork_core::names::ObjectName;
-use ork_core::run::{Category, Event, RunStatus, State};
+use ork_core::run::{Category, Event, NoteKind, RunStatus, State};
 use ork_core::task::{Output, Verdict};
 use ork_engine::ports::Key;
 use ork_engine::{ClaimObject, EngineErrorKind, Stepped, encode_verdict};
@@ -87,7 +87,12 @@ fn names_come_in_any_order_and_what_they_say_is_one_commit() {
         assert_eq!(one(0, 0), (done("0"), now, now), "{order:?}");
         assert_eq!(one(1, 1), (done("1"), now, now), "{order:?}");
         assert_eq!(one(1, 0).0.status().as_str(), "dispatched", "{order:?}");
-        seen.push((stepped.commits[0].notes.clone(), view.state.header.status));
+        // What began is known to have begun before its end is heard of.
+        let notes = stepped.commits[0].notes.clone();
+        let has = |wanted: fn(&NoteKind) -> bool| notes.iter().filter(|n| wanted(&n.kind)).count();
+        assert_eq!(has(|kind| matches!(kind, NoteKind::Started { .. })), 2);
+        assert_eq!(has(|kind| matches!(kind, NoteKind::Stale { .. })), 0);
+        seen.push((notes, view.state.header.status));
     }
     assert!(seen.iter().all(|one| *one == seen[0]), "{seen:?}");
 }

@@ -170,7 +170,7 @@ fn what_was_set_aside_is_looked_at_every_hour_and_goes_on_once_it_is_mended() {
 }
 
 #[test]
-fn a_damaged_pool_sets_nobody_aside() {
+fn a_damaged_pool_writes_nobody_down_and_lets_others_go_first() {
     let world = World::new();
     let pooled = workflow("name: w\ntasks:\n  a: {x, pool: db}\n");
     let engine = world.engine();
@@ -186,8 +186,9 @@ fn a_damaged_pool_sets_nobody_aside() {
     let error = ticked.runs[0].1.as_ref().unwrap_err();
     assert_eq!(error.kind, EngineErrorKind::Corrupt);
     assert_eq!(dead(&world, "r"), None);
+    let hour = world.time() + limits::WAKE_NET;
+    assert_eq!(world.wake_of(Key::Run(run_id("r"))), Some(hour));
     world.overwrite(&pool, &good);
-    world.tick(&world.engine(), 10);
     world.ticks(&world.engine(), 5);
     assert_eq!(world.status("r"), RunStatus::Success);
 }

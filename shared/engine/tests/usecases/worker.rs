@@ -361,15 +361,22 @@ fn a_worker_that_ends_while_it_is_declared_lost_and_its_reaper_agree_on_one_verd
 
 #[test]
 fn a_silent_worker_that_has_finished_gives_its_verdict() {
-    let (world, engine, spec) = begun();
-    let worker = Worker::new(&world, &spec, "me".into());
-    assert!(world.run(worker.finish(&success("5"))).unwrap());
-    // Nobody heard of it.
-    world.pass(limits::HEARTBEAT_TIMEOUT);
-    tick_now(&world, &engine);
-    assert_eq!(world.status("r"), RunStatus::Success);
-    assert_eq!(world.output("r", "a"), "5");
-    assert!(world.0.stopped.lock().unwrap().is_empty());
+    for fresh in [true, false] {
+        let (world, engine, spec) = begun();
+        let worker = Worker::new(&world, &spec, "me".into());
+        let began = world.time();
+        if fresh {
+            world.pass(Millis::from_secs(100));
+            assert!(world.run(worker.beat(began, world.time())).unwrap());
+        }
+        assert!(world.run(worker.finish(&success("5"))).unwrap());
+        // Nobody heard of it.
+        world.set_time(began + limits::HEARTBEAT_TIMEOUT);
+        tick_now(&world, &engine);
+        assert_eq!(world.status("r"), RunStatus::Success, "fresh: {fresh}");
+        assert_eq!(world.output("r", "a"), "5");
+        assert!(world.0.stopped.lock().unwrap().is_empty());
+    }
 }
 
 #[test]

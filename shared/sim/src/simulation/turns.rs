@@ -95,7 +95,13 @@ impl Simulation {
                             self.crash(instance);
                         }
                     } else if inner.hit(stalls) {
-                        let span = inner.random.span(1_000, 2 * 3_600_000);
+                        // A tick that stands still matters once others have ticked meanwhile.
+                        let least = if stalls == Fault::TickStalls {
+                            120_000
+                        } else {
+                            1_000
+                        };
+                        let span = inner.random.span(least, 2 * 3_600_000);
                         inner.tell(|| format!("stands still for {}", Millis(span)));
                         let until = inner.now + Millis(span);
                         process.asleep = true;

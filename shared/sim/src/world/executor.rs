@@ -11,7 +11,7 @@ use super::{Inner, Item};
 use crate::fault::Fault;
 
 impl Inner {
-    pub(super) fn start_attempt(&mut self, spec: TaskSpec) -> Result<(), StartError> {
+    pub(super) fn start_attempt(&mut self, spec: TaskSpec, waited: bool) -> Result<(), StartError> {
         self.note(20);
         spec.id.hash(&mut self.hash);
         if !self.watch.remote {
@@ -20,7 +20,7 @@ impl Inner {
         if self.now < self.down_until {
             return Err(StartError::Ambiguous("simulated outage".into()));
         }
-        if self.hit(Fault::StartBusy) {
+        if self.hit(Fault::StartBusy) || (waited && self.random.one_in(2)) {
             self.tell(|| format!("start {}: no place", crate::words::id(&spec.id)));
             return Err(StartError::Busy("no place in the simulated world".into()));
         }

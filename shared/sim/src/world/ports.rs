@@ -86,16 +86,17 @@ impl Handle {
         }
         .await;
     }
-    /// An answer that takes its time.
-    async fn maybe_slow(&self, fault: Fault) {
+    /// An answer that takes its time; says whether it did.
+    async fn maybe_slow(&self, fault: Fault, most: u64) -> bool {
         let span = {
             let mut inner = self.world.lock();
             if !inner.hit(fault) {
-                return;
+                return false;
             }
-            Millis(inner.random.span(5_000, 1_800_000))
+            Millis(inner.random.span(5_000, most))
         };
         self.sleep(span).await;
+        true
     }
     /// A call: a point, the effect, a point.
     async fn call<T>(&self, effect: impl FnOnce(&mut Inner) -> T) -> T {
@@ -335,7 +336,7 @@ impl Objects for Handle {
                 inner.objects.read(name, limit)
             })
             .await;
-        self.maybe_slow(Fault::ObjectsSlow).await;
+        self.maybe_slow(Fault::ObjectsSlow, 1_800_000).await;
         read
     }
     async fn updated(&self, name: &ObjectName) -> Result<Option<Time>, ObjectError> {
@@ -346,7 +347,7 @@ impl Objects for Handle {
                 Ok(inner.objects.get(name).map(|(_, at)| *at))
             })
             .await;
-        self.maybe_slow(Fault::ObjectsSlow).await;
+        self.maybe_slow(Fault::ObjectsSlow, 1_800_000).await;
         updated
     }
     async fn list(
@@ -405,11 +406,12 @@ impl Queue for Handle {
 
 impl Executor for Handle {
     async fn start(&self, specs: Vec<TaskSpec>) -> Vec<Result<(), StartError>> {
-        self.maybe_slow(Fault::StartSlow).await;
+        // Whoever waited long for a place is often told in the end that there is none.
+        let slow = self.maybe_slow(Fault::StartSlow, 600_000).await;
         self.call(|inner| {
             specs
                 .into_iter()
-                .map(|spec| inner.start_attempt(spec))
+                .map(|spec| inner.start_attempt(spec, slow))
                 .collect()
         })
         .await
@@ -422,7 +424,7 @@ impl Executor for Handle {
 impl Tracker for Handle {
     async fn poll(&self, job: &Value) -> Result<JobStatus, TrackerError> {
         let answer = self.call(|inner| inner.poll_job(job)).await;
-        self.maybe_slow(Fault::TrackerSlow).await;
+        self.maybe_slow(Fault::TrackerSlow, 1_800_000).await;
         answer
     }
     async fn cancel(&self, job: &Value) -> Result<(), TrackerError> {

@@ -103,7 +103,7 @@ impl Plan {
         let mut random = random.fork();
         let mut faults = Faults::random(&mut random);
         // Now and then answers take so long, and people want so much, that what is said is about what has long changed.
-        let stormy = random.one_in(10);
+        let stormy = random.one_in(6);
         if stormy {
             for fault in [Fault::TrackerSlow, Fault::ObjectsSlow, Fault::StartSlow] {
                 faults.set(fault, 300);

@@ -388,7 +388,7 @@ fn a_worker_whose_status_is_fresh_is_alive_and_one_whose_status_is_not_is_lost()
     assert!(world.run(worker.beat(begun, world.time())).unwrap());
     let beat = world.time();
     world.set_time(begun + limits::HEARTBEAT_TIMEOUT);
-    assert_eq!(world.wake_of(key.clone()), Some(world.time()));
+    assert_eq!(world.wake_of(key), Some(world.time()));
     tick_now(&world, &engine);
     assert_eq!(world.task("r", "a"), InstanceStatus::Running);
     assert_eq!(world.object_bytes(RESULT_OF_A), None);

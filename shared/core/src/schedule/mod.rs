@@ -3,8 +3,8 @@
 //! A [`Cron`] is matched on the wall clock of a [`Zone`]. Two rules turn the wall clock's readings into slots:
 //! a cron with *fixed* hours fires at the first instant at which the clock reads the time **or a later one**
 //! (so the spring gap delays it to the gap's end and the autumn overlap counts once), a cron with *open* hours
-//! fires at every real instant that matches. [`due`] decides what a tick starts, [`admit`] what a slot does
-//! while other runs are active, [`preview`] shows what will come.
+//! fires at every real instant that matches. [`due()`] decides what a tick starts, [`admit()`] what a slot does
+//! while other runs are active, [`preview()`] shows what will come.
 //!
 //! The time zone rules are those compiled into the binary, never the machine's, so that a workflow
 //! means the same on a laptop, in a container and in a test.

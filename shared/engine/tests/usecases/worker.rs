@@ -415,3 +415,35 @@ fn a_worker_whose_status_is_fresh_is_alive_and_one_whose_status_is_not_is_lost()
     assert!(!world.run(worker.beat(begun, world.time())).unwrap());
     assert!(!world.run(worker.finish(&success("1"))).unwrap());
 }
+
+fn cancel(world: &World, engine: &Process) {
+    let reason = "somebody wants it".to_owned();
+    let event = Event::Command(ork_core::run::Command::Cancel { reason });
+    world
+        .run(engine.step(&run_id("r"), vec![event], None))
+        .unwrap();
+}
+
+#[test]
+fn an_attempt_that_is_cancelled_before_its_worker_comes_is_begun_by_nobody() {
+    let (world, engine, spec) = handed_over();
+    cancel(&world, &engine);
+    let worker = Worker::new(&world, &spec, "late".into());
+    assert!(!world.run(worker.begin(world.time())).unwrap());
+    assert!(ClaimObject::is_seal(
+        &world.object_bytes(CLAIM_OF_A).unwrap()
+    ));
+}
+
+#[test]
+fn a_worker_whose_attempt_is_cancelled_hears_of_it_at_its_next_beat() {
+    let (world, engine, spec) = begun();
+    let worker = Worker::new(&world, &spec, "me".into());
+    assert!(world.run(worker.beat(world.time(), world.time())).unwrap());
+    cancel(&world, &engine);
+    assert!(!world.run(worker.beat(world.time(), world.time())).unwrap());
+    assert!(
+        !world.run(worker.finish(&success("1"))).unwrap(),
+        "what it gives is void"
+    );
+}

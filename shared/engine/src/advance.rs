@@ -161,6 +161,8 @@ impl<P: Ports> Engine<P> {
         let mut unsure: Option<Unsure> = None;
         // What commits asked for whose answers were lost and over which somebody else committed.
         let mut owed = Vec::new();
+        // Whether one of them may have stood without leaving a trace that can still be seen.
+        let mut untold = false;
         for _ in 0..TRIES {
             let remembered = kept.as_ref().is_some_and(|loaded| loaded.version.is_some());
             let found = match kept.take() {
@@ -181,6 +183,7 @@ impl<P: Ports> Engine<P> {
                     ));
                 }
                 (Some(loaded), Some(lost)) => {
+                    untold |= !lost.refuted;
                     if !lost.refuted && self.holds(Protection::Owed) {
                         owed.extend(lost.out.effects);
                     }
@@ -231,6 +234,15 @@ impl<P: Ports> Engine<P> {
                 // What is in memory may be out of date; only what is stored may refuse.
                 if remembered && self.holds(Protection::RefusalReread) {
                     continue;
+                }
+                if nothing_stands && untold && self.holds(Protection::CommitMarker) {
+                    return Err(EngineError::new(
+                        EngineErrorKind::Unavailable,
+                        format!(
+                            "the answer to a commit of run {} was lost and others have changed it since: look whether it was carried out ({refusal})",
+                            todo.run
+                        ),
+                    ));
                 }
                 if nothing_stands {
                     return Err(refusal);

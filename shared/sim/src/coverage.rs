@@ -209,6 +209,9 @@ impl Pair {
             ("run", "pending" | "success" | "failed", "resolved") => {
                 Some("a task is evaluated in the commit that finds it ready, in a run that goes on")
             }
+            ("run", "success" | "failed", "owner lost") => {
+                Some("whoever takes over leaves runs that are over alone")
+            }
             _ => None,
         }
     }

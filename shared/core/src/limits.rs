@@ -73,8 +73,10 @@ pub const CLAIM_LEASE: Millis = Millis::from_secs(60);
 pub const ASK_AGAIN: Millis = Millis::from_secs(30);
 /// How often a parent looks at the run of its sub-workflow, should the notice of its end be lost.
 pub const CHILD_CHECK: Millis = Millis::from_secs(60);
-/// How often a run that waits for its place is looked at, should the notice be lost.
+/// How often a run that waits for its place is looked at, should the notice be lost: at first.
 pub const PENDING_CHECK: Millis = Millis::from_secs(60);
+/// How often a run that has waited for long is: a queue of many runs does not cost a write a minute for each.
+pub const PENDING_CHECK_LONGEST: Millis = Millis::from_secs(600);
 /// No run that is not over stays unlooked at for longer than this, whatever its timers say.
 pub const WAKE_NET: Millis = Millis::from_secs(3600);
 /// Bytes of a definition that is kept in its document; a larger one is an object that the document names.

@@ -315,12 +315,12 @@ impl Simulation {
         }
         drop(inner);
         if self.quiet {
-            self.resume_what_rests();
+            self.settle_down();
         }
     }
 
-    /// Somebody lets what is paused go on, else it would rest for ever.
-    fn resume_what_rests(&mut self) {
+    /// Somebody lets what is paused go on, else it would rest for ever, and stops schedules, else there would be no end.
+    fn settle_down(&mut self) {
         let mut inner = self.world.lock();
         let mut wishes = Vec::new();
         for (run, tracked) in &inner.watch.runs {
@@ -336,6 +336,13 @@ impl Simulation {
         let now = inner.now;
         for (act, run) in wishes {
             inner.schedule(now, Item::Deliver(Message::Wish(act, Some(run)), 0));
+        }
+        // A wish from before, delivered late, may have let schedules fire again: there would be new runs for ever.
+        if !inner.documents.due_workflows(Time(i64::MAX), 1).is_empty() {
+            inner.schedule(
+                now,
+                Item::Deliver(Message::Wish(Act::Enable(false), None), 0),
+            );
         }
     }
 

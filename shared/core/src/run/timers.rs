@@ -13,7 +13,11 @@ impl RunState {
     pub fn next_wake_at(&mut self, now: Time) -> Option<Time> {
         match self.header.status {
             RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled => return None,
-            RunStatus::Pending => return Some(now + limits::PENDING_CHECK),
+            // Whoever frees its place tells it; should that be lost, it finds out after a share of the time it has waited already.
+            RunStatus::Pending => {
+                let waited = Millis(now.since(self.header.created_at).0 / 4);
+                return Some(now + waited.clamp(limits::PENDING_CHECK, limits::PENDING_CHECK_LONGEST));
+            }
             RunStatus::Running | RunStatus::Recovering | RunStatus::Paused => {}
         }
         // Outdated entries go; an entry that is early for its instance (heartbeats move without one) is renewed.

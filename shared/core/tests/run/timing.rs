@@ -1,6 +1,7 @@
 //! Start, heartbeat and run timeouts, deadlines, deferral: what time alone does, and that it asks again.
 
 use ork_core::run::{Effect, Overdue};
+use ork_core::time::Millis;
 
 use crate::world::{MADE, World};
 
@@ -311,13 +312,21 @@ fn an_owner_that_is_gone_takes_its_attempts_with_it_uncharged() {
 }
 
 #[test]
-fn a_run_that_waits_for_its_place_is_looked_at_later_and_not_at_once() {
+fn a_run_that_waits_for_its_place_is_looked_at_less_often_the_longer_it_has_waited() {
     let mut world = World::new("  a: {x}\n");
-    world.play("+10m");
-    assert_eq!(
-        world.run.next_wake_at(world.now),
-        Some(world.now + ork_core::limits::PENDING_CHECK)
-    );
+    for (pass, pause) in [
+        ("+0s", ork_core::limits::PENDING_CHECK),
+        ("+3m", ork_core::limits::PENDING_CHECK),
+        ("+17m", Millis::from_secs(300)),
+        ("+10h", ork_core::limits::PENDING_CHECK_LONGEST),
+    ] {
+        world.play(pass);
+        assert_eq!(
+            world.run.next_wake_at(world.now),
+            Some(world.now + pause),
+            "{pass} further on"
+        );
+    }
     assert_eq!(effects(&mut world, "tick"), "");
 }
 

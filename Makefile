@@ -38,6 +38,12 @@ test-sim: check-cargo ## 20,000 simulated worlds, protections switched off one b
 sim: check-cargo ## simulate SEEDS=20000 worlds on two cores and report what was met
 	@$(CARGO) run --quiet --locked --profile sim -p ork-sim -- --seeds $(SEEDS) --threads 2
 
+emulators: check-cargo ## start Google's emulators and our stand-ins; Ctrl-C stops all (ARGS='--help' lists options)
+	@$(CARGO) run --quiet --locked -p ork-emulators -- $(ARGS)
+
+e2e: check-tools ## the services as processes on the emulators: examples, lost and doubled messages, 200 kills
+	@$(CARGO) test --locked -p ork-service --test e2e
+
 test-python: check-python ## the tests of the Python SDK
 	@if $(PYTHON) -c 'import pydantic' 2>/dev/null; then :; else \
 		$(call skip,the SDK tests with pydantic models,pip install pydantic); fi
@@ -85,4 +91,4 @@ check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { \
 		echo "Ork's Python tasks need Python 3.9 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1): install a newer one, or set ORK_PYTHON" >&2; exit 1; }
 
-.PHONY: help run test test-rust test-sim sim test-python bench lint fmt docs install clean check-tools check-cargo check-python
+.PHONY: help run test test-rust test-sim sim emulators e2e test-python bench lint fmt docs install clean check-tools check-cargo check-python

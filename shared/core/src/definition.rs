@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Value;
 use crate::ids::{PoolName, TaskName, VersionHash, WorkflowName};
+use crate::limits;
 use crate::time::Millis;
 use crate::types::Type;
 
@@ -52,6 +53,10 @@ pub struct Workflow {
     pub max_active_runs: Option<u32>,
     /// How often one run may be recovered.
     pub max_recovery_attempts: u32,
+    /// The code that belongs to this version, by the hash of its bundle (see [`crate::names::ObjectName::Bundle`]). Without one, tasks
+    /// run in the folder of the workflow's file, or whatever folder their worker brings along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<VersionHash>,
 }
 
 impl Workflow {
@@ -318,6 +323,11 @@ pub struct Task {
 }
 
 impl Task {
+    /// How long after a claim to see whether the attempt has begun: often enough that its start is found out before it is given up.
+    pub fn claim_lease(&self) -> Millis {
+        let quarter = Millis(self.start_timeout.0 / 4);
+        quarter.clamp(Millis::from_secs(1), limits::CLAIM_LEASE)
+    }
     /// Whether it may have other than one instance.
     pub fn fans_out(&self) -> bool {
         self.parallel.is_some() || self.foreach.is_some()

@@ -67,7 +67,7 @@ pub const MAX_RECOVERY_ATTEMPTS: u32 = 3;
 pub const ANNOUNCE_AGAIN: Millis = Millis::from_secs(5);
 /// Pause between polls of a deferred job, at first.
 pub const POLL_INTERVAL: Millis = Millis::from_secs(10);
-/// How long after a claim to see whether the attempt has begun.
+/// How long after a claim to see whether the attempt has begun; a quarter of a start timeout that is shorter than four of these.
 pub const CLAIM_LEASE: Millis = Millis::from_secs(60);
 /// How long until something that was asked for and not answered is asked for again.
 pub const ASK_AGAIN: Millis = Millis::from_secs(30);
@@ -77,8 +77,20 @@ pub const CHILD_CHECK: Millis = Millis::from_secs(60);
 pub const PENDING_CHECK: Millis = Millis::from_secs(60);
 /// How often a run that has waited for long is: a queue of many runs does not cost a write a minute for each.
 pub const PENDING_CHECK_LONGEST: Millis = Millis::from_secs(600);
+/// How far apart ticks are: what is due later is left to the next one.
+pub const TICK_INTERVAL: Millis = Millis::from_secs(60);
 /// No run that is not over stays unlooked at for longer than this, whatever its timers say.
 pub const WAKE_NET: Millis = Millis::from_secs(3600);
+/// Attempts of one task in flight from which on a verdict that is heard of makes the monitor look for others.
+pub const COLLECT_FROM: u32 = 8;
+/// Verdicts that are settled in one commit, at most.
+pub const COLLECTED: usize = 1_000;
+/// Objects that are read at the same time, at most.
+pub const READS_AT_ONCE: usize = 32;
+/// Attempts that are started together by one request, at most.
+pub const BATCH_ATTEMPTS: usize = 1_000;
+/// Bytes of the object that says what attempts started together run, at most.
+pub const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of a definition that is kept in its document; a larger one is an object that the document names.
 pub const DEFINITION_BYTES: usize = 512 * 1024;
 /// Bytes of any definition, far above what a file of the allowed size and number of tasks can come to.

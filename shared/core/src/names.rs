@@ -15,6 +15,8 @@ pub enum ObjectName {
     Definition(WorkflowName, VersionHash),
     /// `workflows/<name>/bundles/<sha256>.tar.zst`
     Bundle(WorkflowName, VersionHash),
+    /// `runs/<run>/batches/<sha256>.json`: what to run, for attempts that are started together
+    Batch(RunId, VersionHash),
     /// `runs/<run>/<task>[.<index>]/<attempt>/<file>`
     Attempt {
         /// The run.
@@ -80,6 +82,7 @@ impl fmt::Display for ObjectName {
             Self::UploadStatus(name) => write!(f, "workflows/{name}/workflow.status.json"),
             Self::Definition(name, hash) => write!(f, "workflows/{name}/versions/{hash}.json"),
             Self::Bundle(name, hash) => write!(f, "workflows/{name}/bundles/{hash}.tar.zst"),
+            Self::Batch(run, hash) => write!(f, "runs/{run}/batches/{hash}.json"),
             Self::Attempt {
                 run,
                 task,
@@ -126,6 +129,12 @@ impl ObjectName {
                 let hash = VersionHash::parse(file.strip_suffix(".tar.zst")?)?;
                 Some(Self::Bundle(WorkflowName::new(name).ok()?, hash))
             }
+            // A task called `batches` has folders below its name, never such a file.
+            ["runs", run, "batches", file]
+                if let Some(hash) = file.strip_suffix(".json").and_then(VersionHash::parse) =>
+            {
+                Some(Self::Batch(RunId::new(run).ok()?, hash))
+            }
             ["runs", run, task, "output.json"] => Some(Self::TaskOutput(
                 RunId::new(run).ok()?,
                 TaskName::new(task).ok()?,
@@ -168,7 +177,8 @@ mod tests {
             ObjectName::Upload(workflow.clone()),
             ObjectName::UploadStatus(workflow.clone()),
             ObjectName::Definition(workflow.clone(), hash.clone()),
-            ObjectName::Bundle(workflow, hash),
+            ObjectName::Bundle(workflow, hash.clone()),
+            ObjectName::Batch(run.clone(), hash),
             ObjectName::TaskOutput(run.clone(), task.clone()),
             ObjectName::TaskText(run.clone(), task.clone()),
         ];

@@ -43,6 +43,9 @@ pub struct TaskSpec {
     pub workflow_name: WorkflowName,
     /// The version the run is pinned to.
     pub workflow_version: VersionHash,
+    /// The bundle of that version's code, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<VersionHash>,
     /// What to run, templates already rendered (see `Executor`; every `Expression.source` is final text).
     pub executor: Executor,
     /// Arguments by name: a JSON object.

@@ -34,9 +34,10 @@ fn kind(name: &ObjectName) -> usize {
             AttemptFile::Output => 10,
             AttemptFile::Log => 11,
         },
+        ObjectName::Batch(..) => 12,
     }
 }
-const KINDS: usize = 12;
+const KINDS: usize = 13;
 
 /// Words that look like something else: parts of other names, numbers, the longest.
 fn word() -> impl Strategy<Value = String> {
@@ -47,6 +48,7 @@ fn word() -> impl Strategy<Value = String> {
             "Z-",
             "a--b",
             "claim",
+            "batches",
             "output",
             "runs",
             "workflows",
@@ -99,6 +101,7 @@ fn names() -> impl Strategy<Value = ObjectName> {
             3 => ObjectName::Bundle(workflow, hash),
             4 => ObjectName::TaskOutput(run, task),
             5 => ObjectName::TaskText(run, task),
+            12 => ObjectName::Batch(run, hash),
             file => ObjectName::Attempt {
                 run,
                 task,

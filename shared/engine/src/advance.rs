@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ork_core::definition::TaskIndex;
 use ork_core::ids::RunId;
+use ork_core::limits;
 use ork_core::protect::Protection;
 use ork_core::run::{
     Attempt, ClaimOffer, Command, Effect, Event, Graph, Note, Out, Resolution, RunState, RunStatus,
@@ -353,7 +354,12 @@ impl<P: Ports> Engine<P> {
             notes: out.notes,
             next_timer,
         });
+        let wake = self.wake_for(&mut loaded, now);
         self.memory.put(todo.run.clone(), loaded);
+        if let Some(at) = wake {
+            // The tick finds what a lost wake would have told.
+            let _ = self.ports.queue().wake_at(&todo.run, at).await;
+        }
         if announce {
             self.hint(Function::Dispatch, &todo.run).await;
         }
@@ -365,6 +371,16 @@ impl<P: Ports> Engine<P> {
             effects: out.effects,
             deferred,
         }
+    }
+
+    /// The instant before the next tick at which a run goes on by itself, unless that has been asked for already. An engine that has an
+    /// eye on time itself needs no waking.
+    fn wake_for(&self, loaded: &mut Loaded, now: Time) -> Option<Time> {
+        if self.owner.is_some() {
+            return None;
+        }
+        let at = loaded.state.next_wait_over(now + limits::TICK_INTERVAL)?;
+        (loaded.woken.replace(at) != Some(at)).then_some(at)
     }
 
     /// The events to apply: a run that waits begins when it has its place and not before, one that nobody waits for any more is cancelled.

@@ -7,6 +7,7 @@
 
 mod advance;
 mod attempt_objects;
+pub mod batch;
 mod children;
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -27,6 +27,8 @@ pub(crate) struct Loaded {
     pub(crate) pages: BTreeMap<u32, Version>,
     /// When the store finds it due.
     pub(crate) wake_at: Option<Time>,
+    /// The wake that this process asked for last.
+    pub(crate) woken: Option<Time>,
     /// Values that the instances of a task share, by task and generation.
     pub(crate) prepared: BTreeMap<TaskIndex, (u32, Arc<Prepared>)>,
     /// Tasks, with their generations, whose outputs this process has seen in their place.
@@ -263,6 +265,7 @@ pub(crate) async fn load<P: Ports>(
                     version: Some(document.version),
                     pages,
                     wake_at: document.index.wake_at,
+                    woken: None,
                     prepared: BTreeMap::new(),
                     published: BTreeSet::new(),
                 }));

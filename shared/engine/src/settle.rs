@@ -2,20 +2,35 @@
 //!
 //! A notice carries a name and no authority: what counts is what lies in the object when it is read.
 
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use ork_core::definition::TaskIndex;
 use ork_core::ids::RunId;
+use ork_core::limits;
 use ork_core::names::{AttemptFile, ObjectName};
-use ork_core::run::{Attempt, Event};
+use ork_core::run::{Attempt, Event, Graph, Instance, InstanceStatus, RunState};
 
 use crate::Engine;
 use crate::advance::{ClaimRequest, Stepped};
 use crate::error::EngineError;
-use crate::ports::Ports;
+use crate::loaded::Loaded;
+use crate::ports::{Objects, Ports};
 use crate::reap::Claimed;
+
+/// An object that has something to say about an attempt.
+struct Said {
+    name: ObjectName,
+    attempt: Attempt,
+    file: AttemptFile,
+}
 
 impl<P: Ports> Engine<P> {
     /// Reads the objects that `names` tells of and applies what they say to `run`, in one commit.
     ///
-    /// Names of other runs, of tasks the run does not have and of files that say nothing are passed over. Safe to repeat, in any order.
+    /// Names of other runs, of tasks the run does not have and of files that say nothing are passed over, and so are attempts whose verdict
+    /// is known. Where many attempts of a task are at work, the verdicts of others that are there already are taken along: notices come one
+    /// by one, and a commit for each would wear out the run's document. Safe to repeat, in any order.
     pub async fn settle(
         &self,
         run: &RunId,
@@ -24,53 +39,153 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Stepped, EngineError> {
         let loaded = self.recall(run).await?;
         let graph = loaded.graph.clone();
-        self.memory.put_back(run, loaded);
-        let mut events = Vec::new();
-        // As they were written: what began is known to have begun before its end is heard of.
-        let mut names: Vec<&ObjectName> = names.iter().collect();
-        names.sort();
-        for name in names {
-            let ObjectName::Attempt {
-                run: of,
-                task,
-                index,
-                attempt,
-                file,
-            } = name
-            else {
+        let mut wanted: BTreeSet<&ObjectName> = names.iter().collect();
+        let mut said: Vec<Said> = Vec::new();
+        let mut busy = BTreeSet::new();
+        while let Some(name) = wanted.pop_first() {
+            let Some(one) = of_run(run, &graph, name) else {
                 continue;
             };
-            let Some(task) = graph.workflow.task_index(task.as_str()) else {
-                continue;
-            };
-            if of != run || graph.task(task).fans_out() != index.is_some() {
+            let state = &loaded.state;
+            if is_over(state, one.attempt) {
                 continue;
             }
-            // Whichever start it was, only one worker has the claim, so the fence says nothing here.
-            let attempt = Attempt {
-                task,
-                index: index.unwrap_or(0),
-                attempt: *attempt,
-                fence: 0,
-            };
-            let said = match file {
-                AttemptFile::Claim => (self.claimed(name).await? == Claimed::Worker)
-                    .then_some(Event::Started(attempt)),
-                AttemptFile::Result => self
-                    .find_verdict(name)
-                    .await?
-                    .map(|verdict| Event::Finished { attempt, verdict }),
-                // Signs of life are looked at when they are missed: a commit for each would wear out the run's document.
-                AttemptFile::Status
-                | AttemptFile::Spec
-                | AttemptFile::Output
-                | AttemptFile::Log => None,
-            };
-            events.extend(said);
+            let task = one.attempt.task;
+            if one.file == AttemptFile::Result && in_flight(state, task) >= limits::COLLECT_FROM {
+                busy.insert(task);
+            }
+            said.push(one);
         }
+        for task in busy {
+            self.collect(run, &loaded, task, names, &mut said).await?;
+        }
+        self.memory.put_back(run, loaded);
+        said.truncate(limits::COLLECTED.max(names.len()));
+        // As they were written: what began is known to have begun before its end is heard of.
+        said.sort_by(|a, b| a.name.cmp(&b.name));
+        let read = stream::iter(said).map(|one| self.hear(one));
+        let heard: Vec<Option<Event>> = read.buffered(limits::READS_AT_ONCE).try_collect().await?;
+        let events: Vec<Event> = heard.into_iter().flatten().collect();
         if events.is_empty() {
             return Ok(Stepped::default());
         }
         self.step(run, events, claim).await
     }
+
+    /// Adds the verdicts of a task's attempts in flight that are there, whether or not somebody has told of them.
+    async fn collect(
+        &self,
+        run: &RunId,
+        loaded: &Loaded,
+        task: TaskIndex,
+        told: &[ObjectName],
+        said: &mut Vec<Said>,
+    ) -> Result<(), EngineError> {
+        let Some((prefix, first)) = place_of(run, loaded, task) else {
+            return Ok(());
+        };
+        let mut after = Some(first);
+        // Behind an attempt that takes long lie those that were settled before: they are passed by a page at a time.
+        while let Some(from) = after.take()
+            && said.len() < limits::COLLECTED
+        {
+            let page = limits::COLLECTED;
+            let listed = self
+                .ports
+                .objects()
+                .list_files(&prefix, AttemptFile::Result, Some(&from), page)
+                .await?;
+            after = (listed.len() == page).then(|| listed[page - 1].to_string());
+            let unheard = listed.iter().filter(|name| !told.contains(name));
+            let known = unheard.filter_map(|name| of_run(run, &loaded.graph, name));
+            said.extend(known.filter(|one| !is_over(&loaded.state, one.attempt)));
+        }
+        Ok(())
+    }
+
+    /// What an object says, if it says anything.
+    async fn hear(&self, one: Said) -> Result<Option<Event>, EngineError> {
+        let attempt = one.attempt;
+        Ok(match one.file {
+            AttemptFile::Claim => (self.claimed(&one.name).await? == Claimed::Worker)
+                .then_some(Event::Started(attempt)),
+            AttemptFile::Result => {
+                let verdict = self.find_verdict(&one.name).await?;
+                verdict.map(|verdict| Event::Finished { attempt, verdict })
+            }
+            // Signs of life are looked at when they are missed: a commit for each would wear out the run's document.
+            AttemptFile::Status | AttemptFile::Spec | AttemptFile::Output | AttemptFile::Log => {
+                None
+            }
+        })
+    }
+}
+
+/// What `name` may say about an attempt of `run`; `None` if it is of another run or of a task that this one does not have.
+fn of_run(run: &RunId, graph: &Graph, name: &ObjectName) -> Option<Said> {
+    let ObjectName::Attempt {
+        run: of,
+        task,
+        index,
+        attempt,
+        file,
+    } = name
+    else {
+        return None;
+    };
+    let task = graph.workflow.task_index(task.as_str())?;
+    if of != run || graph.task(task).fans_out() != index.is_some() {
+        return None;
+    }
+    Some(Said {
+        name: name.clone(),
+        // Whichever start it was, only one worker has the claim, so the fence says nothing here.
+        attempt: Attempt {
+            task,
+            index: index.unwrap_or(0),
+            attempt: *attempt,
+            fence: 0,
+        },
+        file: *file,
+    })
+}
+
+/// Whether the verdict of an attempt has been settled, in a state that was committed: there is nothing more to be heard of it.
+fn is_over(state: &RunState, attempt: Attempt) -> bool {
+    let over = |instance: &Instance| {
+        let settled = matches!(
+            instance.status(),
+            InstanceStatus::Success
+                | InstanceStatus::Failed
+                | InstanceStatus::Cancelled
+                | InstanceStatus::Retrying
+                | InstanceStatus::Deferred
+        );
+        attempt.attempt < instance.attempt || (attempt.attempt == instance.attempt && settled)
+    };
+    state
+        .instance(attempt.task, attempt.index)
+        .is_some_and(over)
+}
+
+/// Attempts of a task that are with workers.
+fn in_flight(state: &RunState, task: TaskIndex) -> u32 {
+    let counts = state.task(task).counts();
+    counts.of(InstanceStatus::Dispatched) + counts.of(InstanceStatus::Running)
+}
+
+/// Where the verdicts of a task's attempts in flight are listed: their common prefix, and a name that comes before all of them.
+fn place_of(run: &RunId, loaded: &Loaded, task: TaskIndex) -> Option<(String, String)> {
+    let indices = (0_u32..).zip(loaded.state.instances(task));
+    let at_work = indices.filter(|(_, instance)| {
+        matches!(
+            instance.status(),
+            InstanceStatus::Dispatched | InstanceStatus::Running
+        )
+    });
+    // Names are ordered as text: 10 comes before 9.
+    let first = at_work.map(|(index, _)| index.to_string()).min()?;
+    let prefix = format!("runs/{run}/{}.", loaded.graph.task(task).name);
+    let after = format!("{prefix}{first}");
+    Some((prefix, after))
 }

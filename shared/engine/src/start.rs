@@ -208,6 +208,7 @@ impl<P: Ports> Engine<P> {
                     version: None,
                     pages: BTreeMap::new(),
                     wake_at: None,
+                    woken: None,
                     prepared: BTreeMap::new(),
                     published: BTreeSet::new(),
                 };

@@ -441,6 +441,7 @@ pub(crate) fn spec(
         task_name: definition.name.clone(),
         workflow_name: state.header.workflow.clone(),
         workflow_version: state.header.version.clone(),
+        bundle: graph.workflow.bundle.clone(),
         executor: rendered(&definition.executor, &scope)?,
         input: input.into(),
         input_secrets: bound.secrets,

@@ -63,6 +63,10 @@ pub(crate) async fn handle(ground: Ground, message: Message) -> End {
             let stepped = ground.engine.step(&run, Vec::new(), ground.claim()).await;
             ground.end(stepped)
         }
+        Message::Wake(run) => {
+            let tick = vec![Event::Tick];
+            ground.end(ground.engine.step(&run, tick, ground.claim()).await)
+        }
         Message::Notice(run, name) => notice(&ground, &run, name).await,
         Message::Tick => tick(&ground).await,
         Message::Said(run, events) => {

@@ -18,6 +18,8 @@ pub(crate) const WORKER: usize = usize::MAX;
 pub(crate) enum Message {
     /// Look at a run.
     Hint(RunId),
+    /// Look at a run at the instant it asked for.
+    Wake(RunId),
     /// An object was written.
     Notice(RunId, ObjectName),
     /// Time has passed.

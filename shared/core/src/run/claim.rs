@@ -88,7 +88,7 @@ impl Step<'_> {
             let index = self.next_queued(task);
             let begin = (!supervised && !child).then(|| {
                 (
-                    self.now + limits::CLAIM_LEASE,
+                    self.now + definition.claim_lease(),
                     self.now + definition.start_timeout,
                 )
             });

@@ -16,7 +16,9 @@ impl RunState {
             // Whoever frees its place tells it; should that be lost, it finds out after a share of the time it has waited already.
             RunStatus::Pending => {
                 let waited = Millis(now.since(self.header.created_at).0 / 4);
-                return Some(now + waited.clamp(limits::PENDING_CHECK, limits::PENDING_CHECK_LONGEST));
+                return Some(
+                    now + waited.clamp(limits::PENDING_CHECK, limits::PENDING_CHECK_LONGEST),
+                );
             }
             RunStatus::Running | RunStatus::Recovering | RunStatus::Paused => {}
         }
@@ -47,6 +49,27 @@ impl RunState {
         self.next_wake_at(now)?;
         let timer = self.timers.first().map(|&(at, _)| at);
         [timer, self.header.deadline_at].into_iter().flatten().min()
+    }
+
+    /// The earliest instant before `until` at which something goes on that waits for time and nothing else: a retry, a question about deferred
+    /// jobs, the deadline. What only looks after attempts that are not heard of is not among them; it has time until the next tick.
+    pub fn next_wait_over(&self, until: Time) -> Option<Time> {
+        if self.header.status.is_terminal() || self.header.status == RunStatus::Pending {
+            return None;
+        }
+        let counts = self.counts();
+        let waits = counts.of(InstanceStatus::Retrying) + counts.of(InstanceStatus::Deferred) > 0;
+        let timer = waits.then(|| {
+            let mut timers = self.timers.iter().take_while(|&&(at, _)| at < until);
+            let waiting = timers.find(|&&(at, slot)| {
+                let state = &self.instances[slot as usize].state;
+                matches!(state, State::Retrying { .. } | State::Deferred(_))
+                    && state.wake_at() == Some(at)
+            });
+            waiting.map(|&(at, _)| at)
+        });
+        let deadline = self.header.deadline_at.filter(|&at| at < until);
+        [timer.flatten(), deadline].into_iter().flatten().min()
     }
 }
 
@@ -136,7 +159,7 @@ impl Step<'_> {
                     index,
                     State::Dispatched {
                         since,
-                        begin: Some((now + limits::CLAIM_LEASE, start_by)),
+                        begin: Some((now + definition.claim_lease(), start_by)),
                     },
                 );
                 self.effect(Effect::CheckStart(Attempt {

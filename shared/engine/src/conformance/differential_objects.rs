@@ -107,13 +107,14 @@ fn name(dice: &mut Dice) -> ObjectName {
     let workflow = |dice: &mut Dice| workflow_name(["a", "a-b"][dice.below(2)]);
     let task = |dice: &mut Dice| TaskName::new(["t", "t-x"][dice.below(2)]).expect("a task name");
     let hash = |dice: &mut Dice| VersionHash::of(&[dice.below(2) as u8]);
-    match dice.below(12) {
+    match dice.below(13) {
         0 => ObjectName::Upload(workflow(dice)),
         1 => ObjectName::UploadStatus(workflow(dice)),
         2 => ObjectName::Definition(workflow(dice), hash(dice)),
         3 => ObjectName::Bundle(workflow(dice), hash(dice)),
         4 => ObjectName::TaskOutput(run(dice), task(dice)),
         5 => ObjectName::TaskText(run(dice), task(dice)),
+        6 => ObjectName::Batch(run(dice), hash(dice)),
         _ => ObjectName::Attempt {
             run: run(dice),
             task: task(dice),

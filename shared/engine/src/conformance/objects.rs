@@ -381,6 +381,7 @@ fn one_of_each() -> Vec<ObjectName> {
         workflow_name("etl"),
         VersionHash::of(b"bundle"),
     ));
+    names.push(ObjectName::Batch(run_id("a"), VersionHash::of(b"batch")));
     for run in ["a", "a-1", "a1", "b"] {
         for (task, index) in [
             ("t", None),

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use ork_core::names::ObjectName;
+use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::time::Time;
 
 /// Which write of an object this is. Only equality means anything.
@@ -42,6 +42,9 @@ pub enum ObjectError {
     Refused(String),
 }
 
+/// Names that are asked for at once.
+const LISTED: usize = 1_000;
+
 /// Files by name.
 pub trait Objects: Send + Sync {
     /// Creates the object, once: `Precondition` when it exists. First writer wins, also against a writer that died half-way.
@@ -79,6 +82,35 @@ pub trait Objects: Send + Sync {
         after: Option<&str>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<ObjectName>, ObjectError>> + Send;
+
+    /// Names of one kind of file under `runs/<run>/` (any text prefix), in order: what a reader of many verdicts asks for. An adapter that
+    /// can have the other names left out by whoever keeps them does better than this.
+    fn list_files(
+        &self,
+        prefix: &str,
+        file: AttemptFile,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<ObjectName>, ObjectError>> + Send {
+        async move {
+            let mut found = Vec::new();
+            let mut after = after.map(str::to_owned);
+            loop {
+                let names = self.list(prefix, after.as_deref(), LISTED).await?;
+                let Some(last) = names.last() else {
+                    return Ok(found);
+                };
+                let more = names.len() == LISTED;
+                after = more.then(|| last.to_string());
+                let is_wanted = |name: &ObjectName| matches!(name, ObjectName::Attempt { file: of, .. } if *of == file);
+                found.extend(names.into_iter().filter(is_wanted));
+                if found.len() >= limit || !more {
+                    found.truncate(limit);
+                    return Ok(found);
+                }
+            }
+        }
+    }
 
     /// Removes the object; fine when there is none.
     fn delete(&self, name: &ObjectName) -> impl Future<Output = Result<(), ObjectError>> + Send;

@@ -53,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) writes: AtomicU64,
     random: AtomicU64,
     pub(crate) hints: Mutex<VecDeque<Hint>>,
+    /// Every instant at which somebody asked to be woken for a run.
+    pub(crate) wakes: Mutex<Vec<(RunId, Time)>>,
     /// Every spec the executor accepted, in order.
     pub(crate) started: Mutex<Vec<TaskSpec>>,
     pub(crate) inbox: Mutex<VecDeque<TaskSpec>>,
@@ -99,6 +101,7 @@ impl World {
             writes: AtomicU64::new(0),
             random: AtomicU64::new(1),
             hints: Mutex::default(),
+            wakes: Mutex::default(),
             started: Mutex::default(),
             inbox: Mutex::default(),
             start_answers: Mutex::default(),
@@ -388,8 +391,9 @@ impl Queue for World {
             .await;
         Ok(())
     }
-    async fn wake_at(&self, _: &RunId, _: Time) -> Result<(), QueueError> {
-        self.call(async {}).await;
+    async fn wake_at(&self, run: &RunId, at: Time) -> Result<(), QueueError> {
+        self.call(async { self.0.wakes.lock().unwrap().push((run.clone(), at)) })
+            .await;
         Ok(())
     }
 }

@@ -348,3 +348,61 @@ fn a_notice_that_cannot_be_looked_up_now_changes_nothing_and_may_come_again() {
             .is_empty()
     );
 }
+
+/// Twelve at work at once, of whom the one with index 0 takes long.
+const MANY: &str = "name: w\ntasks:\n  a: {x, parallel: 12}\n  z: {x, depends_on: [a]}\n";
+
+#[test]
+fn one_notice_of_many_attempts_at_work_settles_every_verdict_that_is_there() {
+    let (world, engine) = handed_over(MANY);
+    for index in [2, 3, 5, 7, 11] {
+        world.put_object(&format!("runs/r/a.{index}/1/result.json"), &success("1"));
+    }
+    // Others' verdicts and an earlier attempt's say nothing of this task.
+    world.put_object("runs/r/b.1/1/result.json", &success("1"));
+    world.put_object("runs/r/a.4/1/claim", b"{}");
+    let commits = world.commits();
+    let stepped = settle(&world, &engine, &["runs/r/a.7/1/result.json"]);
+    assert_eq!((stepped.commits.len(), world.commits()), (1, commits + 1));
+    let view = world.view(&run_id("r"));
+    let done: Vec<u32> = (0..12)
+        .filter(|&index| view.state.instance(0, index).unwrap().status().as_str() == "success")
+        .collect();
+    assert_eq!(done, [2, 3, 5, 7, 11]);
+}
+
+#[test]
+fn a_notice_of_what_is_settled_costs_nothing() {
+    let (world, engine) = handed_over(MANY);
+    for index in [2, 3] {
+        world.put_object(&format!("runs/r/a.{index}/1/result.json"), &success("1"));
+    }
+    settle(&world, &engine, &["runs/r/a.2/1/result.json"]);
+    let before = (world.commits(), world.points());
+    for name in [
+        "runs/r/a.2/1/result.json",
+        "runs/r/a.3/1/result.json",
+        "runs/r/a.3/1/claim",
+    ] {
+        assert_eq!(settle(&world, &engine, &[name]).commits.len(), 0, "{name}");
+    }
+    assert_eq!(
+        (world.commits(), world.points()),
+        before,
+        "the world was not touched"
+    );
+}
+
+#[test]
+fn few_attempts_at_work_are_not_looked_for() {
+    let (world, engine) = handed_over(TWO);
+    world.put_object("runs/r/b.0/1/result.json", &success("1"));
+    world.put_object("runs/r/b.1/1/result.json", &success("1"));
+    settle(&world, &engine, &["runs/r/b.0/1/result.json"]);
+    let view = world.view(&run_id("r"));
+    let status = |index| view.state.instance(1, index).unwrap().status();
+    assert_eq!(
+        (status(0).as_str(), status(1).as_str()),
+        ("success", "dispatched")
+    );
+}

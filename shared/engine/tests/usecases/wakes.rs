@@ -267,3 +267,37 @@ fn a_run_that_is_looked_at_in_vain_does_not_stay_due() {
     world.finish_by_wakes(&engine);
     assert_eq!(world.status("r"), RunStatus::Success);
 }
+
+#[test]
+fn a_retry_that_is_due_before_the_next_tick_asks_for_a_wake_and_asks_once() {
+    let world = World::with(
+        "name: w\ntasks:\n  a: {x, retries: {max: 3, delay: 20s}}\n  b: {x, retries: {max: 3, delay: 2m}}\n  c: {x}\n",
+    );
+    world.script(|_| Reply::fail(Category::Transient, "once"));
+    let engine = world.engine();
+    world.run(engine.start(named("w", "r"))).unwrap();
+    world.run(engine.step(&run_id("r"), vec![], CLAIM)).unwrap();
+    let failed = |task: &str| format!("runs/r/{task}/1/result.json");
+    let verdict = ork_engine::encode_verdict(&ork_core::task::Verdict::Failed {
+        category: Category::Transient,
+        message: "once".into(),
+        log_tail: vec![],
+        exit_code: None,
+    });
+    let wakes = || std::mem::take(&mut *world.0.wakes.lock().unwrap());
+    assert_eq!(wakes(), [], "attempts at work are looked after by the tick");
+    let settle = |task: &str| {
+        world.put_object(&failed(task), &verdict);
+        let name = ork_core::names::ObjectName::parse(&failed(task)).unwrap();
+        world
+            .run(engine.settle(&run_id("r"), &[name], None))
+            .unwrap();
+    };
+    settle("b");
+    assert_eq!(wakes(), [], "two minutes are left to the tick");
+    settle("a");
+    let due = world.time() + Millis::from_secs(20);
+    assert_eq!(wakes(), [(run_id("r"), due)]);
+    settle("c");
+    assert_eq!(wakes(), [], "it has been asked for");
+}

@@ -93,6 +93,7 @@ impl Bench {
             task_name: TaskName::new("job").expect("valid"),
             workflow_name: WorkflowName::new("flow").expect("valid"),
             workflow_version: VersionHash::of(b"x"),
+            bundle: None,
             executor,
             input: json("{}"),
             input_secrets: Vec::new(),

@@ -227,6 +227,17 @@ impl Inner {
     }
     /// A message: lost, late, doubled, as the faults have it.
     pub(crate) fn send(&mut self, message: &Message, lost: Fault, late: Fault, doubled: Fault) {
+        self.send_at(self.now, message, lost, late, doubled);
+    }
+    /// The same for one that is to come at an instant.
+    pub(crate) fn send_at(
+        &mut self,
+        at: Time,
+        message: &Message,
+        lost: Fault,
+        late: Fault,
+        doubled: Fault,
+    ) {
         let copies = if self.hit(doubled) {
             self.random.between(2, 5)
         } else {
@@ -241,7 +252,7 @@ impl Inner {
             } else {
                 self.random.between(5, 300)
             };
-            let at = self.now + ork_core::time::Millis(delay);
+            let at = at.max(self.now) + ork_core::time::Millis(delay);
             self.schedule(at, Item::Deliver(message.clone(), 0));
         }
     }

@@ -396,8 +396,13 @@ impl Queue for Handle {
     async fn wake_at(&self, run: &RunId, at: Time) -> Result<(), QueueError> {
         self.call(|inner| {
             inner.note(12);
-            let at = at.max(inner.now);
-            inner.schedule(at, super::Item::Deliver(Message::Hint(run.clone()), 0));
+            inner.send_at(
+                at,
+                &Message::Wake(run.clone()),
+                Fault::HintLost,
+                Fault::HintLate,
+                Fault::HintDoubled,
+            );
             Ok(())
         })
         .await

@@ -1,0 +1,362 @@
+//! Everything together: started for one project, described by environment variables, stopped at once.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use serde_json::json;
+
+use crate::google::{Firestore, Pubsub, Sdk};
+use crate::http::free_port;
+use crate::names::Names;
+use crate::options::Options;
+use crate::run_jobs::{Job, RunJobs, RunJobsOptions};
+use crate::storage::{Storage, StorageOptions};
+use crate::tasks::{Tasks, TasksOptions};
+
+const STORAGE: &str = "the stand-in for Cloud Storage";
+
+/// The emulators and stand-ins that run.
+///
+/// Dropping this kills every process and ends every delivery; only the storage server stays until the runtime ends, unless
+/// [`Emulators::stop`] is called.
+pub struct Emulators {
+    options: Options,
+    firestore: Option<Firestore>,
+    pubsub: Option<Pubsub>,
+    storage: Option<Storage>,
+    run_jobs: Option<RunJobs>,
+    tasks: Option<Tasks>,
+}
+
+impl Emulators {
+    /// Starts what the options name, waits until all of it answers, and makes the project's topics, bucket and queue.
+    ///
+    /// # Errors
+    /// Something is not installed, a port is taken, or a name is none. What was started by then is stopped.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let mut emulators = Self {
+            firestore: None,
+            pubsub: None,
+            storage: None,
+            run_jobs: None,
+            tasks: None,
+            options,
+        };
+        match emulators.start_parts().await {
+            Ok(()) => Ok(emulators),
+            Err(error) => {
+                emulators.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_parts(&mut self) -> anyhow::Result<()> {
+        let options = &self.options;
+        (self.firestore, self.pubsub) = google(options).await?;
+        self.storage = storage(options, self.pubsub.as_ref()).await?;
+        if let Some(address) = options.address(options.run_jobs) {
+            let options = RunJobsOptions {
+                address,
+                ..options.run_jobs_options.clone()
+            };
+            self.run_jobs = Some(RunJobs::start(options).await?);
+        }
+        if let Some(address) = options.address(options.tasks) {
+            let options = TasksOptions {
+                address,
+                ..options.tasks_options.clone()
+            };
+            self.tasks = Some(Tasks::start(options).await?);
+        }
+        self.create_project(&options.project, &options.bucket).await
+    }
+
+    /// Makes the topics, the bucket with its notifications, and the queue of a project: the one it was started for has them.
+    ///
+    /// # Errors
+    /// The bucket exists, or a name is none.
+    pub async fn create_project(&self, project: &str, bucket: &str) -> anyhow::Result<()> {
+        let names = self.names_of(project);
+        if let Some(pubsub) = &self.pubsub {
+            for topic in names.topics() {
+                pubsub.admin().create_topic(topic).await?;
+            }
+        }
+        if let Some(storage) = &self.storage {
+            storage
+                .create_bucket(bucket)
+                .with_context(|| format!("{STORAGE}: bucket {bucket}"))?;
+            if self.pubsub.is_some() {
+                let notified = storage.notify(bucket, &names.topic_objects, None);
+                notified.with_context(|| format!("{STORAGE}: notifications of bucket {bucket}"))?;
+            }
+        }
+        if let Some(tasks) = &self.tasks {
+            tasks.create_queue(&names.wake_queue, self.options.tasks_options.retry)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the project's worker job known: this command, with the project's environment and more.
+    ///
+    /// # Errors
+    /// Cloud Run jobs were left out, or the command is empty.
+    pub fn register_worker(&self, project: &str, bucket: &str, mut job: Job) -> anyhow::Result<()> {
+        let run_jobs = self
+            .run_jobs
+            .as_ref()
+            .context("the stand-in for Cloud Run jobs was left out: no worker can be registered")?;
+        // What the job says itself wins.
+        let mut env = self.env_of(project, bucket);
+        env.append(&mut job.env);
+        job.env = env;
+        run_jobs.register(&self.names_of(project).worker_job, job)
+    }
+
+    /// The names of the things of the project it was started for.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        self.names_of(&self.options.project)
+    }
+
+    /// The names of the things of any project.
+    #[must_use]
+    pub fn names_of(&self, project: &str) -> Names {
+        Names::of(project, &self.options.region)
+    }
+
+    /// The environment of the functions for the project it was started for.
+    #[must_use]
+    pub fn env(&self) -> BTreeMap<String, String> {
+        self.env_of(&self.options.project, &self.options.bucket)
+    }
+
+    /// The environment of the functions for any project and bucket. ORK_WAKE_URL is in it only if the options name it.
+    #[must_use]
+    pub fn env_of(&self, project: &str, bucket: &str) -> BTreeMap<String, String> {
+        let names = self.names_of(project);
+        let address = |address: Option<SocketAddr>| address.map(|address| address.to_string());
+        let variables = [
+            ("ORK_PROJECT", Some(project.to_owned())),
+            ("ORK_DATABASE", Some(self.options.database.clone())),
+            ("ORK_BUCKET", Some(bucket.to_owned())),
+            ("ORK_REGION", Some(self.options.region.clone())),
+            ("ORK_TOPIC_DISPATCH", Some(names.topic_dispatch)),
+            ("ORK_TOPIC_POLL", Some(names.topic_poll)),
+            (
+                "ORK_WORKER_JOBS",
+                Some(json!({"default": names.worker_job}).to_string()),
+            ),
+            (
+                "ORK_WAKE_QUEUE",
+                Some(
+                    self.tasks
+                        .as_ref()
+                        .map_or_else(|| "off".to_owned(), |_| names.wake_queue),
+                ),
+            ),
+            ("ORK_WAKE_URL", self.options.wake_url.clone()),
+            ("ORK_AUTH", Some("off".to_owned())),
+            (
+                "FIRESTORE_EMULATOR_HOST",
+                address(self.firestore.as_ref().map(Firestore::address)),
+            ),
+            (
+                "PUBSUB_EMULATOR_HOST",
+                address(self.pubsub.as_ref().map(Pubsub::address)),
+            ),
+            (
+                "STORAGE_EMULATOR_HOST",
+                self.storage.as_ref().map(Storage::endpoint),
+            ),
+            (
+                "ORK_RUN_ENDPOINT",
+                self.run_jobs.as_ref().map(RunJobs::endpoint),
+            ),
+            (
+                "ORK_TASKS_ENDPOINT",
+                self.tasks.as_ref().map(Tasks::endpoint),
+            ),
+        ];
+        variables
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect()
+    }
+
+    /// What listens where, for people.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        [
+            (
+                "Firestore (Google's emulator)",
+                self.firestore.as_ref().map(Firestore::address),
+            ),
+            (
+                "Pub/Sub (Google's emulator)",
+                self.pubsub.as_ref().map(Pubsub::address),
+            ),
+            (
+                "Cloud Storage (stand-in)",
+                self.storage.as_ref().map(Storage::address),
+            ),
+            (
+                "Cloud Run jobs (stand-in)",
+                self.run_jobs.as_ref().map(RunJobs::address),
+            ),
+            (
+                "Cloud Tasks (stand-in)",
+                self.tasks.as_ref().map(Tasks::address),
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(what, address)| Some((what, address?)))
+        .collect()
+    }
+
+    /// Google's Firestore emulator, unless it was left out.
+    #[must_use]
+    pub fn firestore(&self) -> Option<&Firestore> {
+        self.firestore.as_ref()
+    }
+
+    /// Google's Pub/Sub emulator, unless it was left out.
+    #[must_use]
+    pub fn pubsub(&self) -> Option<&Pubsub> {
+        self.pubsub.as_ref()
+    }
+
+    /// The stand-in for Cloud Storage, unless it was left out.
+    #[must_use]
+    pub fn storage(&self) -> Option<&Storage> {
+        self.storage.as_ref()
+    }
+
+    /// The stand-in for Cloud Run jobs, unless it was left out.
+    #[must_use]
+    pub fn run_jobs(&self) -> Option<&RunJobs> {
+        self.run_jobs.as_ref()
+    }
+
+    /// The stand-in for Cloud Tasks, unless it was left out.
+    #[must_use]
+    pub fn tasks(&self) -> Option<&Tasks> {
+        self.tasks.as_ref()
+    }
+
+    /// Forgets what happened in a project: documents, messages, objects, executions, tasks. Topics, subscriptions, the bucket,
+    /// jobs and queues stay.
+    ///
+    /// # Errors
+    /// An emulator does not answer, or the bucket does not exist.
+    pub async fn wipe(&self, project: &str, bucket: &str) -> anyhow::Result<()> {
+        // First what acts, then what is acted upon.
+        if let Some(run_jobs) = &self.run_jobs {
+            run_jobs.wipe(project);
+        }
+        if let Some(tasks) = &self.tasks {
+            tasks.wipe(project);
+        }
+        if let Some(storage) = &self.storage {
+            storage
+                .wipe_bucket(bucket)
+                .with_context(|| format!("{STORAGE}: wiping {bucket}"))?;
+        }
+        if let Some(pubsub) = &self.pubsub {
+            pubsub.admin().drop_messages(project).await?;
+        }
+        if let Some(firestore) = &self.firestore {
+            firestore.wipe(project, &self.options.database).await?;
+        }
+        Ok(())
+    }
+
+    /// Resolves when one of Google's emulators ended by itself, with the reason; never, when they were left out.
+    pub async fn ended(&mut self) -> anyhow::Error {
+        let firestore = async {
+            match &mut self.firestore {
+                Some(firestore) => firestore.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        let pubsub = async {
+            match &mut self.pubsub {
+                Some(pubsub) => pubsub.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            reason = firestore => reason,
+            reason = pubsub => reason,
+        }
+    }
+
+    /// Stops everything; when this returns, no process is left and the ports are free.
+    pub async fn stop(self) {
+        let Self {
+            firestore,
+            pubsub,
+            storage,
+            run_jobs,
+            tasks,
+            options: _,
+        } = self;
+        if let Some(run_jobs) = run_jobs {
+            run_jobs.stop().await;
+        }
+        if let Some(tasks) = tasks {
+            tasks.stop().await;
+        }
+        if let Some(storage) = storage {
+            storage.stop().await;
+        }
+        if let Some(pubsub) = pubsub {
+            pubsub.stop().await;
+        }
+        if let Some(firestore) = firestore {
+            firestore.stop().await;
+        }
+    }
+}
+
+/// Both of Google's emulators, started side by side: each JVM takes more than a second.
+async fn google(options: &Options) -> anyhow::Result<(Option<Firestore>, Option<Pubsub>)> {
+    let (firestore, pubsub) = (
+        options.address(options.firestore),
+        options.address(options.pubsub),
+    );
+    if firestore.is_none() && pubsub.is_none() {
+        return Ok((None, None));
+    }
+    let sdk = Sdk::find_any(options.sdk_root.as_deref())?;
+    let firestore = async {
+        match firestore {
+            Some(address) => Firestore::start(&sdk, address).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let pubsub = async {
+        match pubsub {
+            Some(address) => Pubsub::start(&sdk, address).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    tokio::try_join!(firestore, pubsub)
+}
+
+async fn storage(options: &Options, pubsub: Option<&Pubsub>) -> anyhow::Result<Option<Storage>> {
+    let Some(address) = options.address(options.storage) else {
+        return Ok(None);
+    };
+    if address.port() != 0 {
+        free_port(STORAGE, address).await?;
+    }
+    let started = Storage::start(StorageOptions {
+        pubsub: pubsub.map(|pubsub| pubsub.address().to_string()),
+        address,
+        strict_rate: options.strict_rate,
+    });
+    Ok(Some(started.await.context(STORAGE)?))
+}

@@ -1,0 +1,9 @@
+//! What every stand-in needs of HTTP: a server that stops, a client that talks to this machine, Google's form of an error.
+
+mod client;
+mod error;
+mod server;
+
+pub(crate) use client::{client, text_of};
+pub(crate) use error::{ApiError, Code};
+pub(crate) use server::{Server, free_port};

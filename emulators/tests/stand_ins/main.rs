@@ -1,0 +1,15 @@
+//! The emulators and stand-ins, met through Google's own clients.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
+
+mod command;
+mod google;
+mod run_jobs;
+mod run_jobs_calls;
+mod run_jobs_ends;
+mod run_jobs_faults;
+mod scheduler;
+mod support;
+mod tasks;
+mod tasks_input;
+mod tasks_queue;
+mod together;

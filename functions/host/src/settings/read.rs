@@ -1,0 +1,288 @@
+//! Reading the settings of a role: all problems are gathered, none is guessed away.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::variables::{Absent, OF_OTHERS, VARIABLES, variable};
+use super::{
+    Auth, Caller, Cloud, Emulators, Problem, Problems, Role, Serving, Settings, Wake, values,
+};
+
+/// How long a head may take. Nobody has a reason to set this.
+const HEAD: Duration = Duration::from_secs(30);
+/// Cloud Run kills a process ten seconds after it told it to stop.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// The variables that are set, and what was found wrong with them so far.
+struct Reader<'a> {
+    role: Role,
+    variables: &'a BTreeMap<String, String>,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn problem(&mut self, variable: &str, what: impl Into<String>) {
+        self.problems.push(Problem {
+            variable: variable.to_owned(),
+            what: what.into(),
+        });
+    }
+    /// The text of a variable; an empty one counts as absent.
+    fn text(&self, name: &str) -> Option<String> {
+        let known = variable(name).expect("every variable that is read stands in the table");
+        let set = self.variables.get(name).filter(|text| !text.is_empty());
+        set.cloned().or_else(|| match known.absent {
+            Absent::Default(value) => Some(value.to_owned()),
+            Absent::Refused(_) | Absent::Means(_) => None,
+        })
+    }
+    /// The value of a variable if it is there, checked.
+    fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = self.text(name);
+        if text.is_none()
+            && let Some(known) = variable(name)
+            && let Absent::Refused(roles) = known.absent
+            && roles.contains(&self.role)
+        {
+            self.problem(name, "is not set");
+        }
+        match read(&text?) {
+            Ok(value) => Some(value),
+            Err(what) => {
+                self.problem(name, what);
+                None
+            }
+        }
+    }
+    /// The same for one that is needed because of another.
+    fn needed<T>(
+        &mut self,
+        name: &str,
+        because: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        if self.text(name).is_none() {
+            self.problem(name, format!("is not set, and {because}"));
+        }
+        self.optional(name, read)
+    }
+    fn number(&mut self, name: &str, least: u32, most: u32) -> u32 {
+        // Without a value there is a problem, and no settings come of it.
+        self.optional(name, |text| values::number(text, least, most))
+            .unwrap_or(least)
+    }
+
+    /// Either everything is emulated or nothing: a mixture would write half of its state into a real project.
+    fn emulators(&mut self, wakes: bool) -> Emulators {
+        let mut at = |name: &str| self.optional(name, values::emulator);
+        let found = Emulators {
+            firestore: at("FIRESTORE_EMULATOR_HOST"),
+            storage: at("STORAGE_EMULATOR_HOST"),
+            pubsub: at("PUBSUB_EMULATOR_HOST"),
+            run: at("ORK_RUN_ENDPOINT"),
+            tasks: at("ORK_TASKS_ENDPOINT"),
+        };
+        let any = [
+            ("FIRESTORE_EMULATOR_HOST", true),
+            ("STORAGE_EMULATOR_HOST", true),
+            ("PUBSUB_EMULATOR_HOST", true),
+            ("ORK_RUN_ENDPOINT", true),
+            ("ORK_TASKS_ENDPOINT", wakes),
+        ];
+        let set = any.iter().find(|(name, _)| self.text(name).is_some());
+        if let Some((set, _)) = set {
+            for (name, needed) in any {
+                if needed && self.text(name).is_none() {
+                    self.problem(
+                        name,
+                        format!("is not set, and {set} is: emulators and Google Cloud do not mix"),
+                    );
+                }
+            }
+        }
+        found
+    }
+
+    fn auth(&mut self, emulated: bool) -> Auth {
+        let mode = self.optional("ORK_AUTH", |text| match text {
+            "iam" | "verify" | "off" => Ok(text.to_owned()),
+            _ => Err(format!("is `{text}`, which is not iam, verify or off")),
+        });
+        let Some(mode) = mode else { return Auth::Off };
+        if mode == "off" {
+            if !emulated {
+                self.problem(
+                    "ORK_AUTH",
+                    "is off, which is for emulators only (FIRESTORE_EMULATOR_HOST is not set)",
+                );
+            }
+            return Auth::Off;
+        }
+        if mode == "iam" && self.text("K_SERVICE").is_none() {
+            self.problem(
+                "ORK_AUTH",
+                "is iam, which is for Cloud Run only (K_SERVICE is not set): elsewhere nobody has checked the token; use verify",
+            );
+        }
+        let because = format!("ORK_AUTH is {mode}");
+        let audience = self.needed("ORK_AUTH_AUDIENCE", &because, values::audience);
+        let email = self.needed("ORK_AUTH_EMAIL", &because, values::email);
+        let (Some(audience), Some(email)) = (audience, email) else {
+            return Auth::Off;
+        };
+        let caller = Caller { audience, email };
+        if mode == "iam" {
+            Auth::Iam(caller)
+        } else {
+            Auth::Verify(caller)
+        }
+    }
+
+    fn wake(&mut self) -> Option<Wake> {
+        let queue = self.optional("ORK_WAKE_QUEUE", values::queue).flatten()?;
+        let because = "ORK_WAKE_QUEUE is not off";
+        let url = self.needed("ORK_WAKE_URL", because, |text| {
+            let url = values::url(text)?;
+            // Poll has no other path for it, and the audience of the tokens is what stands before.
+            if url.ends_with("/wake") && url.matches('/').count() == 3 {
+                Ok(url)
+            } else {
+                Err(format!("is `{url}`, whose path is not /wake"))
+            }
+        });
+        let identity = if self.text("ORK_AUTH").as_deref() == Some("off") {
+            self.optional("ORK_WAKE_IDENTITY", values::email)
+        } else {
+            self.needed("ORK_WAKE_IDENTITY", because, values::email)
+        };
+        Some(Wake {
+            queue,
+            url: url?,
+            identity,
+        })
+    }
+
+    fn cloud(&mut self, wake: Option<Wake>) -> Option<Cloud> {
+        let database = self.optional("ORK_DATABASE", values::segment);
+        let region = self.optional("ORK_REGION", values::segment);
+        let topic_dispatch = self.optional("ORK_TOPIC_DISPATCH", values::topic);
+        let topic_poll = self.optional("ORK_TOPIC_POLL", values::topic);
+        let worker_jobs = self.optional("ORK_WORKER_JOBS", values::worker_jobs);
+        Some(Cloud {
+            database: database?,
+            region: region?,
+            topic_dispatch: topic_dispatch?,
+            topic_poll: topic_poll?,
+            worker_jobs: worker_jobs.unwrap_or_default(),
+            wake,
+        })
+    }
+
+    fn serving(&mut self, bucket: &str, emulated: bool, wake: Option<Wake>) -> Serving {
+        let pushed = self.role != Role::Tick;
+        let port = self.optional("PORT", port);
+        Serving {
+            // Where a value is wrong there is a problem, and no settings come of it.
+            port: port.unwrap_or_default(),
+            loopback: emulated,
+            auth: self.auth(emulated),
+            subscription: if pushed {
+                self.optional("ORK_SUBSCRIPTION", values::subscription)
+            } else {
+                None
+            },
+            bucket: bucket.to_owned(),
+            wake,
+            deadline: Duration::from_secs(self.number("ORK_DEADLINE_SECONDS", 1, 3_000).into()),
+            places: self.number("ORK_PLACES", 1, 1_000),
+            tick_limit: self.number("ORK_TICK_LIMIT", 1, 500) as usize,
+            concurrency: self.number("ORK_CONCURRENCY", 1, 1_000) as usize,
+            one_request: self
+                .optional("ORK_ONE_REQUEST", |text| match text {
+                    "1" => Ok(true),
+                    _ => Err(format!("is `{text}`: only 1 means something")),
+                })
+                .unwrap_or(false),
+            head: HEAD,
+            drain: DRAIN,
+        }
+    }
+}
+
+/// A port to listen on.
+fn port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .map_err(|_| format!("is `{text}`, which is not a port from 0 to 65535"))
+}
+
+pub(super) fn read(role: Role, variables: &BTreeMap<String, String>) -> Result<Settings, Problems> {
+    let mut reader = Reader {
+        role,
+        variables,
+        problems: unknown(variables),
+    };
+    let project = reader.optional("ORK_PROJECT", values::segment);
+    let bucket = reader.optional("ORK_BUCKET", values::segment);
+    let log = reader.optional("ORK_LOG", values::level);
+    let wake = reader.wake();
+    let emulators = reader.emulators(wake.is_some());
+    let cloud = reader.cloud(wake.clone());
+    let emulated = emulators.firestore.is_some();
+    let serving = reader.serving(bucket.as_deref().unwrap_or_default(), emulated, wake);
+    match (project, bucket, log, cloud) {
+        (Some(project), Some(bucket), Some(log), Some(cloud)) if reader.problems.is_empty() => {
+            Ok(Settings {
+                role,
+                project,
+                bucket,
+                emulators,
+                log,
+                cloud,
+                serving,
+            })
+        }
+        _ => Err(Problems(reader.problems)),
+    }
+}
+
+/// What users write is strict: a variable with a wrong letter would be one that is not heeded.
+pub fn unknown(variables: &BTreeMap<String, String>) -> Vec<Problem> {
+    let foreign = variables
+        .keys()
+        .filter(|name| name.starts_with("ORK_") && variable(name).is_none())
+        .filter(|name| !OF_OTHERS.contains(&name.as_str()));
+    let problem = |name: &String| {
+        let near = VARIABLES
+            .iter()
+            .map(|known| (distance(name, known.name), known.name))
+            .min()
+            .filter(|(distance, _)| *distance <= 3);
+        Problem {
+            variable: name.clone(),
+            what: match near {
+                Some((_, known)) => format!("is no variable of Ork; is {known} meant?"),
+                None => "is no variable of Ork: take it away".into(),
+            },
+        }
+    };
+    foreign.map(problem).collect()
+}
+
+/// How many letters differ (Levenshtein), for guessing what was meant.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let up = row[j + 1];
+            row[j + 1] = (diagonal + usize::from(x != y)).min(up + 1).min(row[j] + 1);
+            diagonal = up;
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,353 @@
+//! The table of environment variables: what each means, what it is when absent, which roles read it.
+
+use super::Role;
+
+/// What holds when a variable is not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// These roles do not start without it.
+    Refused(&'static [Role]),
+    /// This value is taken.
+    Default(&'static str),
+    /// The sentence says what that means.
+    Means(&'static str),
+}
+
+/// One environment variable.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// Who reads it; it may be set for others.
+    pub roles: &'static [Role],
+    /// What holds without it.
+    pub absent: Absent,
+    /// A value that could stand there.
+    pub example: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+use Absent::{Default, Means, Refused};
+use Role::{Dispatch, Monitor, Poll, Tick, Worker};
+
+const ALL: &[Role] = &[Tick, Dispatch, Monitor, Poll, Worker];
+const SERVICES: &[Role] = &[Tick, Dispatch, Monitor, Poll];
+const STARTERS: &[Role] = &[Tick, Dispatch, Poll];
+const PUSHED: &[Role] = &[Dispatch, Monitor, Poll];
+const WORKER: &[Role] = &[Worker];
+const NONE: &[Role] = &[];
+
+const fn of(
+    name: &'static str,
+    roles: &'static [Role],
+    absent: Absent,
+    example: &'static str,
+    doc: &'static str,
+) -> Variable {
+    Variable {
+        name,
+        roles,
+        absent,
+        example,
+        doc,
+    }
+}
+
+/// Every variable that is read, in the order it is shown.
+pub const VARIABLES: &[Variable] = &[
+    of(
+        "ORK_PROJECT",
+        ALL,
+        Refused(ALL),
+        "my-project",
+        "Google Cloud project",
+    ),
+    of(
+        "ORK_DATABASE",
+        SERVICES,
+        Default("(default)"),
+        "(default)",
+        "Firestore database",
+    ),
+    of(
+        "ORK_BUCKET",
+        ALL,
+        Refused(ALL),
+        "my-project-ork",
+        "Bucket of workflows and runs",
+    ),
+    of(
+        "ORK_REGION",
+        SERVICES,
+        Refused(SERVICES),
+        "europe-west1",
+        "Region of the worker jobs and queues",
+    ),
+    of(
+        "ORK_TOPIC_DISPATCH",
+        SERVICES,
+        Refused(SERVICES),
+        "projects/my-project/topics/ork-dispatch",
+        "Topic of the hints to dispatch",
+    ),
+    of(
+        "ORK_TOPIC_POLL",
+        SERVICES,
+        Refused(SERVICES),
+        "projects/my-project/topics/ork-poll",
+        "Topic of the hints to poll",
+    ),
+    of(
+        "ORK_WORKER_JOBS",
+        SERVICES,
+        Refused(SERVICES),
+        r#"{"default": "projects/my-project/locations/europe-west1/jobs/ork-worker"}"#,
+        "Cloud Run jobs that run tasks, by worker profile; `default` is for all others",
+    ),
+    of(
+        "ORK_WAKE_QUEUE",
+        SERVICES,
+        Refused(SERVICES),
+        "projects/my-project/locations/europe-west1/queues/ork-wake",
+        "Cloud Tasks queue for instants before the next tick, or `off`: everything happens at the tick then",
+    ),
+    of(
+        "ORK_WAKE_URL",
+        SERVICES,
+        Means("needed unless `ORK_WAKE_QUEUE` is `off`"),
+        "https://ork-poll-abc.a.run.app/wake",
+        "Where the queue's tasks go: `/wake` of poll",
+    ),
+    of(
+        "ORK_WAKE_IDENTITY",
+        SERVICES,
+        Means("needed unless `ORK_WAKE_QUEUE` or `ORK_AUTH` is `off`"),
+        "ork-wake@my-project.iam.gserviceaccount.com",
+        "Service account whose identity token the queue's tasks carry",
+    ),
+    of(
+        "ORK_AUTH",
+        SERVICES,
+        Refused(SERVICES),
+        "iam",
+        "Who checks callers. `iam`: Cloud Run did, compare what the token says; `verify`: check its signature too; `off`: nobody, only with Firestore's emulator",
+    ),
+    of(
+        "ORK_AUTH_AUDIENCE",
+        SERVICES,
+        Means("needed unless `ORK_AUTH` is `off`"),
+        "https://ork-tick-abc.a.run.app",
+        "Audience that callers' tokens must have, exactly",
+    ),
+    of(
+        "ORK_AUTH_EMAIL",
+        SERVICES,
+        Means("needed unless `ORK_AUTH` is `off`"),
+        "ork-push@my-project.iam.gserviceaccount.com",
+        "Service account that callers must be, exactly",
+    ),
+    of(
+        "ORK_SUBSCRIPTION",
+        PUSHED,
+        Refused(PUSHED),
+        "projects/my-project/subscriptions/ork-dispatch",
+        "The only subscription whose messages are taken",
+    ),
+    of(
+        "ORK_DEADLINE_SECONDS",
+        SERVICES,
+        Default("50"),
+        "50",
+        "Longest work on one request; the rest is left to the next tick",
+    ),
+    of(
+        "ORK_PLACES",
+        STARTERS,
+        Default("1000"),
+        "1000",
+        "Attempts that are started with one commit at most, 1 to 1000",
+    ),
+    of(
+        "ORK_TICK_LIMIT",
+        &[Tick],
+        Default("25"),
+        "25",
+        "Schedules and runs that one round of a tick looks at; rounds follow each other while there is more",
+    ),
+    of(
+        "ORK_CONCURRENCY",
+        SERVICES,
+        Default("80"),
+        "80",
+        "Requests that are worked on at the same time; more of them wait",
+    ),
+    of(
+        "PORT",
+        SERVICES,
+        Default("8080"),
+        "8080",
+        "Where to listen; 0 takes any free port",
+    ),
+    of(
+        "ORK_LOG",
+        ALL,
+        Default("info"),
+        "info",
+        "Least severe lines that are logged: error, warn, info, debug or trace",
+    ),
+    of(
+        "ORK_BATCH",
+        WORKER,
+        Refused(WORKER),
+        "runs/nightly--20260601T023000Z/batches/<sha256>.json",
+        "Object that says what to run; given with every execution",
+    ),
+    of(
+        "CLOUD_RUN_TASK_INDEX",
+        WORKER,
+        Refused(WORKER),
+        "0",
+        "Which of the batch's specs; set by Cloud Run",
+    ),
+    of(
+        "CLOUD_RUN_TASK_COUNT",
+        WORKER,
+        Refused(WORKER),
+        "1",
+        "Tasks of the execution; set by Cloud Run",
+    ),
+    of(
+        "CLOUD_RUN_EXECUTION",
+        WORKER,
+        Refused(WORKER),
+        "ork-worker-x7k2p",
+        "Name of the execution; set by Cloud Run",
+    ),
+    of(
+        "ORK_CODE_DIR",
+        WORKER,
+        Default("/app"),
+        "/app",
+        "Folder where tasks run whose workflow has no bundle",
+    ),
+    of(
+        "ORK_CACHE_DIR",
+        WORKER,
+        Means("`ork-worker` in the system's folder for temporary files (`TMPDIR`)"),
+        "/tmp/ork-worker",
+        "Folder of unpacked bundles and Python environments",
+    ),
+    of(
+        "ORK_PYTHON",
+        WORKER,
+        Means("what `PATH` finds"),
+        "/usr/bin/python3",
+        "Interpreter for Python tasks that have no environment of their own",
+    ),
+    of(
+        "K_SERVICE",
+        SERVICES,
+        Means("this is not Cloud Run: `ORK_AUTH=iam` is refused"),
+        "ork-tick",
+        "Set by Cloud Run",
+    ),
+    of(
+        "FIRESTORE_EMULATOR_HOST",
+        SERVICES,
+        Means("Google's own"),
+        "127.0.0.1:8710",
+        "Firestore emulator. With it, all emulators must be named, and services listen on 127.0.0.1 only",
+    ),
+    of(
+        "PUBSUB_EMULATOR_HOST",
+        SERVICES,
+        Means("Google's own"),
+        "127.0.0.1:8720",
+        "Pub/Sub emulator",
+    ),
+    of(
+        "STORAGE_EMULATOR_HOST",
+        ALL,
+        Means("Google's own"),
+        "http://127.0.0.1:8730",
+        "Cloud Storage emulator; the only one a worker asks",
+    ),
+    of(
+        "ORK_RUN_ENDPOINT",
+        SERVICES,
+        Means("Google's own"),
+        "http://127.0.0.1:8740",
+        "Cloud Run emulator",
+    ),
+    of(
+        "ORK_TASKS_ENDPOINT",
+        SERVICES,
+        Means("Google's own"),
+        "http://127.0.0.1:8750",
+        "Cloud Tasks emulator",
+    ),
+    of(
+        "ORK_ONE_REQUEST",
+        SERVICES,
+        Means("serves until it is told to stop"),
+        "1",
+        "For tests: 1 serves a single request (`/healthz` apart) and ends",
+    ),
+];
+
+/// Variables of Ork's other programs, which may lie about in the environment of a person's terminal.
+pub const OF_OTHERS: &[&str] = &["ORK_REQUIRE_ALL", "ORK_STATE"];
+
+/// The variable called `name`.
+pub fn variable(name: &str) -> Option<&'static Variable> {
+    VARIABLES.iter().find(|one| one.name == name)
+}
+
+/// The table as Markdown, for functions/README.md.
+pub fn markdown() -> String {
+    let mut text = String::from(
+        "| variable | roles | without it | meaning | example |\n|---|---|---|---|---|\n",
+    );
+    for one in VARIABLES {
+        let roles = if one.roles == ALL {
+            "all".to_owned()
+        } else if one.roles == SERVICES {
+            "services".to_owned()
+        } else {
+            words(one.roles)
+        };
+        let absent = match one.absent {
+            Refused(roles) if roles == one.roles => "does not start".to_owned(),
+            Refused(roles) => format!("{} do not start", words(roles)),
+            Default(value) => format!("`{value}`"),
+            Means(what) => what.to_owned(),
+        };
+        text.push_str(&format!(
+            "| `{}` | {roles} | {absent} | {} | `{}` |\n",
+            one.name, one.doc, one.example
+        ));
+    }
+    text
+}
+
+/// The table as `--help` shows it.
+pub fn help() -> String {
+    let width = VARIABLES.iter().map(|one| one.name.len()).max();
+    let width = width.unwrap_or(0);
+    let mut text = String::new();
+    for one in VARIABLES {
+        let absent = match one.absent {
+            Refused(NONE) | Means(_) => String::new(),
+            Refused(_) => " (needed)".to_owned(),
+            Default(value) => format!(" (default {value})"),
+        };
+        text.push_str(&format!("  {:width$}  {}{absent}\n", one.name, one.doc));
+    }
+    text
+}
+
+fn words(roles: &[Role]) -> String {
+    let words: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    words.join(", ")
+}

@@ -1,0 +1,214 @@
+//! Uploaded definitions: checked, stored as a version, and answered with a status file.
+//!
+//! What counts is the object as it is now, whatever notice brought us here: a late notice of an older upload finds the newer one. And
+//! who was overtaken while at work looks again before he is done, so that the last upload always wins.
+
+use std::collections::BTreeMap;
+
+use ork_core::definition::Workflow;
+use ork_core::diagnostic::{Diagnostic, Position};
+use ork_core::ids::{VersionHash, WorkflowName};
+use ork_core::limits;
+use ork_core::names::ObjectName;
+use ork_core::parse::{codes, parse_workflow};
+use ork_engine::ports::{Clock, ObjectError, Objects, Ports};
+use ork_engine::{Engine, EngineError, EngineErrorKind};
+
+use crate::status::{Finding, Judged, same};
+
+/// The file as its messages name it.
+const FILE: &str = "workflow.yaml";
+/// How often somebody else's newer upload is followed before the next notice has to do it.
+const TRIES: usize = 5;
+/// Bytes of a status file, far above what its messages come to.
+const STATUS_BYTES: u64 = 8 << 20;
+/// What the first line of a file with a bundle begins with.
+const BUNDLE: &str = "# bundle:";
+
+/// An upload as it is now.
+#[derive(PartialEq, Eq)]
+enum Found {
+    Nothing,
+    TooLarge(u64),
+    File { generation: u64, bytes: Vec<u8> },
+}
+
+/// Deals with whatever lies at the upload's place.
+pub(crate) async fn take<P: Ports>(
+    engine: &Engine<P>,
+    name: &WorkflowName,
+) -> Result<(), EngineError> {
+    let mut found = find(engine, name).await?;
+    for _ in 0..TRIES {
+        let (judged, generation) = match &found {
+            // Removed since: what was deployed stays until somebody deletes the workflow.
+            Found::Nothing => return Ok(()),
+            Found::TooLarge(bytes) => (Judged::refused(vec![too_large(*bytes)]), None),
+            Found::File { generation, bytes } => {
+                (judge(engine, name, bytes).await?, Some(*generation))
+            }
+        };
+        tell(engine, name, &judged, generation).await?;
+        let now = find(engine, name).await?;
+        if now == found {
+            let version = judged.version.as_ref().map(VersionHash::short);
+            tracing::info!(
+                workflow = name.as_str(),
+                accepted = version.is_some(),
+                version,
+                errors = judged.errors.len(),
+                "an upload was dealt with"
+            );
+            return Ok(());
+        }
+        found = now;
+    }
+    Err(EngineError::new(
+        EngineErrorKind::Unavailable,
+        format!("workflow {name} is being uploaded again and again"),
+    ))
+}
+
+async fn find<P: Ports>(engine: &Engine<P>, name: &WorkflowName) -> Result<Found, EngineError> {
+    let upload = ObjectName::Upload(name.clone());
+    let objects = engine.ports().objects();
+    match objects.get(&upload, limits::FILE_BYTES as u64).await {
+        Ok(None) => Ok(Found::Nothing),
+        Ok(Some(object)) => Ok(Found::File {
+            generation: object.generation.0,
+            bytes: object.bytes,
+        }),
+        Err(ObjectError::TooLarge { bytes, .. }) => Ok(Found::TooLarge(bytes)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn too_large(bytes: u64) -> Finding {
+    let limit = limits::FILE_BYTES;
+    let mut one = Diagnostic::error(
+        FILE,
+        codes::FILE_TOO_LARGE,
+        Position::START,
+        format!("the file has {bytes} bytes, and a workflow file may have {limit}"),
+    );
+    one.hint("split the workflow, or generate its tasks with foreach");
+    one.into()
+}
+
+/// Checks a file and stores its version. An error means that nobody can tell now.
+async fn judge<P: Ports>(
+    engine: &Engine<P>,
+    name: &WorkflowName,
+    bytes: &[u8],
+) -> Result<Judged, EngineError> {
+    let (workflow, warnings) = match read(name, bytes) {
+        Ok(read) => read,
+        Err(errors) => return Ok(Judged::refused(errors)),
+    };
+    let mut source = None;
+    if let Some(hash) = &workflow.bundle {
+        let bundle = ObjectName::Bundle(name.clone(), hash.clone());
+        if engine.ports().objects().updated(&bundle).await?.is_none() {
+            let mut missing = Finding::of_all(format!("there is no bundle `{bundle}`"));
+            missing.hint =
+                Some("upload the bundle before the file, as `ork workflow deploy` does".into());
+            return Ok(Judged::refused(vec![missing]));
+        }
+        source = Some(bundle.to_string());
+    }
+    match Box::pin(engine.deploy(&workflow, source, &BTreeMap::new())).await {
+        Ok(deployment) => Ok(Judged {
+            version: Some(deployment.version),
+            errors: Vec::new(),
+            warnings,
+        }),
+        Err(error) if error.kind == EngineErrorKind::Unavailable => Err(error),
+        Err(error) => Ok(Judged::refused(vec![Finding::of_all(error.message)])),
+    }
+}
+
+/// A definition with its warnings, or everything that is wrong with the file.
+pub(crate) fn read(
+    name: &WorkflowName,
+    bytes: &[u8],
+) -> Result<(Workflow, Vec<Finding>), Vec<Finding>> {
+    let all = |found: Vec<Diagnostic>| found.into_iter().map(Finding::from).collect::<Vec<_>>();
+    let parsed = parse_workflow(FILE, bytes).map_err(all)?;
+    let mut workflow = parsed.workflow;
+    let mut errors = Vec::new();
+    if workflow.name != *name {
+        let mut other = Diagnostic::error(
+            FILE,
+            codes::BAD_NAME,
+            place_of_name(bytes),
+            format!(
+                "the workflow is called `{}`, but it was uploaded as `{name}`",
+                workflow.name
+            ),
+        );
+        other.hint(format!(
+            "upload it to workflows/{}/workflow.yaml, or call it `{name}`",
+            workflow.name
+        ));
+        errors.push(other);
+    }
+    match bundle(bytes) {
+        Ok(hash) => workflow.bundle = hash,
+        Err(wrong) => {
+            let mut wrong = Diagnostic::error(FILE, codes::WRONG_KIND, Position::START, wrong);
+            wrong.hint("write `# bundle: sha256:` and 64 hexadecimal digits, or no such line");
+            errors.push(wrong);
+        }
+    }
+    if errors.is_empty() {
+        Ok((workflow, all(parsed.warnings)))
+    } else {
+        Err(all(errors))
+    }
+}
+
+/// The bundle that the first line names.
+fn bundle(bytes: &[u8]) -> Result<Option<VersionHash>, String> {
+    let end = bytes.iter().position(|b| matches!(b, b'\n' | b'\r'));
+    let line = String::from_utf8_lossy(&bytes[..end.unwrap_or(bytes.len())]);
+    let Some(said) = line.strip_prefix(BUNDLE) else {
+        return Ok(None);
+    };
+    let said = said.trim();
+    let hash = said.strip_prefix("sha256:").and_then(VersionHash::parse);
+    let shown: String = said.chars().take(80).collect();
+    hash.map(Some)
+        .ok_or_else(|| format!("the bundle `{shown}` is not a SHA-256"))
+}
+
+/// Where the file says its name, for people; its beginning when that cannot be seen.
+fn place_of_name(bytes: &[u8]) -> Position {
+    let text = String::from_utf8_lossy(bytes);
+    let line = text.lines().position(|line| line.starts_with("name:"));
+    line.and_then(|line| u32::try_from(line).ok())
+        .map_or(Position::START, |line| Position::new(line + 1, 1, 5))
+}
+
+/// Writes the status file, unless it says the same already: nothing writes one name twice within a second without need.
+async fn tell<P: Ports>(
+    engine: &Engine<P>,
+    name: &WorkflowName,
+    judged: &Judged,
+    generation: Option<u64>,
+) -> Result<(), EngineError> {
+    let status = ObjectName::UploadStatus(name.clone());
+    let objects = engine.ports().objects();
+    let said = judged.encode(generation, engine.ports().clock().now());
+    let stored = match objects.get(&status, STATUS_BYTES).await {
+        Ok(stored) => stored,
+        // Whatever that is, it is not ours.
+        Err(ObjectError::TooLarge { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    if stored.is_some_and(|stored| same(&stored.bytes, &said)) {
+        return Ok(());
+    }
+    let bytes = said.to_string();
+    objects.put(&status, bytes.as_bytes(), None).await?;
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! Settings as the adapters want them.
+
+use ork_gcp::{Endpoints, GoogleOptions, Topics, Wake};
+use ork_host::settings::Settings;
+
+/// Where a deployment's parts are.
+pub(crate) fn options(settings: &Settings) -> GoogleOptions {
+    let cloud = settings.cloud.clone();
+    let emulators = settings.emulators.clone();
+    GoogleOptions {
+        project: settings.project.clone(),
+        database: cloud.database,
+        bucket: settings.bucket.clone(),
+        region: cloud.region,
+        topics: Topics {
+            dispatch: cloud.topic_dispatch,
+            poll: cloud.topic_poll,
+        },
+        worker_jobs: cloud.worker_jobs,
+        wake: cloud.wake.map(|wake| Wake {
+            queue: wake.queue,
+            url: wake.url,
+            identity: wake.identity,
+        }),
+        endpoints: Endpoints {
+            firestore: emulators.firestore,
+            storage: emulators.storage,
+            pubsub: emulators.pubsub,
+            run: emulators.run,
+            tasks: emulators.tasks,
+        },
+    }
+}

@@ -1,0 +1,315 @@
+//! A deployment on this machine: emulators, services behind gates, a scheduler, a worker job; and what a user does with it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use ork_core::ids::{RunId, WorkflowName};
+use ork_core::names::ObjectName;
+use ork_emulators::google::{self, Subscription};
+use ork_emulators::run_jobs::Job;
+use ork_emulators::scheduler::{Cadence, Scheduler, SchedulerOptions};
+use ork_emulators::{Emulators, Options};
+use ork_engine::ports::{Objects, Ports};
+use ork_engine::{Engine, RunView, StartRun};
+use ork_gcp::{Endpoints, Google, GoogleOptions, Topics};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::gate::{Gate, Way};
+use crate::services::ROLES;
+
+/// How a deployment is set up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    /// Between two ticks.
+    pub(crate) tick_every: Duration,
+    /// Whether messages arrive at all.
+    pub(crate) messages: bool,
+    /// What becomes of requests.
+    pub(crate) way: Way,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            tick_every: Duration::from_secs(2),
+            messages: true,
+            way: Way::Once,
+        }
+    }
+}
+
+/// How long anything may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// See the module.
+pub(crate) struct Cloud {
+    pub(crate) emulators: Emulators,
+    pub(crate) engine: Engine<Google>,
+    gates: BTreeMap<&'static str, Gate>,
+    scheduler: Option<Scheduler>,
+    folder: TempDir,
+    client: reqwest::Client,
+    project: String,
+    bucket: String,
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// Deployments are tried one at a time: each has two JVMs, four services and its workers.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+impl Cloud {
+    /// Starts everything; `None` where Google's emulators are not installed, which is said.
+    pub(crate) async fn start(test: &str, setup: Setup) -> Option<Self> {
+        static PROJECTS: AtomicU32 = AtomicU32::new(0);
+        google::testing::sdk_or_skip(test)?;
+        let alone = ALONE.lock().await;
+        let number = PROJECTS.fetch_add(1, Ordering::Relaxed);
+        let project = format!("e2e-{}-{number}", std::process::id());
+        let bucket = format!("{project}-bucket");
+        let options = Options::for_project(&project, &bucket);
+        let emulators = Emulators::start(options)
+            .await
+            .expect("the emulators start");
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut cloud = Self {
+            engine: Engine::new(connect(&emulators, &project, &bucket).await, None),
+            emulators,
+            gates: BTreeMap::new(),
+            scheduler: None,
+            folder,
+            client: reqwest::Client::new(),
+            project,
+            bucket,
+            _alone: alone,
+        };
+        cloud.open(setup).await;
+        Some(cloud)
+    }
+
+    async fn open(&mut self, setup: Setup) {
+        let names = self.emulators.names();
+        let env = self.emulators.env();
+        for role in ["poll", "tick", "dispatch", "monitor"] {
+            let mut env = env.clone();
+            let subscription = format!("projects/{}/subscriptions/ork-{role}", self.project);
+            env.insert("ORK_SUBSCRIPTION".into(), subscription);
+            if !setup.messages {
+                env.insert("ORK_WAKE_QUEUE".into(), "off".into());
+            }
+            let gate = Gate::open(role, setup.way, env).await;
+            self.gates.insert(role, gate);
+        }
+        // Whoever asks for wakes has to know where poll's gate is, which is open by now.
+        let wake_url = self.gates["poll"].url("/wake");
+        for gate in self.gates.values_mut() {
+            gate.start(&wake_url).await;
+        }
+        if setup.messages {
+            let admin = self.emulators.pubsub().expect("it was started").admin();
+            for (role, topic) in [
+                ("dispatch", &names.topic_dispatch),
+                ("poll", &names.topic_poll),
+                ("monitor", &names.topic_objects),
+            ] {
+                let name = format!("projects/{}/subscriptions/ork-{role}", self.project);
+                let push = Subscription::push(name, topic, self.gates[role].url("/push"));
+                admin
+                    .create_subscription(&push)
+                    .await
+                    .expect("a subscription");
+            }
+        }
+        let tick = self.gates["tick"].url("/tick");
+        let options = SchedulerOptions::new(tick, Cadence::Every(setup.tick_every));
+        self.scheduler = Some(Scheduler::start(options).expect("the scheduler starts"));
+    }
+
+    /// The worker job runs tasks in `code`.
+    pub(crate) fn work_in(&self, code: &Path) {
+        let command = [env!("CARGO_BIN_EXE_ork-service"), "worker"];
+        let path = std::env::var("PATH").unwrap_or_default();
+        let job = Job::new(command).with_env([
+            ("ORK_CODE_DIR", code.display().to_string()),
+            (
+                "ORK_CACHE_DIR",
+                self.folder.path().join("cache").display().to_string(),
+            ),
+            ("PATH", path),
+        ]);
+        self.emulators
+            .register_worker(&self.project, &self.bucket, job)
+            .expect("a worker job");
+    }
+
+    /// A copy of an example's folder, without what runs leave behind.
+    pub(crate) fn copy_of(&self, example: &str) -> PathBuf {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../examples")
+            .join(example);
+        let target = self.folder_of(example);
+        copy(&source, &target);
+        target
+    }
+
+    /// Where that copy is.
+    pub(crate) fn folder_of(&self, example: &str) -> PathBuf {
+        self.folder.path().join(example)
+    }
+
+    /// Kills the first worker that runs; says whether one did.
+    pub(crate) fn kill_a_worker(&self) -> bool {
+        let jobs = self.emulators.run_jobs().expect("it was started");
+        let executions = jobs.executions(&self.emulators.names().worker_job);
+        executions.iter().any(|execution| {
+            (0..execution.task_count).any(|index| jobs.kill_task(&execution.name, index))
+        })
+    }
+
+    /// Uploads a definition as a user does, and waits for the verdict on it.
+    pub(crate) async fn upload(&self, name: &str, text: &str) -> Value {
+        let storage = self.emulators.storage().expect("it was started").endpoint();
+        let url = format!(
+            "{storage}/upload/storage/v1/b/{}/o?uploadType=media&name=workflows%2F{name}%2Fworkflow.yaml",
+            self.bucket
+        );
+        let answer = self.client.post(url).body(text.to_owned()).send().await;
+        let answer = answer.expect("the storage answers");
+        assert!(answer.status().is_success(), "{answer:?}");
+        let uploaded: Value =
+            serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON");
+        let generation = uploaded["generation"]
+            .as_str()
+            .expect("a generation")
+            .to_owned();
+        let status = ObjectName::UploadStatus(WorkflowName::new(name).expect("a name"));
+        self.until(&format!("a verdict on {name}"), async || {
+            let found = self.engine.ports().objects().get(&status, 1 << 20).await;
+            let status: Value = serde_json::from_slice(&found.expect("readable")?.bytes).ok()?;
+            let of = match &status["generation"] {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            (of == generation).then_some(status)
+        })
+        .await
+    }
+
+    /// Uploads a definition that is accepted.
+    pub(crate) async fn deploy(&self, name: &str, text: &str) {
+        let status = self.upload(name, text).await;
+        assert_eq!(status["accepted"], json!(true), "{status:#}");
+    }
+
+    /// Starts a run.
+    pub(crate) async fn run(&self, workflow: &str, params: Value) -> RunId {
+        let mut wish = StartRun::of(WorkflowName::new(workflow).expect("a name"));
+        wish.params = params.as_object().cloned().unwrap_or_default();
+        let started = self.engine.start(wish).await.expect("it starts");
+        started.id
+    }
+
+    /// Waits for the end of a run and gives what became of it, in the form of `ork execute --json`.
+    pub(crate) async fn outcome(&self, run: &RunId) -> Value {
+        let view = self.ended(run).await;
+        let mut tasks = serde_json::Map::new();
+        for (at, task) in (0_u32..).zip(&view.graph.workflow.tasks) {
+            let state = view.state.task(at);
+            let output = self.engine.task_output(&view, at).await.expect("an output");
+            let output: Value = serde_json::from_str(&output).expect("JSON");
+            let attempts = view.state.instances(at).iter().map(|one| one.attempt).max();
+            tasks.insert(
+                task.name.to_string(),
+                json!({"status": state.status().as_str(), "attempts": attempts, "output": output}),
+            );
+        }
+        json!({"status": view.header.status.as_str(), "tasks": tasks})
+    }
+
+    /// Waits for the end of a run.
+    pub(crate) async fn ended(&self, run: &RunId) -> RunView {
+        self.until(&format!("the end of {run}"), async || {
+            let view = self.engine.run(run).await.expect("the run is readable");
+            view.header.status.is_terminal().then_some(view)
+        })
+        .await
+    }
+
+    /// Kills a service and starts another.
+    pub(crate) async fn kill(&self, role: &str) {
+        assert!(ROLES.contains(&role), "{role} is a role");
+        self.gates[role].kill().await;
+    }
+
+    /// Waits until `look` finds something.
+    pub(crate) async fn until<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            assert!(
+                Instant::now() < until,
+                "{what} did not come within {PATIENCE:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub(crate) async fn stop(self) {
+        drop(self.scheduler);
+        drop(self.gates);
+        self.emulators.stop().await;
+    }
+}
+
+async fn connect(emulators: &Emulators, project: &str, bucket: &str) -> Google {
+    let names = emulators.names();
+    let env = emulators.env();
+    let host = |name: &str| {
+        env.get(name)
+            .map(|host| host.trim_start_matches("http://").to_owned())
+    };
+    let url = |name: &str| host(name).map(|host| format!("http://{host}"));
+    let options = GoogleOptions {
+        project: project.into(),
+        database: "(default)".into(),
+        bucket: bucket.into(),
+        region: env["ORK_REGION"].clone(),
+        topics: Topics {
+            dispatch: names.topic_dispatch,
+            poll: names.topic_poll,
+        },
+        worker_jobs: BTreeMap::from([("default".to_owned(), names.worker_job)]),
+        wake: None,
+        endpoints: Endpoints {
+            firestore: host("FIRESTORE_EMULATOR_HOST"),
+            storage: url("STORAGE_EMULATOR_HOST"),
+            pubsub: url("PUBSUB_EMULATOR_HOST"),
+            run: url("ORK_RUN_ENDPOINT"),
+            tasks: url("ORK_TASKS_ENDPOINT"),
+        },
+    };
+    Google::connect(options).await.expect("it connects")
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let name = entry.file_name();
+        let left = [".ork", "build", "__pycache__", "expected"];
+        if left.iter().any(|left| name == *left) {
+            continue;
+        }
+        let target = to.join(&name);
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The whole system as processes, on Google's emulators and the stand-ins: real pushes and notifications, ticks, workers as Cloud Run job tasks.
+//!
+//! Without Java and the emulators it says loudly that it was skipped; with `ORK_REQUIRE_ALL=1` that is a failure.
+
+mod cloud;
+mod examples;
+mod faults;
+mod gate;
+mod services;

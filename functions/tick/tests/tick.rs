@@ -1,0 +1,111 @@
+//! The tick over HTTP.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use ork_core::run::RunStatus;
+use ork_host::Role;
+use ork_host::testing::{World, post, settings};
+use serde_json::json;
+
+const HOURLY: &str = "name: hourly\nschedule: '0 * * * *'\ntasks:\n  a: {command: work}\n";
+const ONE: &str = "name: w\ntasks:\n  a: {command: work}\n";
+
+#[tokio::test]
+async fn an_idle_tick_is_two_queries() {
+    let world = World::default();
+    let routes = ork_tick::router(world.engine(), &settings(Role::Tick));
+    let answer = post(&routes, "/tick", "any body").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(
+        answer.json(),
+        json!({"fired": [], "runs": [], "errors": 0, "more": false})
+    );
+    assert_eq!(world.calls(), (2, 0, 0));
+}
+
+#[tokio::test]
+async fn a_slot_that_is_due_makes_its_run_once_and_says_so() {
+    let world = World::default();
+    world.deploy(HOURLY).await;
+    world.pass(Duration::from_secs(3_600));
+    let routes = ork_tick::router(world.engine(), &settings(Role::Tick));
+    let first = post(&routes, "/tick", "").await.json();
+    assert_eq!(
+        first["fired"],
+        json!([{"workflow": "hourly", "slot": "2026-06-01T01:00:00Z", "run": "hourly--20260601T010000Z"}])
+    );
+    let second = post(&routes, "/tick", "").await.json();
+    assert_eq!(second["fired"], json!([]));
+    assert_eq!(
+        world.status("hourly--20260601T010000Z").await,
+        RunStatus::Running
+    );
+}
+
+#[tokio::test]
+async fn it_goes_on_in_rounds_while_there_is_more() {
+    let world = World::default();
+    world.deploy(ONE).await;
+    for n in 0..7 {
+        world.start("w", &format!("r{n}")).await;
+    }
+    world.pass(Duration::from_secs(10));
+    let mut small = settings(Role::Tick);
+    small.serving.tick_limit = 3;
+    let routes = ork_tick::router(world.engine(), &small);
+    let said = post(&routes, "/tick", "").await.json();
+    assert_eq!(said["runs"].as_array().map(Vec::len), Some(7));
+    assert_eq!(
+        said["runs"][0],
+        json!({"run": "r0", "commits": 1, "status": "running"})
+    );
+    assert_eq!((&said["errors"], &said["more"]), (&json!(0), &json!(false)));
+    assert_eq!(world.started().len(), 7, "it claims by itself");
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_is_said() {
+    let world = World::default();
+    let routes = ork_tick::router(world.engine(), &settings(Role::Tick));
+    world.store_down(true);
+    let answer = post(&routes, "/tick", "").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.retry_after.as_deref(), Some("5"));
+}
+
+/// A tick whose commit does not come through, until the gate is opened.
+#[tokio::test]
+async fn one_tick_at_a_time_and_none_for_longer_than_its_time() {
+    let world = World::default();
+    world.deploy(ONE).await;
+    world.start("w", "r").await;
+    world.pass(Duration::from_secs(10));
+    let mut short = settings(Role::Tick);
+    short.serving.deadline = Duration::from_millis(500);
+    let routes = ork_tick::router(world.engine(), &short);
+    let gate = world.hold_commits();
+    let first = tokio::spawn({
+        let routes = routes.clone();
+        async move { post(&routes, "/tick", "").await }
+    });
+    while world.at_gate() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let second = post(&routes, "/tick", "").await;
+    assert_eq!(second.status, StatusCode::OK);
+    assert_eq!(
+        second.json(),
+        json!({"skipped": "another tick is under way in this process"})
+    );
+    let first = first.await.expect("no panic");
+    assert_eq!(first.status, StatusCode::OK);
+    assert_eq!(
+        first.json(),
+        json!({"fired": [], "runs": [], "errors": 0, "more": true})
+    );
+    gate.add_permits(100);
+    let third = post(&routes, "/tick", "").await.json();
+    assert_eq!(third["runs"][0]["run"], "r", "the next tick goes on");
+    assert_eq!(world.started().len(), 1);
+}

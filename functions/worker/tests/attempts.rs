@@ -1,0 +1,12 @@
+//! Workers as real processes over a folder of objects: what they do, and what is left when they are killed.
+
+#[path = "attempts/code.rs"]
+mod code;
+#[path = "attempts/ending.rs"]
+mod ending;
+#[path = "attempts/harness.rs"]
+mod harness;
+#[path = "attempts/running.rs"]
+mod running;
+#[path = "attempts/trouble.rs"]
+mod trouble;

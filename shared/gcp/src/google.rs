@@ -1,0 +1,304 @@
+//! All ports over one project.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ork_core::Value;
+use ork_engine::ports::{JobStatus, Key, Ports, Tracker, TrackerError};
+
+use crate::clock::SystemClock;
+use crate::endpoints::{ConnectError, Endpoints};
+use crate::firestore::{FirestoreStore, Observer, StoreOperation};
+use crate::meter::{Meter, Usage};
+use crate::objects::GcsObjects;
+use crate::pubsub::{PubsubHints, Topics};
+use crate::queue::GoogleQueue;
+use crate::run_jobs::{RunJobs, WorkerJobs};
+use crate::tasks::{CloudTasks, Wake};
+
+/// Where a deployment's parts are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoogleOptions {
+    /// The project.
+    pub project: String,
+    /// The database, `(default)` or another.
+    pub database: String,
+    /// The bucket, without `gs://`.
+    pub bucket: String,
+    /// Where the worker jobs are.
+    pub region: String,
+    /// The topics of hints.
+    pub topics: Topics,
+    /// The jobs that run tasks, by what they are for; see [`WorkerJobs`].
+    pub worker_jobs: BTreeMap<String, String>,
+    /// Which queue wakes whom. `None`: nobody; what is due is found by the tick.
+    pub wake: Option<Wake>,
+    /// Where Google's services are.
+    pub endpoints: Endpoints,
+}
+
+/// The ports over Google Cloud. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Google(Arc<World>);
+
+#[derive(Debug)]
+struct World {
+    store: FirestoreStore,
+    objects: GcsObjects,
+    queue: GoogleQueue,
+    executor: RunJobs,
+    tracker: NoTracker,
+    clock: SystemClock,
+    meter: Meter,
+    random: Random,
+}
+
+impl Google {
+    /// Makes clients for everything. All but Firestore are found out about when they are used, so that a function is up at once.
+    pub async fn connect(options: GoogleOptions) -> Result<Self, ConnectError> {
+        for (what, value) in [
+            ("project", &options.project),
+            ("database", &options.database),
+            ("bucket", &options.bucket),
+            ("region", &options.region),
+        ] {
+            if value.is_empty() {
+                return Err(ConnectError(format!("the {what} is not named")));
+            }
+        }
+        let endpoints = &options.endpoints;
+        let meter = Meter::default();
+        let objects = GcsObjects::connect(&options.bucket, endpoints.storage.as_deref())
+            .await?
+            .metered(meter.clone());
+        let hints = PubsubHints::connect(&options.topics, endpoints.pubsub.as_deref())
+            .await?
+            .metered(meter.clone());
+        let wakes = match options.wake {
+            Some(wake) => Some(
+                CloudTasks::connect(wake, endpoints.tasks.as_deref())
+                    .await?
+                    .metered(meter.clone()),
+            ),
+            None => None,
+        };
+        let executor = RunJobs::connect(
+            &options.region,
+            WorkerJobs::new(options.worker_jobs)?,
+            objects.clone(),
+            endpoints.run.as_deref(),
+        )
+        .await?
+        .metered(meter.clone());
+        // Last: it is the one that really connects.
+        let store = FirestoreStore::connect(
+            &options.project,
+            &options.database,
+            endpoints.firestore.as_deref(),
+        )
+        .await
+        .map_err(|error| ConnectError(error.message))?
+        .with_observer(observer(meter.clone()));
+        Ok(Self(Arc::new(World {
+            store,
+            objects,
+            queue: GoogleQueue::new(hints, wakes),
+            executor,
+            tracker: NoTracker,
+            clock: SystemClock,
+            meter,
+            random: Random::new(),
+        })))
+    }
+
+    /// What has been used.
+    pub fn meter(&self) -> &Meter {
+        &self.0.meter
+    }
+}
+
+impl Ports for Google {
+    type Store = FirestoreStore;
+    type Objects = GcsObjects;
+    type Queue = GoogleQueue;
+    type Executor = RunJobs;
+    type Tracker = NoTracker;
+    type Clock = SystemClock;
+
+    fn store(&self) -> &FirestoreStore {
+        &self.0.store
+    }
+    fn objects(&self) -> &GcsObjects {
+        &self.0.objects
+    }
+    fn queue(&self) -> &GoogleQueue {
+        &self.0.queue
+    }
+    fn executor(&self) -> &RunJobs {
+        &self.0.executor
+    }
+    fn tracker(&self) -> &NoTracker {
+        &self.0.tracker
+    }
+    fn clock(&self) -> &SystemClock {
+        &self.0.clock
+    }
+    fn random(&self) -> u64 {
+        self.0.random.next()
+    }
+}
+
+/// Counts what the store says it did.
+fn observer(meter: Meter) -> Observer {
+    Arc::new(move |operation, key| {
+        let mut used = Usage::default();
+        match operation {
+            StoreOperation::Read => used.store_reads = 1,
+            StoreOperation::Write => used.store_writes = 1,
+            StoreOperation::Delete => used.store_deletes = 1,
+            // One that finds nothing is billed as one read.
+            StoreOperation::Query { documents } => used.store_reads = documents.max(1) as u64,
+        }
+        let run = match key {
+            Some(Key::Run(run) | Key::Page(run, _)) => Some(run),
+            _ => None,
+        };
+        meter.count(run, &used);
+    })
+}
+
+/// Says of every deferred job that nobody tracks it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoTracker;
+
+fn untracked() -> TrackerError {
+    TrackerError::Permanent(
+        "deferred jobs are not tracked by this version: wait for the job inside the task, and return its result"
+            .into(),
+    )
+}
+
+impl Tracker for NoTracker {
+    async fn poll(&self, _job: &Value) -> Result<JobStatus, TrackerError> {
+        Err(untracked())
+    }
+    async fn cancel(&self, _job: &Value) -> Result<(), TrackerError> {
+        Err(untracked())
+    }
+}
+
+/// Numbers nobody else gets: from the system's randomness, by which the standard library seeds its hash maps, and never two alike in one process.
+#[derive(Debug)]
+struct Random {
+    seed: RandomState,
+    drawn: AtomicU64,
+}
+
+impl Random {
+    fn new() -> Self {
+        Self {
+            seed: RandomState::new(),
+            drawn: AtomicU64::new(0),
+        }
+    }
+    fn next(&self) -> u64 {
+        let mut hasher = self.seed.build_hasher();
+        hasher.write_u64(self.drawn.fetch_add(1, Ordering::Relaxed));
+        hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ork_core::ids::RunId;
+
+    fn options(firestore: &str) -> GoogleOptions {
+        let nobody = || Some("127.0.0.1:1".to_owned());
+        GoogleOptions {
+            project: "p".into(),
+            database: "(default)".into(),
+            bucket: "bucket".into(),
+            region: "r".into(),
+            topics: Topics {
+                dispatch: "projects/p/topics/dispatch".into(),
+                poll: "projects/p/topics/poll".into(),
+            },
+            worker_jobs: BTreeMap::from([(
+                "default".to_owned(),
+                "projects/p/locations/r/jobs/j".to_owned(),
+            )]),
+            wake: None,
+            endpoints: Endpoints {
+                firestore: Some(firestore.to_owned()),
+                storage: nobody(),
+                pubsub: nobody(),
+                run: nobody(),
+                tasks: nobody(),
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deployment_connects_before_anything_of_it_answers() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let mute = listener.local_addr().expect("it is bound").to_string();
+        let google = Google::connect(options(&mute)).await.expect("connected");
+        assert!(google.meter().total().is_nothing(), "nothing was asked");
+        assert_ne!(google.random(), google.random());
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_is_named() {
+        type Change = fn(&mut GoogleOptions);
+        let cases: [(Change, &str); 7] = [
+            (|_| {}, "Firestore database"),
+            (|o| o.project.clear(), "project is not named"),
+            (|o| o.bucket.clear(), "bucket is not named"),
+            (|o| o.region.clear(), "region is not named"),
+            (
+                |o| o.topics.poll = "poll".into(),
+                "projects/PROJECT/topics/TOPIC",
+            ),
+            (|o| o.worker_jobs.clear(), "no `default`"),
+            (|o| o.region = "elsewhere".into(), "not in region elsewhere"),
+        ];
+        for (change, word) in cases {
+            let mut options = options("127.0.0.1:1");
+            change(&mut options);
+            let error = Google::connect(options)
+                .await
+                .expect_err("something is missing");
+            assert!(error.to_string().contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_the_store_does_is_counted_for_its_run() {
+        let (meter, run) = (Meter::default(), RunId::new("r").expect("a run id"));
+        let observe = observer(meter.clone());
+        observe(StoreOperation::Read, Some(&Key::Run(run.clone())));
+        observe(StoreOperation::Write, Some(&Key::Page(run.clone(), 1)));
+        observe(StoreOperation::Delete, Some(&Key::Dead("x".into())));
+        observe(StoreOperation::Query { documents: 0 }, None);
+        observe(StoreOperation::Query { documents: 5 }, None);
+        let of_run = meter.take(&run);
+        assert_eq!((of_run.store_reads, of_run.store_writes), (1, 1));
+        let total = meter.total();
+        assert_eq!(
+            (total.store_reads, total.store_writes, total.store_deletes),
+            (7, 1, 1)
+        );
+    }
+
+    #[test]
+    fn random_numbers_do_not_repeat() {
+        let (one, other) = (Random::new(), Random::new());
+        let drawn: std::collections::BTreeSet<u64> = (0..10_000)
+            .flat_map(|_| [one.next(), other.next()])
+            .collect();
+        assert_eq!(drawn.len(), 20_000);
+    }
+}

@@ -1,0 +1,28 @@
+//! Ork's adapters for Google Cloud: Firestore, Cloud Storage, Pub/Sub, Cloud Tasks, Cloud Run.
+//!
+//! Nothing here reads environment variables: addresses and names are given by whoever makes the adapters.
+
+mod clock;
+mod endpoints;
+mod failure;
+pub mod firestore;
+mod google;
+pub mod meter;
+pub mod objects;
+pub mod prices;
+mod pubsub;
+mod queue;
+mod retry;
+pub mod run_jobs;
+mod tasks;
+
+pub use clock::SystemClock;
+pub use endpoints::{ConnectError, Endpoints};
+pub use firestore::FirestoreStore;
+pub use google::{Google, GoogleOptions, NoTracker};
+pub use meter::{Meter, Usage};
+pub use objects::GcsObjects;
+pub use pubsub::{PubsubHints, Topics};
+pub use queue::GoogleQueue;
+pub use run_jobs::{RunJobs, WorkerJobs};
+pub use tasks::{CloudTasks, Wake};

@@ -1,0 +1,176 @@
+//! The port's operations over the bucket.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use google_cloud_gax::options::RequestOptionsBuilder;
+use google_cloud_storage::model::ListObjectsResponse;
+use ork_core::names::ObjectName;
+use ork_core::time::Time;
+use ork_engine::ports::{Generation, Object, ObjectError, Objects};
+
+use super::{GcsObjects, LONG, SHORT, generation, within};
+use crate::meter::{run_of, run_of_prefix};
+use crate::retry::{Again, policy};
+
+/// Names on one page of a listing, at most: the service gives no more.
+const PAGE: usize = 1000;
+
+impl Objects for GcsObjects {
+    async fn create(&self, name: &ObjectName, bytes: &[u8]) -> Result<Generation, ObjectError> {
+        self.write(name, Bytes::copy_from_slice(bytes), Some(0), &[])
+            .await
+    }
+
+    async fn put(
+        &self,
+        name: &ObjectName,
+        bytes: &[u8],
+        expected: Option<Generation>,
+    ) -> Result<Generation, ObjectError> {
+        let expected = match expected {
+            None => None,
+            // To the service 0 means that there is none, which is no generation of any object.
+            Some(Generation(number)) => match i64::try_from(number) {
+                Ok(number) if number > 0 => Some(number),
+                _ => return Err(ObjectError::Precondition(name.to_string())),
+            },
+        };
+        self.write(name, Bytes::copy_from_slice(bytes), expected, &[])
+            .await
+    }
+
+    async fn get(&self, name: &ObjectName, limit: u64) -> Result<Option<Object>, ObjectError> {
+        self.meter.class_b(run_of(name));
+        let text = name.to_string();
+        let too_large = |bytes| {
+            Ok(Err(ObjectError::TooLarge {
+                name: text.clone(),
+                bytes,
+                limit,
+            }))
+        };
+        let reading = async {
+            let mut answer = self
+                .storage
+                .read_object(&*self.bucket, &text)
+                .with_retry_policy(policy(Again::Harmless))
+                .send()
+                .await?;
+            let known = answer.object();
+            let size = u64::try_from(known.size).unwrap_or(0);
+            // The headers say so; the contents stay where they are.
+            if size > limit {
+                return too_large(size);
+            }
+            let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+            while let Some(piece) = answer.next().await.transpose()? {
+                bytes.extend_from_slice(&piece);
+                if bytes.len() as u64 > limit {
+                    return too_large(bytes.len() as u64);
+                }
+            }
+            Ok(Ok(Object {
+                bytes,
+                generation: generation(known.generation),
+            }))
+        };
+        match within(LONG, &text, Box::pin(reading)).await? {
+            Ok(read) => read.map(Some),
+            Err(error) if self.is_absent(&error) => Ok(None),
+            Err(error) => Err(self.failed(&text, &error)),
+        }
+    }
+
+    async fn updated(&self, name: &ObjectName) -> Result<Option<Time>, ObjectError> {
+        Ok(self.metadata(name).await?.map(|known| known.updated))
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ObjectName>, ObjectError> {
+        let mut names = Vec::new();
+        let mut page = String::new();
+        while names.len() < limit {
+            // One more than wanted: the listing begins with `after` itself.
+            let size = (limit - names.len()).saturating_add(1);
+            let answer = self.page(prefix, after, &page, size).await?;
+            let known = answer.objects.iter().map(|object| object.name.as_str());
+            let wanted = known
+                .filter(|name| after.is_none_or(|after| *name > after))
+                .filter_map(ObjectName::parse)
+                .take(limit - names.len());
+            names.extend(wanted);
+            if answer.next_page_token.is_empty() {
+                break;
+            }
+            page = answer.next_page_token;
+        }
+        Ok(names)
+    }
+
+    async fn delete(&self, name: &ObjectName) -> Result<(), ObjectError> {
+        let text = name.to_string();
+        let call = self
+            .control
+            .delete_object()
+            .set_bucket(&*self.bucket)
+            .set_object(&text)
+            .with_attempt_timeout(SHORT)
+            .with_retry_policy(policy(Again::Harmless))
+            .send();
+        match within(LONG, &text, call).await? {
+            Ok(()) => Ok(()),
+            Err(error) if self.is_absent(&error) => Ok(()),
+            Err(error) => Err(self.failed(&text, &error)),
+        }
+    }
+}
+
+impl GcsObjects {
+    /// The labels of all objects whose names begin with `prefix`.
+    pub async fn list_labels(
+        &self,
+        prefix: &str,
+    ) -> Result<Vec<BTreeMap<String, String>>, ObjectError> {
+        let mut labels = Vec::new();
+        let mut page = String::new();
+        loop {
+            let answer = self.page(prefix, None, &page, PAGE).await?;
+            let known = answer.objects.into_iter();
+            labels.extend(known.map(|object| object.metadata.into_iter().collect()));
+            if answer.next_page_token.is_empty() {
+                return Ok(labels);
+            }
+            page = answer.next_page_token;
+        }
+    }
+
+    /// A page of a listing, from `after` on, which is its first name if there is such an object.
+    async fn page(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        page: &str,
+        size: usize,
+    ) -> Result<ListObjectsResponse, ObjectError> {
+        self.meter.class_a(run_of_prefix(prefix).as_ref());
+        let call = self
+            .control
+            .list_objects()
+            .set_parent(&*self.bucket)
+            .set_prefix(prefix)
+            .set_lexicographic_start(after.unwrap_or_default())
+            .set_page_size(i32::try_from(size.min(PAGE)).unwrap_or(i32::MAX))
+            .set_page_token(page)
+            .with_attempt_timeout(SHORT)
+            .with_retry_policy(policy(Again::Harmless))
+            .send();
+        within(LONG, prefix, call)
+            .await?
+            .map_err(|error| self.failed(prefix, &error))
+    }
+}

@@ -1,0 +1,107 @@
+//! Hints over Pub/Sub: empty messages with two attributes, sent in small batches within bounded time.
+
+use std::time::Duration;
+
+use google_cloud_gax::retry_policy::RetryPolicyExt;
+use google_cloud_pubsub::client::{BasePublisher, Publisher};
+use google_cloud_pubsub::model::Message;
+use ork_engine::ports::{Function, Hint, QueueError};
+
+use crate::endpoints::{ConnectError, nobody, plain};
+use crate::meter::{Meter, Usage};
+use crate::retry::{Again, Unhindered, pauses, policy};
+
+/// Hints that are sent within this travel together.
+const TOGETHER: Duration = Duration::from_millis(2);
+/// A hint that is not sent by then is given up: the tick finds what is due.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The topics, by their full names `projects/P/topics/T`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topics {
+    /// For dispatch.
+    pub dispatch: String,
+    /// For poll.
+    pub poll: String,
+}
+
+/// Sends hints. Clones share their connection and their batches.
+#[derive(Debug, Clone)]
+pub struct PubsubHints {
+    dispatch: Publisher,
+    poll: Publisher,
+    meter: Meter,
+}
+
+impl PubsubHints {
+    /// Publishers for the topics, which are not asked for until there is a hint. Needs a tokio runtime, which sends the batches.
+    pub async fn connect(topics: &Topics, endpoint: Option<&str>) -> Result<Self, ConnectError> {
+        for topic in [&topics.dispatch, &topics.poll] {
+            if !matches!(*topic.split('/').collect::<Vec<_>>(), ["projects", p, "topics", t] if !p.is_empty() && !t.is_empty())
+            {
+                return Err(ConnectError(format!(
+                    "`{topic}` is no topic: write it as projects/PROJECT/topics/TOPIC"
+                )));
+            }
+        }
+        let mut base = BasePublisher::builder()
+            .with_grpc_subchannel_count(1)
+            // Twice the same hint is the same hint.
+            .with_retry_policy(policy(Again::Harmless).with_time_limit(PATIENCE))
+            .with_backoff_policy(pauses())
+            .with_retry_throttler(Unhindered);
+        if let Some(endpoint) = plain("Pub/Sub", endpoint)? {
+            base = base.with_endpoint(endpoint).with_credentials(nobody());
+        }
+        let base = base
+            .build()
+            .await
+            .map_err(|error| ConnectError::client("Pub/Sub", &error))?;
+        let publisher =
+            |topic: &String| base.publisher(topic).set_delay_threshold(TOGETHER).build();
+        Ok(Self {
+            dispatch: publisher(&topics.dispatch),
+            poll: publisher(&topics.poll),
+            meter: Meter::default(),
+        })
+    }
+
+    /// The same, counted by `meter`.
+    #[must_use]
+    pub fn metered(mut self, meter: Meter) -> Self {
+        self.meter = meter;
+        self
+    }
+
+    /// Sends a hint now; gives up after two seconds.
+    pub async fn hint(&self, hint: &Hint) -> Result<(), QueueError> {
+        let (publisher, to) = match hint.to {
+            Function::Dispatch => (&self.dispatch, "dispatch"),
+            Function::Poll => (&self.poll, "poll"),
+            Function::Monitor => {
+                return Err(QueueError(format!(
+                    "monitor hears of verdicts from the bucket and listens to no hints; it was to look at run {}",
+                    hint.run
+                )));
+            }
+        };
+        let attributes = [("to", to), ("run", hint.run.as_str())];
+        let bytes: usize = attributes.iter().map(|(k, v)| k.len() + v.len()).sum();
+        let used = Usage {
+            messages: 1,
+            message_bytes: bytes as u64,
+            ..Usage::default()
+        };
+        self.meter.count(Some(&hint.run), &used);
+        let sending = publisher.publish(Message::new().set_attributes(attributes));
+        let what = |why: String| QueueError(format!("{to} is to look at run {}: {why}", hint.run));
+        match tokio::time::timeout(PATIENCE, sending).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(what(error.to_string())),
+            Err(_) => Err(what(format!(
+                "Pub/Sub did not answer within {} s",
+                PATIENCE.as_secs()
+            ))),
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Dependencies point one way: cli → local → engine → core. The core knows nobody.
+//! Dependencies point one way: cli → local → engine → core, service → functions → host → gcp → engine → core. The core knows nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,10 +19,52 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ork-bench", &["ork-core", "ork-engine", "ork-local"]),
     ("ork-fuzz", &["ork-core", "ork-engine"]),
     ("ork-sim", &["ork-core", "ork-engine"]),
+    ("ork-gcp", &["ork-core", "ork-engine"]),
+    ("ork-host", &["ork-core", "ork-engine"]),
+    ("ork-tick", FUNCTION),
+    ("ork-dispatch", FUNCTION),
+    ("ork-monitor", FUNCTION),
+    ("ork-poll", FUNCTION),
+    (
+        "ork-worker",
+        &[
+            "ork-core",
+            "ork-engine",
+            "ork-gcp",
+            "ork-host",
+            "ork-local",
+            "ork-library-host",
+        ],
+    ),
+    (
+        "ork-service",
+        &[
+            "ork-engine",
+            "ork-gcp",
+            "ork-host",
+            "ork-tick",
+            "ork-dispatch",
+            "ork-monitor",
+            "ork-poll",
+            "ork-worker",
+        ],
+    ),
+    // Stand-ins know Google's protocols and nothing of Ork.
+    ("ork-emulators", &[]),
 ];
 
-/// Whom else the tests of a crate may use: the simulated world is what others are compared with.
-const MAY_TEST_WITH: &[(&str, &[&str])] = &[("ork-local", &["ork-sim"])];
+/// A function is what it is pushed with and the use cases; it knows no adapter by name.
+const FUNCTION: &[&str] = &["ork-core", "ork-engine", "ork-host"];
+
+/// Whom else the tests of a crate may use: the simulated world is what others are compared with, and a crate may bring a world of its own
+/// for tests as a feature.
+const MAY_TEST_WITH: &[(&str, &[&str])] = &[
+    ("ork-local", &["ork-sim"]),
+    ("ork-gcp", &["ork-emulators"]),
+    ("ork-host", &["ork-host"]),
+    ("ork-monitor", &["ork-dispatch"]),
+    ("ork-service", &["ork-core", "ork-emulators"]),
+];
 
 /// What brings in the world: an async runtime, a database, system calls, randomness, the network, a command line.
 /// `libc` is not among them: sha2 asks it what the processor can do.
@@ -65,6 +107,7 @@ const MAY_NOT_REACH: &[(&str, &[&str])] = &[
             "axum",
         ],
     ),
+    ("ork-gcp", &["clap", "rusqlite", "libloading"]),
     (
         "ork-library-host",
         &["tokio", "rusqlite", "clap", "reqwest", "hyper", "axum"],

@@ -1,22 +1,18 @@
 //! One commit of one run: read, apply what arrived, write under preconditions; again if somebody else was faster.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use ork_core::definition::TaskIndex;
 use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::protect::Protection;
-use ork_core::run::{
-    Attempt, ClaimOffer, Command, Effect, Event, Graph, Note, Out, Resolution, RunState, RunStatus,
-    State, TaskPhase,
-};
-use ork_core::task::Output;
+use ork_core::run::{ClaimOffer, Command, Effect, Event, Graph, Note, Out, Resolution, RunStatus};
 use ork_core::time::Time;
 
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::{Loaded, is_current, load};
+use crate::owed::{Deferred, deferred, still_holds};
 use crate::places::Places;
 use crate::ports::{
     Clock, Function, Hint, Index, Key, Ports, Precondition, Queue, Store, StoreErrorKind, Write,
@@ -69,9 +65,6 @@ pub(crate) struct Advanced {
     /// What was deferred before the commit: the jobs of attempts that may have to be stopped.
     pub(crate) deferred: Deferred,
 }
-
-/// The deferred jobs of attempts.
-pub(crate) type Deferred = BTreeMap<(TaskIndex, u32, u32), Deferral>;
 
 /// Something to be applied to a run.
 pub(crate) struct Todo {
@@ -166,6 +159,7 @@ impl<P: Ports> Engine<P> {
         let mut untold = false;
         for _ in 0..TRIES {
             let remembered = kept.as_ref().is_some_and(|loaded| loaded.version.is_some());
+            let unstored = kept.as_ref().is_some_and(|loaded| loaded.version.is_none());
             let found = match kept.take() {
                 Some(loaded) => Some(loaded),
                 None => load(&self.ports, &self.memory, &todo.run).await?,
@@ -233,7 +227,10 @@ impl<P: Ports> Engine<P> {
             }
             if let Some(refusal) = refused {
                 // What is in memory may be out of date; only what is stored may refuse.
-                if remembered && self.holds(Protection::RefusalReread) {
+                // That goes for a run that this process could not store, too: somebody else may have.
+                let outdated = remembered
+                    || (unstored && !is_current(&self.ports, &todo.run, &loaded).await?);
+                if outdated && self.holds(Protection::RefusalReread) {
                     continue;
                 }
                 if nothing_stands && untold && self.holds(Protection::CommitMarker) {
@@ -555,67 +552,5 @@ impl<P: Ports> Engine<P> {
     /// Forgets what is in memory of a run, so that the next step reads what others may have written.
     pub fn forget(&self, run: &RunId) {
         self.memory.take(run);
-    }
-}
-
-/// The jobs that an attempt handed over to.
-#[derive(Debug, Clone)]
-pub(crate) struct Deferral {
-    pub(crate) jobs: Output,
-    pub(crate) count: u32,
-    pub(crate) done: u64,
-}
-
-/// Every attempt whose work is with deferred jobs.
-fn deferred(state: &RunState) -> Deferred {
-    let mut found = Deferred::new();
-    for (at, task) in (0u32..).zip(state.tasks()) {
-        if task.counts().of(ork_core::run::InstanceStatus::Deferred) == 0 {
-            continue;
-        }
-        for (index, instance) in (0u32..).zip(state.instances(at)) {
-            if let State::Deferred(deferral) = &instance.state {
-                let jobs = Deferral {
-                    jobs: deferral.jobs.clone(),
-                    count: deferral.count,
-                    done: deferral.done,
-                };
-                found.insert((at, index, instance.attempt), jobs);
-            }
-        }
-    }
-    found
-}
-
-/// Whether an effect that a lost commit asked for is still called for by the state that is stored.
-fn still_holds(effect: &Effect, state: &RunState) -> bool {
-    let live = |attempt: &Attempt| {
-        state
-            .instance(attempt.task, attempt.index)
-            .is_some_and(|instance| {
-                instance.attempt == attempt.attempt
-                    && instance.fence == attempt.fence
-                    && instance.status().is_in_flight()
-            })
-    };
-    match effect {
-        // An executor of this process's own is nobody else's. A remote one may have the attempt already, from whoever committed the
-        // same meanwhile, and two starts of one claim cannot be told apart: the claim lease asks, under a higher fence.
-        Effect::Start(attempt) => {
-            live(attempt)
-                && state
-                    .instance(attempt.task, attempt.index)
-                    .is_some_and(|instance| {
-                        matches!(instance.state, State::Dispatched { begin: None, .. })
-                    })
-        }
-        Effect::StartChild(attempt) => live(attempt),
-        Effect::Stop(attempt) | Effect::StopChild(attempt) => !live(attempt),
-        Effect::TaskEnded(task) => matches!(state.task(*task).phase, TaskPhase::Ended(_)),
-        Effect::RunEnded(status) => state.header.status == *status,
-        // Asked for again until they are answered.
-        Effect::CheckStart(_) | Effect::Reap { .. } | Effect::Poll(_) | Effect::Resolve { .. } => {
-            false
-        }
     }
 }

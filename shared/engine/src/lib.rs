@@ -16,6 +16,7 @@ mod documents;
 mod error;
 mod fire;
 mod loaded;
+mod owed;
 mod perform;
 mod places;
 pub mod ports;

@@ -12,10 +12,11 @@ use ork_core::run::{Attempt, Category, Effect, Event, Graph, State};
 use ork_core::task::{Output, Verdict};
 use ork_core::time::Time;
 
-use crate::advance::{Advanced, ClaimRequest, Deferred, JUST_NOW, Todo};
+use crate::advance::{Advanced, ClaimRequest, JUST_NOW, Todo};
 use crate::attempt_objects::encode_verdict;
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::{Loaded, load};
+use crate::owed::Deferred;
 use crate::ports::{Clock, Executor, JobStatus, Ports, StartError, Tracker, TrackerError};
 use crate::reap::Claimed;
 use crate::worker::create_verdict;

@@ -498,3 +498,42 @@ fn a_run_that_goes_on_again_after_its_workflow_was_removed_is_counted_when_that_
     world.drive(&engine);
     assert_eq!(ran(&world), ["r1", "r2", "r3", "r2", "r4"]);
 }
+
+/// Children are made in the memory of whoever claimed them before they are stored one after the other; in between somebody else may find
+/// that they are due and store them.
+#[test]
+fn a_command_is_not_refused_for_a_run_that_another_process_stored_meanwhile() {
+    let mut paused = 0;
+    for n in 0.. {
+        let world =
+            World::with("name: w\ntasks:\n  sub: {run_as: {workflow: child}, parallel: 3}\n");
+        world.deploy("name: child\ntasks:\n  a: {x}\n");
+        let (a, b, run) = (world.engine(), world.engine(), run_id("r"));
+        world.run(a.start(named("w", "r"))).unwrap();
+        let meanwhile = async {
+            world.pass(limits::CHILD_CHECK);
+            b.step(&run, vec![Event::Tick], None).await.unwrap();
+            let children: Vec<RunId> = world
+                .all_runs()
+                .into_iter()
+                .filter(|(_, child)| {
+                    child.header.status == RunStatus::Running && child.header.id != run
+                })
+                .map(|(_, child)| child.header.id.clone())
+                .collect();
+            for child in &children {
+                let pause = vec![Event::Command(Command::Pause)];
+                a.step(child, pause, None)
+                    .await
+                    .unwrap_or_else(|error| panic!("{n}: {error}"));
+            }
+            children.len()
+        };
+        let (_, found, waited) = world.interleaved(n, a.step(&run, vec![], CLAIM), meanwhile);
+        paused += found;
+        if !waited {
+            break;
+        }
+    }
+    assert!(paused > 0, "there were children that ran");
+}

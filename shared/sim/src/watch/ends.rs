@@ -75,13 +75,14 @@ pub(crate) fn slots(inner: &mut Inner, undisturbed: bool) {
             };
             let (cron, zone) = (&compiled.cron, &compiled.zone);
             // Behind the first instant nothing counts; the cursors started there.
-            // A clock that is behind does not see the latest yet.
+            // A clock that is behind does not see the latest yet, and to one that is ahead a later one is the latest.
             let until = inner.now - Millis(inner.largest_skew);
+            let ahead = inner.now + Millis(inner.largest_skew);
             let from = standing.deployed_at;
             let due: Vec<_> = match schedule.catchup {
                 Catchup::All => slots_between(cron, zone, from + Millis(1), until, 10_000),
                 Catchup::Latest => last_slot(cron, zone, from, until)
-                    .filter(|slot| last_slot(cron, zone, from, inner.now) == Some(*slot))
+                    .filter(|slot| last_slot(cron, zone, from, ahead) == Some(*slot))
                     .into_iter()
                     .collect(),
                 Catchup::None => Vec::new(),

@@ -20,7 +20,7 @@ const REDUNDANT: [(Protection, &str); 4] = [
     ),
     (
         Protection::CancelCheck,
-        "it cannot see what is cancelled a moment later either: the claim and verdict objects make such a start harmless, this saves it",
+        "it cannot see what is cancelled a moment later either: the stop takes the claim or leaves a verdict, so that such a start comes to nothing; this saves it",
     ),
     (
         Protection::PagesMatch,

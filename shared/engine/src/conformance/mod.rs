@@ -12,6 +12,7 @@ pub mod differential_objects;
 pub mod model;
 pub mod model_objects;
 pub mod objects;
+mod objects_files;
 mod objects_races;
 mod sample;
 pub mod store;

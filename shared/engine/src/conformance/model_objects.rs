@@ -137,7 +137,12 @@ mod tests {
             .into_iter()
             .map(|(name, _)| name)
             .collect();
-        let sources = [include_str!("objects.rs"), include_str!("objects_races.rs")].concat();
+        let sources = [
+            include_str!("objects.rs"),
+            include_str!("objects_files.rs"),
+            include_str!("objects_races.rs"),
+        ]
+        .concat();
         let mut written: Vec<_> = sources
             .lines()
             .filter_map(|line| line.strip_prefix("pub async fn "))

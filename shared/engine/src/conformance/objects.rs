@@ -6,6 +6,7 @@ use ork_core::ids::{TaskName, VersionHash};
 use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::time::Time;
 
+pub use super::objects_files::one_kind_of_file_is_listed_alone;
 pub use super::objects_races::*;
 use super::sample::{run_id, workflow_name};
 use super::world::{Job, ObjectsWorld};
@@ -38,6 +39,7 @@ macro_rules! objects_conformance {
             the_instant_of_the_last_write_is_known
             names_are_listed_in_order
             a_listing_keeps_to_prefix_after_and_limit
+            one_kind_of_file_is_listed_alone
             similar_names_are_different_objects
             another_handle_sees_what_was_written
             racing_objects_have_one_creator
@@ -409,7 +411,7 @@ fn one_of_each() -> Vec<ObjectName> {
 }
 
 /// The names as text, written in an order of no meaning, listed in the order of their bytes.
-async fn filled(objects: &impl Objects) -> Vec<String> {
+pub(super) async fn filled(objects: &impl Objects) -> Vec<String> {
     let mut names = one_of_each();
     let half = names.len() / 2;
     names.rotate_left(half);

@@ -519,7 +519,7 @@ fn a_command_is_not_refused_for_a_run_that_another_process_stored_meanwhile() {
                 .filter(|(_, child)| {
                     child.header.status == RunStatus::Running && child.header.id != run
                 })
-                .map(|(_, child)| child.header.id.clone())
+                .map(|(_, child)| child.header.id)
                 .collect();
             for child in &children {
                 let pause = vec![Event::Command(Command::Pause)];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use google_cloud_gax::options::RequestOptionsBuilder;
 use google_cloud_storage::model::ListObjectsResponse;
-use ork_core::names::ObjectName;
+use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::time::Time;
 use ork_engine::ports::{Generation, Object, ObjectError, Objects};
 
@@ -92,24 +92,17 @@ impl Objects for GcsObjects {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<ObjectName>, ObjectError> {
-        let mut names = Vec::new();
-        let mut page = String::new();
-        while names.len() < limit {
-            // One more than wanted: the listing begins with `after` itself.
-            let size = (limit - names.len()).saturating_add(1);
-            let answer = self.page(prefix, after, &page, size).await?;
-            let known = answer.objects.iter().map(|object| object.name.as_str());
-            let wanted = known
-                .filter(|name| after.is_none_or(|after| *name > after))
-                .filter_map(ObjectName::parse)
-                .take(limit - names.len());
-            names.extend(wanted);
-            if answer.next_page_token.is_empty() {
-                break;
-            }
-            page = answer.next_page_token;
-        }
-        Ok(names)
+        self.names(prefix, None, after, limit).await
+    }
+
+    async fn list_files(
+        &self,
+        prefix: &str,
+        file: AttemptFile,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ObjectName>, ObjectError> {
+        self.names(prefix, Some(file), after, limit).await
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), ObjectError> {
@@ -139,7 +132,7 @@ impl GcsObjects {
         let mut labels = Vec::new();
         let mut page = String::new();
         loop {
-            let answer = self.page(prefix, None, &page, PAGE).await?;
+            let answer = self.page(prefix, "", None, &page, PAGE).await?;
             let known = answer.objects.into_iter();
             labels.extend(known.map(|object| object.metadata.into_iter().collect()));
             if answer.next_page_token.is_empty() {
@@ -149,10 +142,49 @@ impl GcsObjects {
         }
     }
 
+    /// Names of all objects, or of one kind of file, which the service picks out itself.
+    async fn names(
+        &self,
+        prefix: &str,
+        file: Option<AttemptFile>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ObjectName>, ObjectError> {
+        // A prefix that is a pattern itself is none of ours; then everything is listed and picked from here.
+        let plain = !prefix.contains(['*', '?', '[', '{', '\\']);
+        let glob = file.filter(|_| plain);
+        let glob = glob.map_or_else(String::new, |file| format!("{prefix}**/{}", file.as_str()));
+        let is_wanted = |name: &ObjectName| {
+            file.is_none_or(
+                |file| matches!(name, ObjectName::Attempt { file: of, .. } if *of == file),
+            )
+        };
+        let mut names = Vec::new();
+        let mut page = String::new();
+        while names.len() < limit {
+            // One more than wanted: the listing begins with `after` itself.
+            let size = (limit - names.len()).saturating_add(1);
+            let answer = self.page(prefix, &glob, after, &page, size).await?;
+            let known = answer.objects.iter().map(|object| object.name.as_str());
+            let wanted = known
+                .filter(|name| after.is_none_or(|after| *name > after))
+                .filter_map(ObjectName::parse)
+                .filter(is_wanted)
+                .take(limit - names.len());
+            names.extend(wanted);
+            if answer.next_page_token.is_empty() {
+                break;
+            }
+            page = answer.next_page_token;
+        }
+        Ok(names)
+    }
+
     /// A page of a listing, from `after` on, which is its first name if there is such an object.
     async fn page(
         &self,
         prefix: &str,
+        glob: &str,
         after: Option<&str>,
         page: &str,
         size: usize,
@@ -163,6 +195,7 @@ impl GcsObjects {
             .list_objects()
             .set_parent(&*self.bucket)
             .set_prefix(prefix)
+            .set_match_glob(glob)
             .set_lexicographic_start(after.unwrap_or_default())
             .set_page_size(i32::try_from(size.min(PAGE)).unwrap_or(i32::MAX))
             .set_page_token(page)

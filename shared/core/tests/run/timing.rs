@@ -16,24 +16,45 @@ fn effects(world: &mut World, line: &str) -> String {
 
 #[test]
 fn a_claim_that_nobody_took_up_is_checked_under_a_higher_fence_again_and_again() {
-    let mut world = World::new("  a: {x, start_timeout: 150s}\n");
+    let mut world = World::new("  a: {x, start_timeout: 250s}\n");
     world.play("start; claim 1 remote; +59s");
     assert_eq!(effects(&mut world, "tick"), "");
     world.play("+1s");
     assert_eq!(effects(&mut world, "tick"), "see whether a#1.2 has begun");
     assert_eq!(effects(&mut world, "tick"), "");
-    world.play("+60s");
-    assert_eq!(effects(&mut world, "tick"), "see whether a#1.3 has begun");
-    world.play("+30s");
-    assert_eq!(effects(&mut world, "tick"), "reap a#1.3 (Start)");
+    for fence in 3..=5 {
+        world.play("+60s");
+        let check = format!("see whether a#1.{fence} has begun");
+        assert_eq!(effects(&mut world, "tick"), check);
+    }
+    world.play("+10s");
+    assert_eq!(effects(&mut world, "tick"), "reap a#1.5 (Start)");
     world.play("+30s");
     assert_eq!(
         effects(&mut world, "tick"),
-        "reap a#1.3 (Start)",
+        "reap a#1.5 (Start)",
         "a reaping that was not answered is asked for again"
     );
     world.play("fail a lost; +1s; tick");
     assert_eq!(world.states(), "a queued");
+}
+
+#[test]
+fn a_short_start_timeout_has_the_claim_looked_at_before_it_is_over() {
+    for (timeout, lease) in [("8s", 2), ("100s", 25), ("1s", 1), ("1h", 60)] {
+        let mut world = World::new(&format!("  a: {{x, start_timeout: {timeout}}}\n"));
+        world.play(&format!("start; claim 1 remote; +{}s", lease - 1));
+        assert_eq!(effects(&mut world, "tick"), "", "{timeout}");
+        world.play("+1s");
+        let found = effects(&mut world, "tick");
+        // Of one second nothing is left to look before.
+        let expected = if timeout == "1s" {
+            "reap a#1 (Start)"
+        } else {
+            "see whether a#1.2 has begun"
+        };
+        assert_eq!(found, expected, "{timeout}");
+    }
 }
 
 #[test]

@@ -13,11 +13,12 @@ use ork_emulators::scheduler::{Cadence, Scheduler, SchedulerOptions};
 use ork_emulators::{Emulators, Options};
 use ork_engine::ports::{Objects, Ports};
 use ork_engine::{Engine, RunView, StartRun};
-use ork_gcp::{Endpoints, Google, GoogleOptions, Topics};
+use ork_gcp::Google;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::connect::connect;
 use crate::gate::{Gate, Way};
 use crate::services::ROLES;
 
@@ -76,7 +77,7 @@ impl Cloud {
             .expect("the emulators start");
         let folder = tempfile::tempdir().expect("a folder");
         let mut cloud = Self {
-            engine: Engine::new(connect(&emulators, &project, &bucket).await, None),
+            engine: Engine::new(connect(&emulators, &project, &bucket, None).await, None),
             emulators,
             gates: BTreeMap::new(),
             scheduler: None,
@@ -264,36 +265,6 @@ impl Cloud {
         drop(self.gates);
         self.emulators.stop().await;
     }
-}
-
-async fn connect(emulators: &Emulators, project: &str, bucket: &str) -> Google {
-    let names = emulators.names();
-    let env = emulators.env();
-    let host = |name: &str| {
-        env.get(name)
-            .map(|host| host.trim_start_matches("http://").to_owned())
-    };
-    let url = |name: &str| host(name).map(|host| format!("http://{host}"));
-    let options = GoogleOptions {
-        project: project.into(),
-        database: "(default)".into(),
-        bucket: bucket.into(),
-        region: env["ORK_REGION"].clone(),
-        topics: Topics {
-            dispatch: names.topic_dispatch,
-            poll: names.topic_poll,
-        },
-        worker_jobs: BTreeMap::from([("default".to_owned(), names.worker_job)]),
-        wake: None,
-        endpoints: Endpoints {
-            firestore: host("FIRESTORE_EMULATOR_HOST"),
-            storage: url("STORAGE_EMULATOR_HOST"),
-            pubsub: url("PUBSUB_EMULATOR_HOST"),
-            run: url("ORK_RUN_ENDPOINT"),
-            tasks: url("ORK_TASKS_ENDPOINT"),
-        },
-    };
-    Google::connect(options).await.expect("it connects")
 }
 
 fn copy(from: &Path, to: &Path) {

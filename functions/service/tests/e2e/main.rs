@@ -3,6 +3,7 @@
 //! Without Java and the emulators it says loudly that it was skipped; with `ORK_REQUIRE_ALL=1` that is a failure.
 
 mod cloud;
+mod connect;
 mod examples;
 mod faults;
 mod gate;

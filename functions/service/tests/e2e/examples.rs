@@ -1,5 +1,6 @@
 //! The examples, unchanged: uploaded to the bucket, run by workers, with the outputs that `ork execute` gives.
 
+use ork_core::ids::WorkflowName;
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, Setup};
@@ -114,6 +115,29 @@ async fn a_broken_file_is_answered_with_what_is_wrong_and_where() {
     );
     // What was accepted before stays.
     let run = cloud.run("w", json!({})).await;
+    assert_eq!(cloud.outcome(&run).await["status"], json!("success"));
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_fires_at_its_minute_and_its_run_has_its_slot() {
+    let Some(cloud) = Cloud::start("a schedule on the emulators", Setup::default()).await else {
+        return;
+    };
+    let folder = cloud.copy_of("schedules");
+    cloud.work_in(&folder);
+    let text =
+        "name: minutely\nschedule: \"* * * * *\"\ntasks:\n  a: {command: 'echo ORK_OUTPUT:1'}\n";
+    cloud.deploy("minutely", text).await;
+    let name = WorkflowName::new("minutely").expect("a name");
+    let run = cloud
+        .until("a run of the schedule", async || {
+            let listed = cloud.engine.runs(None, Some(&name), None, 1).await;
+            let (headers, _) = listed.expect("a listing");
+            headers.first().map(|header| header.id.clone())
+        })
+        .await;
+    assert!(run.as_str().starts_with("minutely--2"), "{run}");
     assert_eq!(cloud.outcome(&run).await["status"], json!("success"));
     cloud.stop().await;
 }

@@ -323,10 +323,13 @@ pub struct Task {
 }
 
 impl Task {
-    /// How long after a claim to see whether the attempt has begun: often enough that its start is found out before it is given up.
+    /// How long after a claim to see whether the attempt has begun: often enough that its start is found out before it is given up, and that
+    /// a worker that dies before its start was heard of is not missed much later than one that dies after.
     pub fn claim_lease(&self) -> Millis {
         let quarter = Millis(self.start_timeout.0 / 4);
-        quarter.clamp(Millis::from_secs(1), limits::CLAIM_LEASE)
+        quarter
+            .min(self.heartbeat_timeout)
+            .clamp(Millis::from_secs(1), limits::CLAIM_LEASE)
     }
     /// Whether it may have other than one instance.
     pub fn fans_out(&self) -> bool {

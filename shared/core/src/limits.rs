@@ -67,7 +67,7 @@ pub const MAX_RECOVERY_ATTEMPTS: u32 = 3;
 pub const ANNOUNCE_AGAIN: Millis = Millis::from_secs(5);
 /// Pause between polls of a deferred job, at first.
 pub const POLL_INTERVAL: Millis = Millis::from_secs(10);
-/// How long after a claim to see whether the attempt has begun; a quarter of a start timeout that is shorter than four of these.
+/// How long after a claim to see whether the attempt has begun; a quarter of a start timeout that is shorter than four of these, or a heartbeat timeout that is shorter.
 pub const CLAIM_LEASE: Millis = Millis::from_secs(60);
 /// How long until something that was asked for and not answered is asked for again.
 pub const ASK_AGAIN: Millis = Millis::from_secs(30);

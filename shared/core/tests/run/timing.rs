@@ -41,7 +41,14 @@ fn a_claim_that_nobody_took_up_is_checked_under_a_higher_fence_again_and_again()
 
 #[test]
 fn a_short_start_timeout_has_the_claim_looked_at_before_it_is_over() {
-    for (timeout, lease) in [("8s", 2), ("100s", 25), ("1s", 1), ("1h", 60)] {
+    for (timeout, lease) in [
+        ("8s", 2),
+        ("100s", 25),
+        ("1s", 1),
+        ("1h", 60),
+        ("1h, heartbeat_timeout: 20s", 20),
+        ("20s, heartbeat_timeout: 20s", 5),
+    ] {
         let mut world = World::new(&format!("  a: {{x, start_timeout: {timeout}}}\n"));
         world.play(&format!("start; claim 1 remote; +{}s", lease - 1));
         assert_eq!(effects(&mut world, "tick"), "", "{timeout}");

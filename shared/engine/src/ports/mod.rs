@@ -58,3 +58,34 @@ pub trait Ports: Send + Sync {
     /// Told of every event just before it is applied: for whoever counts what happens. Says nothing and decides nothing.
     fn observe(&self, _before: &RunState, _event: &Event) {}
 }
+
+/// The types and accessors of [`Ports`] for a world that is all of its ports itself, as worlds in memory are.
+#[macro_export]
+macro_rules! is_all_ports {
+    () => {
+        type Store = Self;
+        type Objects = Self;
+        type Queue = Self;
+        type Executor = Self;
+        type Tracker = Self;
+        type Clock = Self;
+        fn store(&self) -> &Self {
+            self
+        }
+        fn objects(&self) -> &Self {
+            self
+        }
+        fn queue(&self) -> &Self {
+            self
+        }
+        fn executor(&self) -> &Self {
+            self
+        }
+        fn tracker(&self) -> &Self {
+            self
+        }
+        fn clock(&self) -> &Self {
+            self
+        }
+    };
+}

@@ -275,30 +275,8 @@ impl World {
 }
 
 impl Ports for World {
-    type Store = Self;
-    type Objects = Self;
-    type Queue = Self;
-    type Executor = Self;
-    type Tracker = Self;
-    type Clock = Self;
-    fn store(&self) -> &Self {
-        self
-    }
-    fn objects(&self) -> &Self {
-        self
-    }
-    fn queue(&self) -> &Self {
-        self
-    }
-    fn executor(&self) -> &Self {
-        self
-    }
-    fn tracker(&self) -> &Self {
-        self
-    }
-    fn clock(&self) -> &Self {
-        self
-    }
+    ork_engine::is_all_ports!();
+
     fn random(&self) -> u64 {
         // SplitMix64 over a counter.
         let mut z = self

@@ -108,30 +108,8 @@ impl Handle {
 }
 
 impl Ports for Handle {
-    type Store = Self;
-    type Objects = Self;
-    type Queue = Self;
-    type Executor = Self;
-    type Tracker = Self;
-    type Clock = Self;
-    fn store(&self) -> &Self {
-        self
-    }
-    fn objects(&self) -> &Self {
-        self
-    }
-    fn queue(&self) -> &Self {
-        self
-    }
-    fn executor(&self) -> &Self {
-        self
-    }
-    fn tracker(&self) -> &Self {
-        self
-    }
-    fn clock(&self) -> &Self {
-        self
-    }
+    ork_engine::is_all_ports!();
+
     fn random(&self) -> u64 {
         self.world.lock().name()
     }

@@ -57,6 +57,9 @@ async fn push<P: Ports + 'static>(
         return dispatch.host.passed_over("a hint to another function");
     }
     Span::current().record("run", hint.run.as_str());
+    dispatch
+        .host
+        .count(dispatch.engine.ports(), Some(&hint.run));
     let work = Box::pin(dispatch.start_ready(&hint.run, budget));
     match budget.within(work.in_current_span()).await {
         Ok(result) => answer::of(&result),
@@ -76,7 +79,11 @@ impl<P: Ports> Dispatch<P> {
             let stepped = self.engine.step(run, Vec::new(), Some(self.claim)).await?;
             let ready = self.engine.peek(run, |_, state| state.has_ready());
             // What is ready and was not claimed has no place now: whoever frees one says so.
-            if stepped.commits.is_empty() || ready != Some(true) || budget.is_over() {
+            if stepped.commits.is_empty()
+                || stepped.no_place
+                || ready != Some(true)
+                || budget.is_over()
+            {
                 break;
             }
         }

@@ -10,6 +10,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use ork_core::ids::RunId;
+use ork_engine::ports::Ports;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
@@ -101,6 +103,20 @@ impl Host {
         );
         let refused = "messages of this subscription are not taken";
         Err(answer::problem(StatusCode::FORBIDDEN, refused).into())
+    }
+
+    /// Counts a request about `run`.
+    pub fn count<P: Ports>(&self, ports: &P, run: Option<&RunId>) {
+        if let Some(meter) = ports.metering() {
+            meter.request(run, None);
+        }
+    }
+
+    /// Counts a request that brought a notice of the bucket, which nobody here published.
+    pub fn count_notice<P: Ports>(&self, ports: &P, run: Option<&RunId>, bytes: usize) {
+        if let Some(meter) = ports.metering() {
+            meter.request(run, Some(bytes));
+        }
     }
 
     /// Says that a message can never be understood, and has it never sent again.

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 /// How long the first notice of a run waits for others.
-pub(crate) const WINDOW: Duration = Duration::from_millis(5);
+pub(crate) const WINDOW: Duration = Duration::from_millis(2);
 /// Verdicts that are settled together at most, so that no one waits long for his answer.
 const MOST: usize = 512;
 

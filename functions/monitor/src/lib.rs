@@ -54,6 +54,12 @@ async fn push<P: Ports + 'static>(
         Ok(Notice::PassedOver(why)) => return monitor.host.passed_over(why),
         Err(broken) => return monitor.host.broken(&broken),
     };
+    let bytes = match &body {
+        Payload::Whole(bytes) => bytes.len(),
+        Payload::TooLarge(size) => *size,
+    };
+    let ports = monitor.engine.ports();
+    monitor.host.count_notice(ports, name.run(), bytes);
     match name {
         ObjectName::Attempt {
             ref run,
@@ -80,6 +86,7 @@ async fn push<P: Ports + 'static>(
         // A commit for each claim and sign of life would double the writes: who misses them looks at them.
         ObjectName::Attempt { .. }
         | ObjectName::UploadStatus(_)
+        | ObjectName::UploadProject(_)
         | ObjectName::Definition(..)
         | ObjectName::Bundle(..)
         | ObjectName::Batch(..)

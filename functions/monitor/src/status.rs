@@ -12,6 +12,8 @@ const FORMAT: u32 = 1;
 /// One thing that is wrong with an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
+    /// Which file.
+    pub(crate) file: String,
     pub(crate) line: u32,
     pub(crate) column: u32,
     /// `None` when it is not the file that is wrong.
@@ -24,6 +26,7 @@ impl Finding {
     /// Something that is wrong with the upload as a whole.
     pub(crate) fn of_all(message: impl Into<String>) -> Self {
         Self {
+            file: "workflow.yaml".to_owned(),
             line: 1,
             column: 1,
             code: None,
@@ -33,7 +36,7 @@ impl Finding {
     }
     fn json(&self) -> Value {
         json!({
-            "line": self.line, "column": self.column, "code": self.code,
+            "file": self.file, "line": self.line, "column": self.column, "code": self.code,
             "message": self.message, "hint": self.hint,
         })
     }
@@ -42,6 +45,7 @@ impl Finding {
 impl From<Diagnostic> for Finding {
     fn from(one: Diagnostic) -> Self {
         Self {
+            file: one.file,
             line: one.at.line,
             column: one.at.column,
             code: Some(one.code),

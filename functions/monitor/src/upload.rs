@@ -7,17 +7,18 @@ use std::collections::BTreeMap;
 
 use ork_core::definition::Workflow;
 use ork_core::diagnostic::{Diagnostic, Position};
-use ork_core::ids::{VersionHash, WorkflowName};
+use ork_core::ids::{PoolName, VersionHash, WorkflowName};
 use ork_core::limits;
 use ork_core::names::ObjectName;
-use ork_core::parse::{codes, parse_workflow};
+use ork_core::parse::{Project, codes, file_name_for, parse_project, parse_workflow_with};
 use ork_engine::ports::{Clock, ObjectError, Objects, Ports};
 use ork_engine::{Engine, EngineError, EngineErrorKind};
 
 use crate::status::{Finding, Judged, same};
 
-/// The file as its messages name it.
+/// The definition and the project's settings, as messages name them.
 const FILE: &str = "workflow.yaml";
+const PROJECT: &str = "ork.yaml";
 /// How often somebody else's newer upload is followed before the next notice has to do it.
 const TRIES: usize = 5;
 /// Bytes of a status file, far above what its messages come to.
@@ -30,7 +31,20 @@ const BUNDLE: &str = "# bundle:";
 enum Found {
     Nothing,
     TooLarge(u64),
-    File { generation: u64, bytes: Vec<u8> },
+    File {
+        generation: u64,
+        bytes: Vec<u8>,
+        /// The `ork.yaml` beside it.
+        project: Beside,
+    },
+}
+
+/// The settings of the project that an upload belongs to.
+#[derive(PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    TooLarge(u64),
+    File(Vec<u8>),
 }
 
 /// Deals with whatever lies at the upload's place.
@@ -43,9 +57,14 @@ pub(crate) async fn take<P: Ports>(
         let (judged, generation) = match &found {
             // Removed since: what was deployed stays until somebody deletes the workflow.
             Found::Nothing => return Ok(()),
-            Found::TooLarge(bytes) => (Judged::refused(vec![too_large(*bytes)]), None),
-            Found::File { generation, bytes } => {
-                (judge(engine, name, bytes).await?, Some(*generation))
+            Found::TooLarge(bytes) => (Judged::refused(vec![too_large(FILE, *bytes)]), None),
+            Found::File {
+                generation,
+                bytes,
+                project,
+            } => {
+                let judged = judge(engine, name, bytes, project).await?;
+                (judged, Some(*generation))
             }
         };
         tell(engine, name, &judged, generation).await?;
@@ -71,27 +90,39 @@ pub(crate) async fn take<P: Ports>(
 
 async fn find<P: Ports>(engine: &Engine<P>, name: &WorkflowName) -> Result<Found, EngineError> {
     let upload = ObjectName::Upload(name.clone());
+    let beside = ObjectName::UploadProject(name.clone());
     let objects = engine.ports().objects();
-    match objects.get(&upload, limits::FILE_BYTES as u64).await {
-        Ok(None) => Ok(Found::Nothing),
-        Ok(Some(object)) => Ok(Found::File {
-            generation: object.generation.0,
-            bytes: object.bytes,
-        }),
-        Err(ObjectError::TooLarge { bytes, .. }) => Ok(Found::TooLarge(bytes)),
-        Err(error) => Err(error.into()),
-    }
+    let limit = limits::FILE_BYTES as u64;
+    let (generation, bytes) = match objects.get(&upload, limit).await {
+        Ok(None) => return Ok(Found::Nothing),
+        Ok(Some(object)) => (object.generation.0, object.bytes),
+        Err(ObjectError::TooLarge { bytes, .. }) => return Ok(Found::TooLarge(bytes)),
+        Err(error) => return Err(error.into()),
+    };
+    let project = match objects.get(&beside, limit).await {
+        Ok(None) => Beside::Nothing,
+        Ok(Some(object)) => Beside::File(object.bytes),
+        Err(ObjectError::TooLarge { bytes, .. }) => Beside::TooLarge(bytes),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Found::File {
+        generation,
+        bytes,
+        project,
+    })
 }
 
-fn too_large(bytes: u64) -> Finding {
+fn too_large(file: &str, bytes: u64) -> Finding {
     let limit = limits::FILE_BYTES;
     let mut one = Diagnostic::error(
-        FILE,
+        file,
         codes::FILE_TOO_LARGE,
         Position::START,
-        format!("the file has {bytes} bytes, and a workflow file may have {limit}"),
+        format!("the file has {bytes} bytes, and may have {limit}"),
     );
-    one.hint("split the workflow, or generate its tasks with foreach");
+    if file == FILE {
+        one.hint("split the workflow, or generate its tasks with foreach");
+    }
     one.into()
 }
 
@@ -100,8 +131,19 @@ async fn judge<P: Ports>(
     engine: &Engine<P>,
     name: &WorkflowName,
     bytes: &[u8],
+    beside: &Beside,
 ) -> Result<Judged, EngineError> {
-    let (workflow, warnings) = match read(name, bytes) {
+    let project = match beside {
+        Beside::Nothing => Ok(Project::default()),
+        Beside::File(bytes) => parse_project(PROJECT, bytes).map_err(findings),
+        Beside::TooLarge(bytes) => Err(vec![too_large(PROJECT, *bytes)]),
+    };
+    let read = project.and_then(|project| {
+        let pools = pools(&project)?;
+        let (workflow, warnings) = read(name, bytes, &project)?;
+        Ok((workflow, warnings, pools))
+    });
+    let (workflow, warnings, pools) = match read {
         Ok(read) => read,
         Err(errors) => return Ok(Judged::refused(errors)),
     };
@@ -116,7 +158,7 @@ async fn judge<P: Ports>(
         }
         source = Some(bundle.to_string());
     }
-    match Box::pin(engine.deploy(&workflow, source, &BTreeMap::new())).await {
+    match Box::pin(engine.deploy(&workflow, source, &pools)).await {
         Ok(deployment) => Ok(Judged {
             version: Some(deployment.version),
             errors: Vec::new(),
@@ -127,18 +169,30 @@ async fn judge<P: Ports>(
     }
 }
 
+fn findings(found: Vec<Diagnostic>) -> Vec<Finding> {
+    found.into_iter().map(Finding::from).collect()
+}
+
+/// The pools of a project and their places.
+fn pools(project: &Project) -> Result<BTreeMap<PoolName, u32>, Vec<Finding>> {
+    let pool = |(name, size): (&String, &u32)| PoolName::new(name).map(|name| (name, *size));
+    let pools: Result<_, _> = project.pools.iter().map(pool).collect();
+    pools.map_err(|error| vec![Finding::of_all(format!("{PROJECT}: {error}"))])
+}
+
 /// A definition with its warnings, or everything that is wrong with the file.
-pub(crate) fn read(
+fn read(
     name: &WorkflowName,
     bytes: &[u8],
+    project: &Project,
 ) -> Result<(Workflow, Vec<Finding>), Vec<Finding>> {
-    let all = |found: Vec<Diagnostic>| found.into_iter().map(Finding::from).collect::<Vec<_>>();
-    let parsed = parse_workflow(FILE, bytes).map_err(all)?;
+    let file = file_name_for(name, bytes);
+    let parsed = parse_workflow_with(&file, bytes, project).map_err(findings)?;
     let mut workflow = parsed.workflow;
     let mut errors = Vec::new();
     if workflow.name != *name {
         let mut other = Diagnostic::error(
-            FILE,
+            &file,
             codes::BAD_NAME,
             place_of_name(bytes),
             format!(
@@ -155,15 +209,15 @@ pub(crate) fn read(
     match bundle(bytes) {
         Ok(hash) => workflow.bundle = hash,
         Err(wrong) => {
-            let mut wrong = Diagnostic::error(FILE, codes::WRONG_KIND, Position::START, wrong);
+            let mut wrong = Diagnostic::error(&file, codes::WRONG_KIND, Position::START, wrong);
             wrong.hint("write `# bundle: sha256:` and 64 hexadecimal digits, or no such line");
             errors.push(wrong);
         }
     }
     if errors.is_empty() {
-        Ok((workflow, all(parsed.warnings)))
+        Ok((workflow, findings(parsed.warnings)))
     } else {
-        Err(all(errors))
+        Err(findings(errors))
     }
 }
 

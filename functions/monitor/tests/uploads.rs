@@ -170,6 +170,54 @@ async fn the_bundle_that_the_first_line_names_belongs_to_the_version() {
 }
 
 #[tokio::test]
+async fn the_settings_of_a_project_lie_beside_its_definition() {
+    const PROJECT: &str = "workflows/etl/ork.yaml";
+    let world = World::default();
+    let custom = "name: etl\ntasks:\n  a: {executor: spark, pool: db}\n";
+    world.put(FILE, custom.as_bytes()).await;
+    notify(&world).await;
+    assert_eq!(status(&world).await["accepted"], false, "what is spark?");
+    let project = "pools: {db: 3}\nexecutors:\n  spark: {command: [spark-run]}\n";
+    world.put(PROJECT, project.as_bytes()).await;
+    notify(&world).await;
+    let said = status(&world).await;
+    assert_eq!(said["accepted"], true, "{said:#}");
+    assert_eq!(world.pool("db").await["size"], 3);
+    world.put(PROJECT, b"pools: {db: many}\n").await;
+    notify(&world).await;
+    let said = status(&world).await;
+    assert_eq!(
+        (&said["accepted"], &said["errors"][0]["file"]),
+        (&json!(false), &json!("ork.yaml")),
+        "{said:#}"
+    );
+    world.put(PROJECT, &vec![b'#'; (1 << 20) + 1]).await;
+    notify(&world).await;
+    let said = status(&world).await;
+    assert_eq!(said["errors"][0]["code"], "ORK001", "{said:#}");
+}
+
+#[tokio::test]
+async fn fun_blocks_are_known_by_what_stands_in_the_file() {
+    let world = World::default();
+    let text =
+        "# Two blocks.\nfun a():\n    print(1)\n\nfun b(x:a):\n    print(open(\"x\").read())\n";
+    world.put(FILE, text.as_bytes()).await;
+    notify(&world).await;
+    let version = current(&world).await.expect("it is deployed");
+    let expected = ork_core::parse::parse_workflow("etl.workflow", text.as_bytes());
+    assert_eq!(expected.expect("it is right").workflow.version(), version);
+    world.put(FILE, b"fun a()\n    print(1)\n").await;
+    notify(&world).await;
+    let said = status(&world).await;
+    assert_eq!(
+        (&said["accepted"], &said["errors"][0]["file"]),
+        (&json!(false), &json!("etl.workflow")),
+        "{said:#}"
+    );
+}
+
+#[tokio::test]
 async fn a_late_notice_of_an_older_upload_finds_the_newer_one() {
     let world = World::default();
     world.put(FILE, GOOD.as_bytes()).await;

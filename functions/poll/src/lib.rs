@@ -85,6 +85,7 @@ impl<P: Ports> Poll<P> {
     /// Looks at a run as the tick would.
     async fn look(&self, run: &RunId, budget: Budget) -> Response {
         Span::current().record("run", run.as_str());
+        self.host.count(self.engine.ports(), Some(run));
         let step = Box::pin(self.engine.step(run, vec![Event::Tick], Some(self.claim)));
         match budget.within(step.in_current_span()).await {
             Ok(result) => answer::of(&result),

@@ -1,6 +1,6 @@
 //! Settings as the adapters want them.
 
-use ork_gcp::{Endpoints, GoogleOptions, Topics, Wake};
+use ork_gcp::{ClientOptions, Endpoints, GoogleOptions, Topics, Wake};
 use ork_host::settings::Settings;
 
 /// Where a deployment's parts are.
@@ -8,26 +8,28 @@ pub(crate) fn options(settings: &Settings) -> GoogleOptions {
     let cloud = settings.cloud.clone();
     let emulators = settings.emulators.clone();
     GoogleOptions {
-        project: settings.project.clone(),
-        database: cloud.database,
-        bucket: settings.bucket.clone(),
-        region: cloud.region,
-        topics: Topics {
-            dispatch: cloud.topic_dispatch,
-            poll: cloud.topic_poll,
+        client: ClientOptions {
+            project: settings.project.clone(),
+            database: cloud.database,
+            bucket: settings.bucket.clone(),
+            topics: Topics {
+                dispatch: cloud.topic_dispatch,
+                poll: cloud.topic_poll,
+            },
+            endpoints: Endpoints {
+                firestore: emulators.firestore,
+                storage: emulators.storage,
+                pubsub: emulators.pubsub,
+                run: emulators.run,
+                tasks: emulators.tasks,
+            },
         },
+        region: cloud.region,
         worker_jobs: cloud.worker_jobs,
         wake: cloud.wake.map(|wake| Wake {
             queue: wake.queue,
             url: wake.url,
             identity: wake.identity,
         }),
-        endpoints: Endpoints {
-            firestore: emulators.firestore,
-            storage: emulators.storage,
-            pubsub: emulators.pubsub,
-            run: emulators.run,
-            tasks: emulators.tasks,
-        },
     }
 }

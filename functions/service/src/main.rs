@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use axum::Router;
 use ork_engine::Engine;
-use ork_gcp::Google;
+use ork_gcp::{Google, Meter};
 use ork_host::settings::{self, LogLevel, Problem, Problems, Settings};
 use ork_host::{Role, listen, logs, serve, told_to_stop};
 use ork_worker::WorkerSettings;
@@ -117,7 +117,8 @@ async fn run(settings: Settings) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let google = match Google::connect(google::options(&settings)).await {
+    let meter = Meter::of_function(settings.role.as_str());
+    let google = match Google::connect(google::options(&settings), meter.clone()).await {
         Ok(google) => google,
         Err(error) => {
             tracing::error!("{error}");
@@ -142,6 +143,7 @@ async fn run(settings: Settings) -> ExitCode {
     }
     let routes = routes(Engine::new(google, None), &settings);
     serve(listener, routes, &settings.serving, stop).await;
+    tracing::info!(used = ?meter.total(), "what this process used in all");
     ExitCode::SUCCESS
 }
 

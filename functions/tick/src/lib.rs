@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 struct Tick<P: Ports> {
     engine: Engine<P>,
+    host: Host,
     limit: usize,
     claim: ClaimRequest,
     /// One tick at a time: a second one would look at the same runs.
@@ -28,6 +29,7 @@ pub fn router<P: Ports + 'static>(engine: Engine<P>, settings: &Settings) -> Rou
     let host = Host::new(Role::Tick, serving);
     let tick = Tick {
         engine,
+        host: host.clone(),
         limit: serving.tick_limit,
         claim: ClaimRequest {
             places: serving.places,
@@ -71,6 +73,7 @@ async fn tick_now<P: Ports + 'static>(
         return Json(json!({"skipped": "another tick is under way in this process"}))
             .into_response();
     };
+    tick.host.count(tick.engine.ports(), None);
     let mut summary = Summary::default();
     let more = loop {
         let round = Box::pin(tick.engine.tick(tick.limit, tick.claim));

@@ -1,11 +1,13 @@
 //! One attempt, from its claim to its verdict.
 
 use std::pin::{Pin, pin};
+use std::time::{Duration, Instant};
 
 use ork_core::limits;
 use ork_core::run::Category;
-use ork_core::task::{TaskSpec, Verdict};
-use ork_engine::ports::{Clock, ObjectError, Objects};
+use ork_core::task::{Report, TaskSpec, Verdict};
+use ork_core::time::Millis;
+use ork_engine::ports::{Clock, Metering, ObjectError, Objects};
 use ork_engine::{Worker, batch};
 use ork_local::clock::SystemClock;
 use tracing::{debug, info};
@@ -48,6 +50,7 @@ pub(crate) async fn carry_out<O: Objects>(
     objects: &O,
     settings: &WorkerSettings,
     stop: &Stop,
+    meter: Option<&dyn Metering>,
 ) -> Result<Done, Trouble> {
     let spec = tokio::select! {
         spec = read(objects, settings) => spec?,
@@ -86,6 +89,8 @@ pub(crate) async fn carry_out<O: Objects>(
         stop,
         spec: &spec,
         worker: &worker,
+        began: Instant::now(),
+        meter,
     }
     .carry_out()
     .await
@@ -115,6 +120,8 @@ struct Claimed<'a, O> {
     stop: &'a Stop,
     spec: &'a TaskSpec,
     worker: &'a Worker<'a, O>,
+    began: Instant,
+    meter: Option<&'a dyn Metering>,
 }
 
 impl<O: Objects> Claimed<'_, O> {
@@ -148,7 +155,7 @@ impl<O: Objects> Claimed<'_, O> {
                 self.objects,
                 self.spec,
                 log.as_deref(),
-                std::time::Duration::ZERO,
+                Duration::ZERO,
                 self.stop,
             )
             .await;
@@ -226,12 +233,20 @@ impl<O: Objects> Claimed<'_, O> {
             }
         }
         // No signs beside this one: they would take it for somebody else's.
-        let first = handin::verdict(self.worker, verdict, patience, self.stop)
+        let report = Report {
+            took: Some(millis(self.began.elapsed())),
+            used: self.meter.map(|meter| meter.take(&self.spec.id.run)),
+        };
+        let first = handin::verdict(self.worker, verdict, report, patience, self.stop)
             .await
             .map_err(Trouble::Verdict)?;
         info!(outcome, first, "the attempt is over");
         Ok(if first { Done::Verdict } else { Done::Void })
     }
+}
+
+fn millis(span: Duration) -> Millis {
+    Millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The verdict of an attempt that ends because this process must.

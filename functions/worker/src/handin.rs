@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ork_core::limits;
 use ork_core::names::AttemptFile;
-use ork_core::task::{TaskSpec, Verdict};
+use ork_core::task::{Report, TaskSpec, Verdict};
 use ork_engine::ports::{ObjectError, Objects};
 use ork_engine::{Worker, encode_verdict};
 use tracing::warn;
@@ -41,12 +41,13 @@ pub(crate) async fn log<O: Objects>(
 pub(crate) async fn verdict<O: Objects>(
     worker: &Worker<'_, O>,
     verdict: Verdict,
+    report: Report,
     patience: Duration,
     stop: &Stop,
 ) -> Result<bool, ObjectError> {
     let verdict = fitting(verdict);
     let finish = patiently("writing the verdict", patience, async || {
-        worker.finish(&verdict).await
+        worker.finish_with(&verdict, report).await
     });
     tokio::select! {
         answer = finish => answer,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ork_gcp::GcsObjects;
+use ork_gcp::{GcsObjects, Meter};
 use ork_host::logs::{Style, install};
 use ork_host::settings::LogLevel;
 use tracing::{Level, error};
@@ -26,7 +26,9 @@ pub async fn run(mut settings: WorkerSettings) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    run_over(&objects, settings).await
+    let meter = Meter::of_client("worker");
+    let objects = objects.metered(meter.clone());
+    run_over(&objects, settings, Some(&meter)).await
 }
 
 const fn level(level: Level) -> LogLevel {

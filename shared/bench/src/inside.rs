@@ -70,6 +70,7 @@ pub(crate) fn core_speed() -> Result<f64> {
                         verdict: Verdict::Success {
                             output: Output::null(),
                         },
+                        report: None,
                     },
                     now,
                     &mut out,

@@ -18,6 +18,7 @@ pub mod schema;
 pub mod task;
 pub mod time;
 pub mod types;
+pub mod usage;
 
 /// Plain data as it travels between tasks.
 pub type Value = serde_json::Value;

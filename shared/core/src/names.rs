@@ -11,6 +11,8 @@ pub enum ObjectName {
     Upload(WorkflowName),
     /// `workflows/<name>/workflow.status.json`
     UploadStatus(WorkflowName),
+    /// `workflows/<name>/ork.yaml`: the settings of the project that the uploaded workflow belongs to
+    UploadProject(WorkflowName),
     /// `workflows/<name>/versions/<sha256>.json`: a definition too large for a document
     Definition(WorkflowName, VersionHash),
     /// `workflows/<name>/bundles/<sha256>.tar.zst`
@@ -80,6 +82,7 @@ impl fmt::Display for ObjectName {
         match self {
             Self::Upload(name) => write!(f, "workflows/{name}/workflow.yaml"),
             Self::UploadStatus(name) => write!(f, "workflows/{name}/workflow.status.json"),
+            Self::UploadProject(name) => write!(f, "workflows/{name}/ork.yaml"),
             Self::Definition(name, hash) => write!(f, "workflows/{name}/versions/{hash}.json"),
             Self::Bundle(name, hash) => write!(f, "workflows/{name}/bundles/{hash}.tar.zst"),
             Self::Batch(run, hash) => write!(f, "runs/{run}/batches/{hash}.json"),
@@ -111,6 +114,20 @@ fn number(text: &str) -> Option<u32> {
 }
 
 impl ObjectName {
+    /// The run it belongs to.
+    pub const fn run(&self) -> Option<&RunId> {
+        match self {
+            Self::Batch(run, _)
+            | Self::TaskOutput(run, _)
+            | Self::TaskText(run, _)
+            | Self::Attempt { run, .. } => Some(run),
+            Self::Upload(_)
+            | Self::UploadStatus(_)
+            | Self::UploadProject(_)
+            | Self::Definition(..)
+            | Self::Bundle(..) => None,
+        }
+    }
     /// The strict inverse of `Display`; `None` for anything Ork would not have written.
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('/').collect();
@@ -120,6 +137,9 @@ impl ObjectName {
             }
             ["workflows", name, "workflow.status.json"] => {
                 Some(Self::UploadStatus(WorkflowName::new(name).ok()?))
+            }
+            ["workflows", name, "ork.yaml"] => {
+                Some(Self::UploadProject(WorkflowName::new(name).ok()?))
             }
             ["workflows", name, "versions", file] => {
                 let hash = VersionHash::parse(file.strip_suffix(".json")?)?;
@@ -176,6 +196,7 @@ mod tests {
         let mut names = vec![
             ObjectName::Upload(workflow.clone()),
             ObjectName::UploadStatus(workflow.clone()),
+            ObjectName::UploadProject(workflow.clone()),
             ObjectName::Definition(workflow.clone(), hash.clone()),
             ObjectName::Bundle(workflow, hash.clone()),
             ObjectName::Batch(run.clone(), hash),

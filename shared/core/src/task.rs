@@ -11,6 +11,7 @@ use crate::ids::{RunId, TaskName, VersionHash, WorkflowName};
 use crate::names::{AttemptFile, ObjectName};
 use crate::run::Category;
 use crate::time::{Millis, Time};
+use crate::usage::Usage;
 
 /// The version of the three objects.
 pub const TASK_FORMAT: u32 = 1;
@@ -122,6 +123,17 @@ pub enum Verdict {
         /// How many jobs.
         count: u32,
     },
+}
+
+/// What a worker says of an attempt beside its verdict. Nothing is decided by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// How long the attempt took, by the worker's own clock.
+    #[serde(default, rename = "took_ms", skip_serializing_if = "Option::is_none")]
+    pub took: Option<Millis>,
+    /// What the attempt used of what costs money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Usage>,
 }
 
 /// JSON text kept with the state when small, as an object when not.

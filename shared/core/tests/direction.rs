@@ -14,7 +14,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ork-local", &["ork-core", "ork-engine"]),
     (
         "ork-cli",
-        &["ork-core", "ork-engine", "ork-local", "ork-library-host"],
+        &[
+            "ork-core",
+            "ork-engine",
+            "ork-gcp",
+            "ork-local",
+            "ork-library-host",
+        ],
     ),
     ("ork-bench", &["ork-core", "ork-engine", "ork-local"]),
     ("ork-fuzz", &["ork-core", "ork-engine"]),

@@ -35,9 +35,10 @@ fn kind(name: &ObjectName) -> usize {
             AttemptFile::Log => 11,
         },
         ObjectName::Batch(..) => 12,
+        ObjectName::UploadProject(_) => 13,
     }
 }
-const KINDS: usize = 13;
+const KINDS: usize = 14;
 
 /// Words that look like something else: parts of other names, numbers, the longest.
 fn word() -> impl Strategy<Value = String> {
@@ -102,6 +103,7 @@ fn names() -> impl Strategy<Value = ObjectName> {
             4 => ObjectName::TaskOutput(run, task),
             5 => ObjectName::TaskText(run, task),
             12 => ObjectName::Batch(run, hash),
+            13 => ObjectName::UploadProject(workflow),
             file => ObjectName::Attempt {
                 run,
                 task,

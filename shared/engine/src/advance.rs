@@ -11,7 +11,7 @@ use ork_core::run::{ClaimOffer, Command, Effect, Event, Graph, Note, Out, Resolu
 use ork_core::time::Time;
 
 use crate::error::{EngineError, EngineErrorKind};
-use crate::loaded::{Loaded, is_current, load};
+use crate::loaded::{Loaded, load, stored};
 use crate::owed::{Deferred, deferred, still_holds};
 use crate::places::Places;
 use crate::ports::{
@@ -54,6 +54,8 @@ pub struct Committed {
 pub struct Stepped {
     /// Its commits, in order.
     pub commits: Vec<Committed>,
+    /// The executor had no place: more of the run may be ready, and to ask again at once would be in vain.
+    pub no_place: bool,
     /// A command that was refused while what came along with it was committed.
     pub refused: Option<EngineError>,
 }
@@ -73,6 +75,8 @@ pub(crate) struct Todo {
     /// When each event happened, as far as that is known; now for the rest.
     pub(crate) times: Vec<Time>,
     pub(crate) claim: Option<ClaimRequest>,
+    /// The executor has no place: what else is ready waits for the next wake, and nobody is told of it.
+    pub(crate) no_place: bool,
 }
 
 /// A commit whose answer was lost.
@@ -115,6 +119,7 @@ impl<P: Ports> Engine<P> {
             events,
             times,
             claim,
+            no_place: false,
         };
         let mut todo = VecDeque::new();
         let mut trouble = None;
@@ -123,6 +128,7 @@ impl<P: Ports> Engine<P> {
         }
         // What follows is done as far as it can be, whatever fails in between.
         while let Some(next) = todo.pop_front() {
+            stepped.no_place |= next.no_place;
             let failed = match self.advance(&next, &mut stepped).await {
                 Ok(None) => None,
                 Ok(Some(advanced)) => {
@@ -157,12 +163,14 @@ impl<P: Ports> Engine<P> {
         let mut owed = Vec::new();
         // Whether one of them may have stood without leaving a trace that can still be seen.
         let mut untold = false;
+        // The run's document, when a look at it showed that what is in memory is not what is stored.
+        let mut seen = None;
         for _ in 0..TRIES {
             let remembered = kept.as_ref().is_some_and(|loaded| loaded.version.is_some());
             let unstored = kept.as_ref().is_some_and(|loaded| loaded.version.is_none());
             let found = match kept.take() {
                 Some(loaded) => Some(loaded),
-                None => load(&self.ports, &self.memory, &todo.run).await?,
+                None => load(&self.ports, &self.memory, &todo.run, seen.take()).await?,
             };
             let mut out = Out::default();
             let mut applied = false;
@@ -228,8 +236,11 @@ impl<P: Ports> Engine<P> {
             if let Some(refusal) = refused {
                 // What is in memory may be out of date; only what is stored may refuse.
                 // That goes for a run that this process could not store, too: somebody else may have.
-                let outdated = remembered
-                    || (unstored && !is_current(&self.ports, &todo.run, &loaded).await?);
+                let mut outdated = remembered;
+                if unstored {
+                    seen = stored(&self.ports, &todo.run).await?;
+                    outdated |= seen.is_some();
+                }
                 if outdated && self.holds(Protection::RefusalReread) {
                     continue;
                 }
@@ -275,11 +286,11 @@ impl<P: Ports> Engine<P> {
                 && out.effects.is_empty()
                 && owed.is_empty()
             {
-                if remembered
-                    && self.holds(Protection::CurrentMemory)
-                    && !is_current(&self.ports, &todo.run, &loaded).await?
-                {
-                    continue;
+                if remembered && self.holds(Protection::CurrentMemory) {
+                    seen = stored(&self.ports, &todo.run).await?;
+                    if seen.as_ref().map(|document| document.version) != loaded.version {
+                        continue;
+                    }
                 }
                 self.memory.put(todo.run.clone(), loaded);
                 return Ok(None);
@@ -342,8 +353,10 @@ impl<P: Ports> Engine<P> {
         let status = loaded.state.header.status;
         let graph = loaded.graph.clone();
         let next_timer = loaded.state.next_timer(now);
-        let announce =
-            todo.claim.is_none() && loaded.state.has_ready() && status != RunStatus::Paused;
+        let announce = todo.claim.is_none()
+            && !todo.no_place
+            && loaded.state.has_ready()
+            && status != RunStatus::Paused;
         stepped.commits.push(Committed {
             run: todo.run.clone(),
             graph: graph.clone(),
@@ -353,15 +366,16 @@ impl<P: Ports> Engine<P> {
         });
         let wake = self.wake_for(&mut loaded, now);
         self.memory.put(todo.run.clone(), loaded);
-        if let Some(at) = wake {
-            // The tick finds what a lost wake would have told.
-            let _ = self.ports.queue().wake_at(&todo.run, at).await;
-        }
+        // First what somebody waits for now.
         if announce {
             self.hint(Function::Dispatch, &todo.run).await;
         }
         for waiting in freed {
             self.hint(Function::Dispatch, &waiting).await;
+        }
+        if let Some(at) = wake {
+            // The tick finds what a lost wake would have told.
+            let _ = self.ports.queue().wake_at(&todo.run, at).await;
         }
         Advanced {
             graph,
@@ -493,6 +507,8 @@ impl<P: Ports> Engine<P> {
             .state
             .next_wake_at(now)
             .filter(|_| self.holds(Protection::WakeKept));
+        let pages = loaded.state.pages_to_write();
+        let metered = self.meter(&mut loaded.state.header, pages);
         let stored = loaded.state.encode();
         let header = &loaded.state.header;
         let index = Index {
@@ -518,7 +534,10 @@ impl<P: Ports> Engine<P> {
             });
         }
         writes.extend(places.writes(loaded));
-        let versions = self.ports.store().commit(&writes).await?;
+        let committed = self.ports.store().commit(&writes).await;
+        let outcome = committed.as_ref().map(|_| ()).map_err(|error| error.kind);
+        self.metered(&mut loaded.state.header, metered, outcome);
+        let versions = committed?;
         loaded.version = versions.first().copied();
         loaded.wake_at = wake_at;
         loaded

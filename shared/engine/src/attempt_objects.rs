@@ -2,7 +2,7 @@
 
 use ork_core::limits;
 use ork_core::run::Category;
-use ork_core::task::{Output, TASK_FORMAT, Verdict};
+use ork_core::task::{Output, Report, TASK_FORMAT, Verdict};
 use ork_core::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,8 @@ struct Numbered<'a> {
     format: u32,
     #[serde(flatten)]
     verdict: &'a Verdict,
+    #[serde(flatten)]
+    report: Report,
 }
 
 #[derive(Deserialize)]
@@ -57,11 +59,23 @@ struct Format {
 
 /// The bytes of a verdict object.
 pub fn encode_verdict(verdict: &Verdict) -> Vec<u8> {
+    encode_verdict_with(verdict, Report::default())
+}
+
+/// The same, with what its worker says beside that.
+pub fn encode_verdict_with(verdict: &Verdict, report: Report) -> Vec<u8> {
     serde_json::to_vec(&Numbered {
         format: TASK_FORMAT,
         verdict,
+        report,
     })
     .expect("a verdict is plain data")
+}
+
+/// What the worker that wrote a verdict object says beside it. Nobody's verdict is worse for a report that cannot be read.
+pub fn decode_report(bytes: &[u8]) -> Option<Box<Report>> {
+    let report = serde_json::from_slice::<Box<Report>>(bytes).ok()?;
+    (*report != Report::default()).then_some(report)
 }
 
 /// Reads a verdict object, whatever stands in it: one that cannot be read is a failure of its worker, not of Ork.
@@ -119,6 +133,9 @@ pub(crate) fn bad_verdict(why: &str) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use ork_core::time::Millis;
+    use ork_core::usage::Usage;
+
     use super::*;
 
     #[test]
@@ -127,11 +144,37 @@ mod tests {
             output: Output::Inline("[1]".into()),
         };
         let bytes = encode_verdict(&verdict);
+        assert_eq!(decode_report(&bytes), None);
         assert_eq!(
             String::from_utf8_lossy(&bytes),
             r#"{"format":1,"outcome":"success","output":{"inline":"[1]"}}"#
         );
         assert_eq!(decode_verdict(&bytes), verdict);
+    }
+
+    #[test]
+    fn a_verdict_may_say_what_its_worker_took_and_used() {
+        let verdict = Verdict::Success {
+            output: Output::null(),
+        };
+        let used = Usage {
+            class_a: 2,
+            ..Usage::default()
+        };
+        let report = Report {
+            took: Some(Millis(1500)),
+            used: Some(used),
+        };
+        let bytes = encode_verdict_with(&verdict, report);
+        assert_eq!(
+            String::from_utf8_lossy(&bytes),
+            r#"{"format":1,"outcome":"success","output":{"inline":"null"},"took_ms":1500,"used":{"class_a":2}}"#
+        );
+        assert_eq!(decode_verdict(&bytes), verdict);
+        assert_eq!(decode_report(&bytes), Some(Box::new(report)));
+        let odd = br#"{"format":1,"outcome":"success","output":{"inline":"1"},"used":"much"}"#;
+        assert_eq!(decode_report(odd), None);
+        assert!(matches!(decode_verdict(odd), Verdict::Success { .. }));
     }
 
     #[test]

@@ -112,6 +112,7 @@ impl<P: Ports> Engine<P> {
                         events: vec![Event::Start],
                         times: Vec::new(),
                         claim: None,
+                        no_place: false,
                     });
                 }
                 Ok(())
@@ -151,6 +152,7 @@ impl<P: Ports> Engine<P> {
                 events: vec![Event::Command(Command::Cancel { reason })],
                 times: Vec::new(),
                 claim: None,
+                no_place: false,
             });
         }
         Ok(())
@@ -188,6 +190,7 @@ impl<P: Ports> Engine<P> {
             events: vec![event],
             times: Vec::new(),
             claim: None,
+            no_place: false,
         });
         Ok(())
     }

@@ -16,6 +16,7 @@ mod documents;
 mod error;
 mod fire;
 mod loaded;
+mod metered;
 mod owed;
 mod perform;
 mod places;
@@ -30,7 +31,9 @@ mod views;
 mod worker;
 
 pub use advance::{ClaimRequest, Committed, Stepped};
-pub use attempt_objects::{ClaimObject, decode_verdict, encode_verdict};
+pub use attempt_objects::{
+    ClaimObject, decode_report, decode_verdict, encode_verdict, encode_verdict_with,
+};
 pub use deploy::Deployment;
 pub use documents::{PoolDocument, WorkflowDocument};
 pub use error::{EngineError, EngineErrorKind};

@@ -14,7 +14,7 @@ use ork_core::run::{Graph, Header, RunState};
 use ork_core::time::Time;
 
 use crate::error::EngineError;
-use crate::ports::{Key, ObjectError, Objects, Ports, Precondition, Store, Version};
+use crate::ports::{Document, Key, ObjectError, Objects, Ports, Precondition, Store, Version};
 use crate::values::Prepared;
 
 /// A run with what is needed to change it.
@@ -196,38 +196,34 @@ pub(crate) async fn keep_definition<P: Ports>(
     }
 }
 
-/// Whether what is in memory is what is stored.
-pub(crate) async fn is_current<P: Ports>(
+/// The document of a run as it is stored now.
+pub(crate) async fn stored<P: Ports>(
     ports: &P,
     run: &RunId,
-    loaded: &Loaded,
-) -> Result<bool, EngineError> {
-    let stored = ports
-        .store()
-        .read(&[Key::Run(run.clone())])
-        .await?
-        .pop()
-        .flatten();
-    Ok(stored.map(|document| document.version) == loaded.version)
+) -> Result<Option<Document>, EngineError> {
+    let found = ports.store().read(&[Key::Run(run.clone())]).await?;
+    Ok(found.into_iter().next().flatten())
 }
 
-/// Reads a run with all its pages.
+/// How often a run is read that others commit meanwhile, which a fan-out's verdicts do several times a second.
+const READS: usize = 16;
+
+/// Reads a run with all its pages. `seen` is its document, when that has just been read.
 pub(crate) async fn load<P: Ports>(
     ports: &P,
     memory: &Memory,
     run: &RunId,
+    mut seen: Option<Document>,
 ) -> Result<Option<Loaded>, EngineError> {
     // Pages are read after the header, so a commit between the two shows as a mismatch: read again.
     let mut last = None;
-    for _ in 0..4 {
-        let Some(document) = ports
-            .store()
-            .read(&[Key::Run(run.clone())])
-            .await?
-            .pop()
-            .flatten()
-        else {
-            return Ok(None);
+    for _ in 0..READS {
+        let document = match seen.take() {
+            Some(document) => document,
+            None => match stored(ports, run).await? {
+                Some(document) => document,
+                None => return Ok(None),
+            },
         };
         let damaged = |error| EngineError::corrupt(format!("run {run} cannot be read: {error}"));
         let header: Header = RunState::decode_header(&document.body).map_err(damaged)?;
@@ -247,13 +243,9 @@ pub(crate) async fn load<P: Ports>(
             }
         }
         if !keys.is_empty() && memory.protections.hold(Protection::PagesMatch) {
-            let again = ports
-                .store()
-                .read(&[Key::Run(run.clone())])
-                .await?
-                .pop()
-                .flatten();
-            if again.map(|again| again.version) != Some(document.version) {
+            let again = stored(ports, run).await?;
+            if again.as_ref().map(|again| again.version) != Some(document.version) {
+                seen = again;
                 continue;
             }
         }

@@ -40,6 +40,7 @@ impl<P: Ports> Engine<P> {
         let mut ended = Vec::new();
         let mut answers = Answers::default();
         let mut trouble = None;
+        let mut no_place = false;
         for effect in effects {
             let done = match effect {
                 Effect::Start(attempt) => {
@@ -81,7 +82,8 @@ impl<P: Ports> Engine<P> {
         }
         if !starts.is_empty() {
             let own = claim.is_some_and(|claim| claim.supervised);
-            self.start_attempts(run, &graph, starts, own, &mut answers)
+            no_place = self
+                .start_attempts(run, &graph, starts, own, &mut answers)
                 .await;
         }
         // Nothing waits for this, so it comes after what was to be started.
@@ -93,7 +95,8 @@ impl<P: Ports> Engine<P> {
                 run: run.clone(),
                 events: answers.events,
                 times: answers.times,
-                claim,
+                claim: claim.filter(|_| !no_place),
+                no_place,
             });
         }
         trouble
@@ -103,7 +106,7 @@ impl<P: Ports> Engine<P> {
     pub(crate) async fn recall(&self, run: &RunId) -> Result<Loaded, EngineError> {
         match self.memory.take(run) {
             Some(loaded) => Ok(loaded),
-            None => load(&self.ports, &self.memory, run)
+            None => load(&self.ports, &self.memory, run, None)
                 .await?
                 .ok_or_else(|| EngineError::not_found(format!("there is no run {run}"))),
         }
@@ -129,7 +132,8 @@ impl<P: Ports> Engine<P> {
         })
     }
 
-    /// Builds the specs of claimed attempts and hands them to the executor. What cannot be handed over now goes back to the queue.
+    /// Builds the specs of claimed attempts and hands them to the executor. What cannot be handed over now goes back to the queue;
+    /// says whether that was so because the executor has no place, or nobody can be asked.
     async fn start_attempts(
         &self,
         run: &RunId,
@@ -137,7 +141,7 @@ impl<P: Ports> Engine<P> {
         attempts: Vec<(Attempt, Handed)>,
         own: bool,
         answers: &mut Answers,
-    ) {
+    ) -> bool {
         let mut loaded = match self.recall(run).await {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -145,7 +149,7 @@ impl<P: Ports> Engine<P> {
                     let why = not_started(handed.0, error.message.clone());
                     self.give_up(run, graph, handed, own, why, answers).await;
                 }
-                return;
+                return true;
             }
         };
         let now = self.ports.clock().now();
@@ -208,9 +212,12 @@ impl<P: Ports> Engine<P> {
                 }
             }
         }
+        let mut no_place = false;
         for (handed, why) in given_up {
+            no_place |= matches!(why, Event::NotStarted { .. });
             self.give_up(run, graph, handed, own, why, answers).await;
         }
+        no_place
     }
 
     /// What the instances of an attempt's task share: made once for a fan-out.
@@ -422,6 +429,7 @@ pub(crate) fn refused(attempt: Attempt, category: Category, message: String) -> 
             log_tail: Vec::new(),
             exit_code: None,
         },
+        report: None,
     }
 }
 

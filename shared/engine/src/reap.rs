@@ -7,11 +7,13 @@ use ork_core::limits;
 use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::protect::Protection;
 use ork_core::run::{Attempt, Event, Graph, Overdue};
-use ork_core::task::{TASK_FORMAT, Verdict};
+use ork_core::task::{Report, TASK_FORMAT, Verdict};
 use ork_core::time::Time;
 
 use crate::Engine;
-use crate::attempt_objects::{ClaimObject, bad_verdict, decode_verdict, encode_verdict};
+use crate::attempt_objects::{
+    ClaimObject, bad_verdict, decode_report, decode_verdict, encode_verdict,
+};
 use crate::error::{EngineError, EngineErrorKind};
 use crate::ports::{Clock, Executor, ObjectError, Objects, Ports};
 use crate::worker::create_verdict;
@@ -25,6 +27,32 @@ pub(crate) enum Claimed {
     Worker,
     /// Nobody will ever begin.
     Sealed,
+}
+
+/// What lies in a verdict object.
+#[derive(Debug)]
+pub(crate) struct Left {
+    verdict: Verdict,
+    report: Option<Box<Report>>,
+}
+
+impl From<Verdict> for Left {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            report: None,
+        }
+    }
+}
+
+impl Left {
+    pub(crate) fn by(self, attempt: Attempt) -> Event {
+        Event::Finished {
+            attempt,
+            verdict: self.verdict,
+            report: self.report,
+        }
+    }
 }
 
 /// Bytes of a claim that are read at most.
@@ -93,7 +121,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Event, EngineError> {
         let name = Self::attempt_object(run, graph, attempt, AttemptFile::Result);
         Ok(match self.find_verdict(&name).await? {
-            Some(verdict) => Event::Finished { attempt, verdict },
+            Some(left) => left.by(attempt),
             None => Event::Started(attempt),
         })
     }
@@ -143,15 +171,15 @@ impl<P: Ports> Engine<P> {
         let name = Self::attempt_object(run, graph, attempt, AttemptFile::Result);
         let bytes = encode_verdict(&verdict);
         let made = create_verdict(self.ports.objects(), graph.protections(), &name, &bytes);
-        let verdict = match made.await {
+        let left = match made.await {
             Ok(_) => {
                 self.ports.executor().stop(&attempt.in_run(run)).await;
-                verdict
+                verdict.into()
             }
             Err(ObjectError::Precondition(_)) => self.read_verdict(&name).await?,
             Err(error) => return Err(error.into()),
         };
-        Ok((Event::Finished { attempt, verdict }, None))
+        Ok((left.by(attempt), None))
     }
 
     /// When a worker was last alive, if that is recent enough: the notice of its sign of life may have been lost.
@@ -172,7 +200,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The verdict in an object that is there.
-    async fn read_verdict(&self, name: &ObjectName) -> Result<Verdict, EngineError> {
+    async fn read_verdict(&self, name: &ObjectName) -> Result<Left, EngineError> {
         self.find_verdict(name).await?.ok_or_else(|| {
             EngineError::new(
                 EngineErrorKind::Unavailable,
@@ -185,11 +213,16 @@ impl<P: Ports> Engine<P> {
     pub(crate) async fn find_verdict(
         &self,
         name: &ObjectName,
-    ) -> Result<Option<Verdict>, EngineError> {
+    ) -> Result<Option<Left>, EngineError> {
         let limit = 4 * limits::VERDICT_OUTPUT_BYTES as u64;
         match self.ports.objects().get(name, limit).await {
-            Ok(object) => Ok(object.map(|object| decode_verdict(&object.bytes))),
-            Err(error @ ObjectError::TooLarge { .. }) => Ok(Some(bad_verdict(&error.to_string()))),
+            Ok(object) => Ok(object.map(|object| Left {
+                verdict: decode_verdict(&object.bytes),
+                report: decode_report(&object.bytes),
+            })),
+            Err(error @ ObjectError::TooLarge { .. }) => {
+                Ok(Some(bad_verdict(&error.to_string()).into()))
+            }
             Err(error) => Err(error.into()),
         }
     }

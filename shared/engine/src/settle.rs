@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::try_join;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use ork_core::definition::TaskIndex;
 use ork_core::ids::RunId;
@@ -14,7 +15,7 @@ use ork_core::run::{Attempt, Event, Graph, Instance, InstanceStatus, RunState};
 use crate::Engine;
 use crate::advance::{ClaimRequest, Stepped};
 use crate::error::EngineError;
-use crate::loaded::Loaded;
+use crate::loaded::{Loaded, load, stored};
 use crate::ports::{Objects, Ports};
 use crate::reap::Claimed;
 
@@ -37,6 +38,7 @@ impl<P: Ports> Engine<P> {
         names: &[ObjectName],
         claim: Option<ClaimRequest>,
     ) -> Result<Stepped, EngineError> {
+        let remembered = self.peek(run, |_, _| ()).is_some();
         let loaded = self.recall(run).await?;
         let graph = loaded.graph.clone();
         let mut wanted: BTreeSet<&ObjectName> = names.iter().collect();
@@ -59,12 +61,32 @@ impl<P: Ports> Engine<P> {
         for task in busy {
             self.collect(run, &loaded, task, names, &mut said).await?;
         }
+        // Somebody else started what this process has not heard of. Its memory is brought up to date while the objects are read.
+        let behind = remembered
+            && said
+                .iter()
+                .any(|one| !is_at_work(&loaded.state, one.attempt));
+        let version = loaded.version;
         self.memory.put_back(run, loaded);
         said.truncate(limits::COLLECTED.max(names.len()));
         // As they were written: what began is known to have begun before its end is heard of.
         said.sort_by(|a, b| a.name.cmp(&b.name));
         let read = stream::iter(said).map(|one| self.hear(one));
-        let heard: Vec<Option<Event>> = read.buffered(limits::READS_AT_ONCE).try_collect().await?;
+        let reading = read.buffered(limits::READS_AT_ONCE).try_collect();
+        let refreshing = async {
+            if behind {
+                stored(&self.ports, run).await
+            } else {
+                Ok(None)
+            }
+        };
+        let (heard, newer): (Vec<Option<Event>>, _) = try_join(reading, refreshing).await?;
+        if let Some(newer) = newer
+            && version != Some(newer.version)
+            && let Some(loaded) = load(&self.ports, &self.memory, run, Some(newer)).await?
+        {
+            self.memory.put(run.clone(), loaded);
+        }
         let events: Vec<Event> = heard.into_iter().flatten().collect();
         if events.is_empty() {
             return Ok(Stepped::default());
@@ -110,8 +132,8 @@ impl<P: Ports> Engine<P> {
             AttemptFile::Claim => (self.claimed(&one.name).await? == Claimed::Worker)
                 .then_some(Event::Started(attempt)),
             AttemptFile::Result => {
-                let verdict = self.find_verdict(&one.name).await?;
-                verdict.map(|verdict| Event::Finished { attempt, verdict })
+                let left = self.find_verdict(&one.name).await?;
+                left.map(|left| left.by(attempt))
             }
             // Signs of life are looked at when they are missed: a commit for each would wear out the run's document.
             AttemptFile::Status | AttemptFile::Spec | AttemptFile::Output | AttemptFile::Log => {
@@ -166,6 +188,15 @@ fn is_over(state: &RunState, attempt: Attempt) -> bool {
     state
         .instance(attempt.task, attempt.index)
         .is_some_and(over)
+}
+
+/// Whether an attempt is with a worker, in a state that was committed.
+fn is_at_work(state: &RunState, attempt: Attempt) -> bool {
+    state
+        .instance(attempt.task, attempt.index)
+        .is_some_and(|instance| {
+            instance.attempt == attempt.attempt && instance.status().is_in_flight()
+        })
 }
 
 /// Attempts of a task that are with workers.

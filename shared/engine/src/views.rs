@@ -26,7 +26,7 @@ pub struct RunView {
 impl<P: Ports> Engine<P> {
     /// Reads a run, if there is one.
     pub async fn find_run(&self, run: &RunId) -> Result<Option<RunView>, EngineError> {
-        let loaded = load(&self.ports, &self.memory, run).await?;
+        let loaded = load(&self.ports, &self.memory, run, None).await?;
         Ok(loaded.map(|loaded| RunView {
             header: loaded.state.header.clone(),
             graph: loaded.graph,

@@ -5,10 +5,10 @@
 use ork_core::limits;
 use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::protect::{Protection, Protections};
-use ork_core::task::{Output, TASK_FORMAT, TaskSpec, Verdict, WorkerStatus};
+use ork_core::task::{Output, Report, TASK_FORMAT, TaskSpec, Verdict, WorkerStatus};
 use ork_core::time::Time;
 
-use crate::attempt_objects::{ClaimObject, encode_verdict};
+use crate::attempt_objects::{ClaimObject, encode_verdict_with};
 use crate::ports::{Generation, ObjectError, Objects};
 
 /// One worker and the attempt it was started for.
@@ -88,8 +88,20 @@ impl<'a, O: Objects> Worker<'a, O> {
 
     /// The last act: leaves the verdict. `false`: the attempt had another already, and this one is void.
     pub async fn finish(&self, verdict: &Verdict) -> Result<bool, ObjectError> {
-        let verdict = self.without_large_text(verdict).await?;
-        let bytes = encode_verdict(&verdict);
+        self.finish_with(verdict, Report::default()).await
+    }
+
+    /// The same, with what the attempt took and used until now; what leaving the verdict uses is added. A second try has to say the same.
+    pub async fn finish_with(
+        &self,
+        verdict: &Verdict,
+        mut report: Report,
+    ) -> Result<bool, ObjectError> {
+        let left = self.without_large_text(verdict).await?;
+        if let Some(used) = &mut report.used {
+            used.class_a += if left == *verdict { 1 } else { 2 };
+        }
+        let bytes = encode_verdict_with(&left, report);
         let name = self.object(AttemptFile::Result);
         match create_verdict(self.objects, self.protections, &name, &bytes).await {
             Ok(_) => Ok(true),

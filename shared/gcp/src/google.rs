@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ork_core::Value;
-use ork_engine::ports::{JobStatus, Key, Ports, Tracker, TrackerError};
+use ork_core::task::{AttemptId, TaskSpec};
+use ork_engine::ports::{
+    Executor, JobStatus, Key, Metering, Ports, StartError, Tracker, TrackerError,
+};
 
 use crate::clock::SystemClock;
 use crate::endpoints::{ConnectError, Endpoints};
@@ -18,25 +21,32 @@ use crate::queue::GoogleQueue;
 use crate::run_jobs::{RunJobs, WorkerJobs};
 use crate::tasks::{CloudTasks, Wake};
 
-/// Where a deployment's parts are.
+/// Where a deployment's state is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GoogleOptions {
+pub struct ClientOptions {
     /// The project.
     pub project: String,
     /// The database, `(default)` or another.
     pub database: String,
     /// The bucket, without `gs://`.
     pub bucket: String,
-    /// Where the worker jobs are.
-    pub region: String,
     /// The topics of hints.
     pub topics: Topics,
+    /// Where Google's services are.
+    pub endpoints: Endpoints,
+}
+
+/// Where all of a deployment's parts are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoogleOptions {
+    /// Where its state is.
+    pub client: ClientOptions,
+    /// Where the worker jobs are.
+    pub region: String,
     /// The jobs that run tasks, by what they are for; see [`WorkerJobs`].
     pub worker_jobs: BTreeMap<String, String>,
     /// Which queue wakes whom. `None`: nobody; what is due is found by the tick.
     pub wake: Option<Wake>,
-    /// Where Google's services are.
-    pub endpoints: Endpoints,
 }
 
 /// The ports over Google Cloud. Clones share everything.
@@ -48,7 +58,7 @@ struct World {
     store: FirestoreStore,
     objects: GcsObjects,
     queue: GoogleQueue,
-    executor: RunJobs,
+    executor: Starter,
     tracker: NoTracker,
     clock: SystemClock,
     meter: Meter,
@@ -57,25 +67,11 @@ struct World {
 
 impl Google {
     /// Makes clients for everything. All but Firestore are found out about when they are used, so that a function is up at once.
-    pub async fn connect(options: GoogleOptions) -> Result<Self, ConnectError> {
-        for (what, value) in [
-            ("project", &options.project),
-            ("database", &options.database),
-            ("bucket", &options.bucket),
-            ("region", &options.region),
-        ] {
-            if value.is_empty() {
-                return Err(ConnectError(format!("the {what} is not named")));
-            }
-        }
-        let endpoints = &options.endpoints;
-        let meter = Meter::default();
-        let objects = GcsObjects::connect(&options.bucket, endpoints.storage.as_deref())
-            .await?
-            .metered(meter.clone());
-        let hints = PubsubHints::connect(&options.topics, endpoints.pubsub.as_deref())
-            .await?
-            .metered(meter.clone());
+    pub async fn connect(options: GoogleOptions, meter: Meter) -> Result<Self, ConnectError> {
+        named("region", &options.region)?;
+        let client = options.client;
+        let endpoints = client.endpoints.clone();
+        let objects = objects(&client, &meter).await?;
         let wakes = match options.wake {
             Some(wake) => Some(
                 CloudTasks::connect(wake, endpoints.tasks.as_deref())
@@ -92,6 +88,30 @@ impl Google {
         )
         .await?
         .metered(meter.clone());
+        let executor = Starter::Jobs(Box::new(executor));
+        Self::over(client, objects, wakes, executor, meter).await
+    }
+
+    /// For somebody who looks at runs, starts them and tells them what to do, and leaves the rest to the functions.
+    pub async fn client(options: ClientOptions) -> Result<Self, ConnectError> {
+        let meter = Meter::of_client("client");
+        let objects = objects(&options, &meter).await?;
+        Self::over(options, objects, None, Starter::Nowhere, meter).await
+    }
+
+    async fn over(
+        options: ClientOptions,
+        objects: GcsObjects,
+        wakes: Option<CloudTasks>,
+        executor: Starter,
+        meter: Meter,
+    ) -> Result<Self, ConnectError> {
+        named("project", &options.project)?;
+        named("database", &options.database)?;
+        let endpoints = &options.endpoints;
+        let hints = PubsubHints::connect(&options.topics, endpoints.pubsub.as_deref())
+            .await?
+            .metered(meter.clone());
         // Last: it is the one that really connects.
         let store = FirestoreStore::connect(
             &options.project,
@@ -119,11 +139,24 @@ impl Google {
     }
 }
 
+fn named(what: &str, value: &str) -> Result<(), ConnectError> {
+    if value.is_empty() {
+        return Err(ConnectError(format!("the {what} is not named")));
+    }
+    Ok(())
+}
+
+async fn objects(options: &ClientOptions, meter: &Meter) -> Result<GcsObjects, ConnectError> {
+    named("bucket", &options.bucket)?;
+    let objects = GcsObjects::connect(&options.bucket, options.endpoints.storage.as_deref());
+    Ok(objects.await?.metered(meter.clone()))
+}
+
 impl Ports for Google {
     type Store = FirestoreStore;
     type Objects = GcsObjects;
     type Queue = GoogleQueue;
-    type Executor = RunJobs;
+    type Executor = Starter;
     type Tracker = NoTracker;
     type Clock = SystemClock;
 
@@ -136,7 +169,7 @@ impl Ports for Google {
     fn queue(&self) -> &GoogleQueue {
         &self.0.queue
     }
-    fn executor(&self) -> &RunJobs {
+    fn executor(&self) -> &Starter {
         &self.0.executor
     }
     fn tracker(&self) -> &NoTracker {
@@ -147,6 +180,39 @@ impl Ports for Google {
     }
     fn random(&self) -> u64 {
         self.0.random.next()
+    }
+    fn metering(&self) -> Option<&dyn Metering> {
+        Some(&self.0.meter)
+    }
+}
+
+/// Starts attempts, if that is this process's business.
+#[derive(Debug, Clone)]
+pub enum Starter {
+    /// As tasks of worker jobs.
+    Jobs(Box<RunJobs>),
+    /// A client leaves that to dispatch.
+    Nowhere,
+}
+
+impl Executor for Starter {
+    async fn start(&self, specs: Vec<TaskSpec>) -> Vec<Result<(), StartError>> {
+        match self {
+            Self::Jobs(jobs) => jobs.start(specs).await,
+            Self::Nowhere => {
+                let why = "a client starts no attempts: dispatch does";
+                specs
+                    .iter()
+                    .map(|_| Err(StartError::Busy(why.to_owned())))
+                    .collect()
+            }
+        }
+    }
+    /// A worker that nobody stops finds its verdict at its next sign of life, and ends.
+    async fn stop(&self, attempt: &AttemptId) {
+        if let Self::Jobs(jobs) = self {
+            jobs.stop(attempt).await;
+        }
     }
 }
 
@@ -218,26 +284,28 @@ mod tests {
     fn options(firestore: &str) -> GoogleOptions {
         let nobody = || Some("127.0.0.1:1".to_owned());
         GoogleOptions {
-            project: "p".into(),
-            database: "(default)".into(),
-            bucket: "bucket".into(),
-            region: "r".into(),
-            topics: Topics {
-                dispatch: "projects/p/topics/dispatch".into(),
-                poll: "projects/p/topics/poll".into(),
+            client: ClientOptions {
+                project: "p".into(),
+                database: "(default)".into(),
+                bucket: "bucket".into(),
+                topics: Topics {
+                    dispatch: "projects/p/topics/dispatch".into(),
+                    poll: "projects/p/topics/poll".into(),
+                },
+                endpoints: Endpoints {
+                    firestore: Some(firestore.to_owned()),
+                    storage: nobody(),
+                    pubsub: nobody(),
+                    run: nobody(),
+                    tasks: nobody(),
+                },
             },
+            region: "r".into(),
             worker_jobs: BTreeMap::from([(
                 "default".to_owned(),
                 "projects/p/locations/r/jobs/j".to_owned(),
             )]),
             wake: None,
-            endpoints: Endpoints {
-                firestore: Some(firestore.to_owned()),
-                storage: nobody(),
-                pubsub: nobody(),
-                run: nobody(),
-                tasks: nobody(),
-            },
         }
     }
 
@@ -245,7 +313,9 @@ mod tests {
     async fn a_deployment_connects_before_anything_of_it_answers() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let mute = listener.local_addr().expect("it is bound").to_string();
-        let google = Google::connect(options(&mute)).await.expect("connected");
+        let google = Google::connect(options(&mute), Meter::default())
+            .await
+            .expect("connected");
         assert!(google.meter().total().is_nothing(), "nothing was asked");
         assert_ne!(google.random(), google.random());
     }
@@ -255,11 +325,11 @@ mod tests {
         type Change = fn(&mut GoogleOptions);
         let cases: [(Change, &str); 7] = [
             (|_| {}, "Firestore database"),
-            (|o| o.project.clear(), "project is not named"),
-            (|o| o.bucket.clear(), "bucket is not named"),
+            (|o| o.client.project.clear(), "project is not named"),
+            (|o| o.client.bucket.clear(), "bucket is not named"),
             (|o| o.region.clear(), "region is not named"),
             (
-                |o| o.topics.poll = "poll".into(),
+                |o| o.client.topics.poll = "poll".into(),
                 "projects/PROJECT/topics/TOPIC",
             ),
             (|o| o.worker_jobs.clear(), "no `default`"),
@@ -268,7 +338,7 @@ mod tests {
         for (change, word) in cases {
             let mut options = options("127.0.0.1:1");
             change(&mut options);
-            let error = Google::connect(options)
+            let error = Google::connect(options, Meter::default())
                 .await
                 .expect_err("something is missing");
             assert!(error.to_string().contains(word), "{error}");

@@ -19,7 +19,7 @@ mod tasks;
 pub use clock::SystemClock;
 pub use endpoints::{ConnectError, Endpoints};
 pub use firestore::FirestoreStore;
-pub use google::{Google, GoogleOptions, NoTracker};
+pub use google::{ClientOptions, Google, GoogleOptions, NoTracker, Starter};
 pub use meter::{Meter, Usage};
 pub use objects::GcsObjects;
 pub use pubsub::{PubsubHints, Topics};

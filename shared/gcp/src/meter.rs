@@ -5,96 +5,94 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ork_core::ids::RunId;
-use ork_core::names::ObjectName;
-use serde::{Deserialize, Serialize};
-
-/// What was used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Usage {
-    /// Documents read; a query that finds nothing counts as one.
-    pub store_reads: u64,
-    /// Documents written.
-    pub store_writes: u64,
-    /// Documents removed.
-    pub store_deletes: u64,
-    /// Object writes and listings.
-    pub class_a: u64,
-    /// Object reads.
-    pub class_b: u64,
-    /// Messages published.
-    pub messages: u64,
-    /// Their bytes.
-    pub message_bytes: u64,
-    /// Wakes scheduled.
-    pub tasks: u64,
-    /// Executions started.
-    pub job_starts: u64,
-    /// Requests served.
-    pub requests: u64,
-    /// Processor time of those, in microseconds.
-    pub cpu_micros: u64,
-}
-
-impl Usage {
-    /// Adds `other`.
-    pub const fn add(&mut self, other: &Self) {
-        self.store_reads += other.store_reads;
-        self.store_writes += other.store_writes;
-        self.store_deletes += other.store_deletes;
-        self.class_a += other.class_a;
-        self.class_b += other.class_b;
-        self.messages += other.messages;
-        self.message_bytes += other.message_bytes;
-        self.tasks += other.tasks;
-        self.job_starts += other.job_starts;
-        self.requests += other.requests;
-        self.cpu_micros += other.cpu_micros;
-    }
-    /// Whether nothing was used.
-    pub fn is_nothing(&self) -> bool {
-        *self == Self::default()
-    }
-}
+pub use ork_core::usage::Usage;
+use ork_engine::ports::Metering;
 
 /// Runs that are counted apart at once. What others use meanwhile is in the total only.
 const RUNS: usize = 10_000;
 
 /// Counts; clones count together.
 #[derive(Debug, Clone, Default)]
-pub struct Meter(Arc<Mutex<Counts>>);
+pub struct Meter(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    function: String,
+    counts: Mutex<Counts>,
+}
 
 #[derive(Debug, Default)]
 struct Counts {
     total: Usage,
     runs: BTreeMap<RunId, Usage>,
+    /// Whether the processor time of this process is counted, and how much of it has been.
+    cpu: Option<Duration>,
+}
+
+impl Counts {
+    /// Counts the processor time since it was last counted.
+    fn count_cpu(&mut self, run: Option<&RunId>) {
+        let Some(counted) = self.cpu else { return };
+        let now = cpu_time();
+        let micros = now.saturating_sub(counted).as_micros();
+        let used = Usage {
+            cpu_micros: u64::try_from(micros).unwrap_or(u64::MAX),
+            ..Usage::default()
+        };
+        self.cpu = Some(now);
+        self.total.add(&used);
+        if let Some(run) = run {
+            self.of_run(run, &used);
+        }
+    }
+    fn of_run(&mut self, run: &RunId, used: &Usage) {
+        if let Some(known) = self.runs.get_mut(run) {
+            known.add(used);
+        } else if self.runs.len() < RUNS {
+            self.runs.insert(run.clone(), *used);
+        }
+    }
+}
+
+/// Processor time of this process, all of it since it began.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
 }
 
 impl Meter {
+    /// For a process that is the function called so, whose processor time is paid.
+    pub fn of_function(function: &str) -> Self {
+        Self(Arc::new(Inner {
+            function: function.to_owned(),
+            counts: Mutex::new(Counts {
+                cpu: Some(Duration::ZERO),
+                ..Counts::default()
+            }),
+        }))
+    }
+    /// For a process that is called so and that nobody is paid for.
+    pub fn of_client(name: &str) -> Self {
+        Self(Arc::new(Inner {
+            function: name.to_owned(),
+            ..Inner::default()
+        }))
+    }
+
     fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts `used`, for `run` when it is known.
     pub fn count(&self, run: Option<&RunId>, used: &Usage) {
         let mut counts = self.counts();
         counts.total.add(used);
-        let Some(run) = run else { return };
-        if let Some(known) = counts.runs.get_mut(run) {
-            known.add(used);
-        } else if counts.runs.len() < RUNS {
-            counts.runs.insert(run.clone(), *used);
+        if let Some(run) = run {
+            counts.of_run(run, used);
         }
-    }
-
-    /// Counts a request that was served, and the processor time it took.
-    pub fn request(&self, run: Option<&RunId>, cpu: Duration) {
-        let used = Usage {
-            requests: 1,
-            cpu_micros: u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX),
-            ..Usage::default()
-        };
-        self.count(run, &used);
     }
 
     /// Counts a write or a listing of objects.
@@ -115,28 +113,44 @@ impl Meter {
         self.count(run, &used);
     }
 
-    /// What `run` used since it was last taken.
-    pub fn take(&self, run: &RunId) -> Usage {
-        self.counts().runs.remove(run).unwrap_or_default()
-    }
-
     /// What everything used since the meter was made.
     pub fn total(&self) -> Usage {
-        self.counts().total
+        let mut counts = self.counts();
+        counts.count_cpu(None);
+        counts.total
     }
 }
 
-/// The run that an object belongs to.
-pub(crate) const fn run_of(name: &ObjectName) -> Option<&RunId> {
-    match name {
-        ObjectName::Batch(run, _)
-        | ObjectName::TaskOutput(run, _)
-        | ObjectName::TaskText(run, _)
-        | ObjectName::Attempt { run, .. } => Some(run),
-        ObjectName::Upload(_)
-        | ObjectName::UploadStatus(_)
-        | ObjectName::Definition(..)
-        | ObjectName::Bundle(..) => None,
+impl Metering for Meter {
+    fn function(&self) -> &str {
+        &self.0.function
+    }
+
+    /// The processor time that nobody has counted yet goes to whoever takes next: what began for several runs at once is not told apart.
+    fn take(&self, run: &RunId) -> Usage {
+        let mut counts = self.counts();
+        counts.count_cpu(Some(run));
+        counts.runs.remove(run).unwrap_or_default()
+    }
+
+    fn give_back(&self, run: &RunId, used: &Usage) {
+        self.counts().of_run(run, used);
+    }
+
+    fn forget(&self, run: &RunId, used: &Usage) {
+        if let Some(known) = self.counts().runs.get_mut(run) {
+            known.subtract(used);
+        }
+    }
+
+    fn request(&self, run: Option<&RunId>, message_bytes: Option<usize>) {
+        let used = Usage {
+            requests: 1,
+            messages: u64::from(message_bytes.is_some()),
+            message_bytes: message_bytes.unwrap_or(0) as u64,
+            ..Usage::default()
+        };
+        self.count(run, &used);
     }
 }
 
@@ -161,7 +175,7 @@ mod tests {
         let other = meter.clone();
         other.class_b(Some(&run("a")));
         meter.class_b(Some(&run("b")));
-        meter.request(None, Duration::from_micros(1500));
+        meter.request(None, Some(40));
         assert_eq!(
             meter.take(&run("a")),
             Usage {
@@ -177,10 +191,40 @@ mod tests {
                 class_a: 1,
                 class_b: 2,
                 requests: 1,
-                cpu_micros: 1500,
+                messages: 1,
+                message_bytes: 40,
                 ..Usage::default()
             }
         );
+    }
+
+    #[test]
+    fn what_is_given_back_is_taken_again_and_what_is_forgotten_is_not() {
+        let meter = Meter::of_client("cli");
+        assert_eq!(meter.function(), "cli");
+        meter.class_a(Some(&run("a")));
+        let taken = meter.take(&run("a"));
+        meter.give_back(&run("a"), &taken);
+        meter.class_a(Some(&run("a")));
+        meter.forget(&run("a"), &taken);
+        assert_eq!(meter.take(&run("a")).class_a, 1);
+        assert_eq!(meter.total().class_a, 2, "giving back counts nothing");
+    }
+
+    #[test]
+    fn processor_time_goes_to_whoever_takes_and_is_counted_once() {
+        let meter = Meter::of_function("monitor");
+        // Whatever it takes to make a clock of microseconds move.
+        let mut sum = 0_u64;
+        while cpu_time() < Duration::from_millis(2) {
+            sum = std::hint::black_box(sum + 1);
+        }
+        let first = meter.take(&run("a")).cpu_micros;
+        assert!(first >= 2_000, "{first}");
+        let total = meter.total().cpu_micros;
+        let second = meter.take(&run("b")).cpu_micros;
+        assert_eq!(meter.counts().total.cpu_micros, total + second);
+        assert!(first + second <= meter.total().cpu_micros);
     }
 
     #[test]

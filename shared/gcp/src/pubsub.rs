@@ -12,7 +12,7 @@ use crate::meter::{Meter, Usage};
 use crate::retry::{Again, Unhindered, pauses, policy};
 
 /// Hints that are sent within this travel together.
-const TOGETHER: Duration = Duration::from_millis(2);
+const TOGETHER: Duration = Duration::from_millis(1);
 /// A hint that is not sent by then is given up: the tick finds what is due.
 const PATIENCE: Duration = Duration::from_secs(2);
 

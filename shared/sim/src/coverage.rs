@@ -72,6 +72,7 @@ impl Coverage {
             Event::Finished {
                 attempt: at,
                 verdict,
+                ..
             } => attempt(
                 at,
                 match verdict {

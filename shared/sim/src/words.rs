@@ -24,6 +24,7 @@ pub(crate) fn event(event: &Event) -> String {
         Event::Finished {
             attempt: at,
             verdict,
+            ..
         } => {
             let how = match verdict {
                 Verdict::Success { .. } => "success".to_owned(),

@@ -227,7 +227,11 @@ pub(crate) async fn work_here(handle: Handle, spec: Box<TaskSpec>) -> End {
     } else {
         small(&handle, &spec, verdict)
     };
-    say(Event::Finished { attempt, verdict });
+    say(Event::Finished {
+        attempt,
+        verdict,
+        report: None,
+    });
     End::Done
 }
 

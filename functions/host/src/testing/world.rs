@@ -158,6 +158,13 @@ impl World {
         let put = self.0.objects.put(&name, bytes, None).await;
         put.expect("objects in memory take everything").0
     }
+    /// A pool as it is stored.
+    pub async fn pool(&self, name: &str) -> serde_json::Value {
+        let key = Key::Pool(name.parse().expect("a pool's name"));
+        let read = self.0.store.read(&[key]).await.expect("a store in memory");
+        let document = read.into_iter().flatten().next().expect("there is one");
+        serde_json::from_slice(&document.body).expect("it is JSON")
+    }
     /// What lies at a name.
     pub async fn object(&self, name: &str) -> Option<Vec<u8>> {
         let name = ObjectName::parse(name).expect("the name of an object");

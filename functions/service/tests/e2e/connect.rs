@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ork_emulators::Emulators;
-use ork_gcp::{Endpoints, Google, GoogleOptions, Topics, Wake};
+use ork_gcp::{ClientOptions, Endpoints, Google, GoogleOptions, Meter, Topics, Wake};
 
 /// Connects to the emulators of a project; `wake_url` is where its wakes go, if it has any.
 pub(crate) async fn connect(
@@ -20,27 +20,30 @@ pub(crate) async fn connect(
     };
     let url = |name: &str| host(name).map(|host| format!("http://{host}"));
     let options = GoogleOptions {
-        project: project.into(),
-        database: "(default)".into(),
-        bucket: bucket.into(),
-        region: env["ORK_REGION"].clone(),
-        topics: Topics {
-            dispatch: names.topic_dispatch,
-            poll: names.topic_poll,
+        client: ClientOptions {
+            project: project.into(),
+            database: "(default)".into(),
+            bucket: bucket.into(),
+            topics: Topics {
+                dispatch: names.topic_dispatch,
+                poll: names.topic_poll,
+            },
+            endpoints: Endpoints {
+                firestore: host("FIRESTORE_EMULATOR_HOST"),
+                storage: url("STORAGE_EMULATOR_HOST"),
+                pubsub: url("PUBSUB_EMULATOR_HOST"),
+                run: url("ORK_RUN_ENDPOINT"),
+                tasks: url("ORK_TASKS_ENDPOINT"),
+            },
         },
+        region: env["ORK_REGION"].clone(),
         worker_jobs: BTreeMap::from([("default".to_owned(), names.worker_job)]),
         wake: wake_url.map(|url| Wake {
             queue: names.wake_queue,
             url: url.to_owned(),
             identity: None,
         }),
-        endpoints: Endpoints {
-            firestore: host("FIRESTORE_EMULATOR_HOST"),
-            storage: url("STORAGE_EMULATOR_HOST"),
-            pubsub: url("PUBSUB_EMULATOR_HOST"),
-            run: url("ORK_RUN_ENDPOINT"),
-            tasks: url("ORK_TASKS_ENDPOINT"),
-        },
     };
-    Google::connect(options).await.expect("it connects")
+    let meter = Meter::of_client("test");
+    Google::connect(options, meter).await.expect("it connects")
 }

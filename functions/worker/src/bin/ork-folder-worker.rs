@@ -49,5 +49,5 @@ fn work(args: &[OsString]) -> Result<ExitCode, Vec<String>> {
         .enable_all()
         .build()
         .map_err(|error| one(error.to_string()))?;
-    Ok(runtime.block_on(ork_worker::run_over(&objects, settings)))
+    Ok(runtime.block_on(ork_worker::run_over(&objects, settings, None)))
 }

@@ -153,7 +153,7 @@ fn run(bench: &Bench, objects: &Flaky<'_>, batch: &ObjectName, patience: Duratio
         .enable_all()
         .build()
         .expect("a runtime");
-    let code = runtime.block_on(run_over(objects, settings));
+    let code = runtime.block_on(run_over(objects, settings, None));
     format!("{code:?}")
 }
 

@@ -94,6 +94,14 @@ fn is_blank(row: &str) -> bool {
     row.is_empty() || row.starts_with('#')
 }
 
+/// Whether a text is of `fun` blocks. No line of a workflow in YAML begins like one.
+pub(super) fn is_fun(text: &str) -> bool {
+    lines(text).any(|row| {
+        row.strip_prefix("fun")
+            .is_some_and(|rest| rest.starts_with([' ', '\t']))
+    })
+}
+
 fn is_header(row: &str) -> bool {
     row.strip_prefix("fun")
         .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '(', ':']))

@@ -29,6 +29,7 @@ mod yaml;
 
 use crate::definition::Workflow;
 use crate::diagnostic::{Diagnostic, Diagnostics, Position};
+use crate::ids::WorkflowName;
 
 pub use project::{CustomExecutor, Project};
 
@@ -47,6 +48,16 @@ pub struct Parsed {
 /// decides the format: `.workflow` holds `fun` blocks, everything else is YAML.
 pub fn parse_workflow(file: &str, bytes: &[u8]) -> Result<Parsed, Vec<Diagnostic>> {
     parse_workflow_with(file, bytes, &Project::default())
+}
+
+/// The name by which a file is read that has none of its own, such as one that was uploaded for `workflow`: it tells the format by
+/// what stands in it.
+pub fn file_name_for(workflow: &WorkflowName, bytes: &[u8]) -> String {
+    if fun::is_fun(&source::lossy(bytes)) {
+        format!("{workflow}.workflow")
+    } else {
+        "workflow.yaml".to_owned()
+    }
 }
 
 /// Reads a workflow file of a folder with the given project. The errors come all at once, in the order of the

@@ -32,7 +32,11 @@ impl RunState {
                 retry_after,
                 why,
             } => step.not_started(*attempt, *retry_after, why),
-            Event::Finished { attempt, verdict } => step.finished(*attempt, verdict),
+            Event::Finished {
+                attempt,
+                verdict,
+                report,
+            } => step.finished(*attempt, verdict, report.as_deref()),
             Event::Job {
                 attempt,
                 job,

@@ -7,7 +7,7 @@ use crate::definition::{Backoff, RetryPolicy, TaskIndex};
 use crate::ids::RunId;
 use crate::limits;
 use crate::protect::Protection;
-use crate::task::{Output, Verdict};
+use crate::task::{Output, Report, Verdict};
 use crate::time::{Millis, Time};
 
 impl Step<'_> {
@@ -98,7 +98,12 @@ impl Step<'_> {
         self.wait(attempt.task, attempt.index, retry_after);
     }
 
-    pub(super) fn finished(&mut self, attempt: Attempt, verdict: &Verdict) {
+    pub(super) fn finished(
+        &mut self,
+        attempt: Attempt,
+        verdict: &Verdict,
+        report: Option<&Report>,
+    ) {
         // A deferral is a verdict, and there is one for each attempt: from there on its jobs decide.
         let deferred = self.holds(Protection::OneVerdict)
             && self
@@ -108,12 +113,28 @@ impl Step<'_> {
         if !self.is_live(attempt) || deferred {
             return self.stale(attempt, "a verdict");
         }
+        if let Some(report) = report {
+            self.reported(attempt, report);
+        }
         match verdict {
             Verdict::Success { output } => self.succeed(attempt, output),
             Verdict::Failed {
                 category, message, ..
             } => self.fail(attempt, *category, message),
             Verdict::Deferred { jobs, count } => self.defer(attempt, jobs, *count),
+        }
+    }
+
+    /// What a worker says of its attempt beside the verdict. When it began is often heard of only now.
+    fn reported(&mut self, attempt: Attempt, report: &Report) {
+        if let Some(used) = &report.used {
+            self.run.header.usage.add("worker", used);
+        }
+        if let Some(took) = report.took {
+            let earliest = self.run.header.created_at;
+            let began = (self.now - took).max(earliest);
+            let instance = self.run.instance_mut(attempt.task, attempt.index);
+            instance.started_at.get_or_insert(began);
         }
     }
 

@@ -44,6 +44,19 @@ pub struct StoredRun {
 }
 
 impl RunState {
+    /// How many pages [`Self::encode`] will give.
+    pub fn pages_to_write(&self) -> usize {
+        self.dirty
+            .iter()
+            .filter(|&&page| self.has_page(page))
+            .count()
+    }
+
+    /// Whether a page is a document of its own.
+    fn has_page(&self, page: u32) -> bool {
+        page > 0 || self.tasks.len() > TASKS_WITH_PAGE
+    }
+
     /// Encodes the header and the pages that changed, and counts them as unchanged from here on.
     ///
     /// If the commit then fails, the state is to be thrown away and read again.
@@ -52,7 +65,7 @@ impl RunState {
         let embedded = self.tasks.len() <= TASKS_WITH_PAGE;
         let pages = dirty
             .into_iter()
-            .filter(|&page| page > 0 || !embedded)
+            .filter(|&page| self.has_page(page))
             .map(|page| (page, self.encode_page(page)))
             .collect();
         let mut out = Writer(Vec::with_capacity(512 + self.tasks.len() * 12));

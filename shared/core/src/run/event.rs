@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Category, Note, RunStatus};
 use crate::definition::TaskIndex;
 use crate::ids::{PoolName, RunId};
-use crate::task::{AttemptId, Verdict};
+use crate::task::{AttemptId, Report, Verdict};
 use crate::time::{Millis, Time};
 
 /// One attempt within a run.
@@ -82,6 +82,8 @@ pub enum Event {
         attempt: Attempt,
         /// How it ended.
         verdict: Verdict,
+        /// What its worker says beside that.
+        report: Option<Box<Report>>,
     },
     /// A deferred job was asked about.
     Job {

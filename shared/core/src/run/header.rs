@@ -8,6 +8,7 @@ use super::RunStatus;
 use crate::Value;
 use crate::ids::{RunId, VersionHash, WorkflowName};
 use crate::time::Time;
+use crate::usage::UsageByFunction;
 
 /// What made a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +91,9 @@ pub struct Header {
     /// Raised at every commit, so that a commit whose answer was lost can be recognised.
     #[serde(default)]
     pub commits: u64,
+    /// What it used of what costs money, as of its last commit: what followed from that is not in it. Empty on a laptop.
+    #[serde(default, skip_serializing_if = "UsageByFunction::is_empty")]
+    pub usage: UsageByFunction,
     /// What a newer Ork wrote and this one keeps.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
@@ -119,6 +123,7 @@ impl Header {
             error: None,
             owner: None,
             commits: 0,
+            usage: UsageByFunction::default(),
             extra: BTreeMap::new(),
         }
     }

@@ -2,8 +2,9 @@
 
 use ork_core::definition::Executor;
 use ork_core::run::{Attempt, Category, Event, Graph, RunState, RunStatus, State};
-use ork_core::task::{Output, Verdict};
+use ork_core::task::{Output, Report, Verdict};
 use ork_core::time::{Millis, Time};
+use ork_core::usage::Usage;
 
 use crate::shapes::Tape;
 use crate::words::success;
@@ -27,6 +28,19 @@ fn verdict(tape: &mut Tape, lost: bool) -> Verdict {
     }
 }
 
+/// What a worker says that it used: a different sum if a verdict counts twice or not at all.
+fn spent() -> Option<Box<Report>> {
+    let used = Usage {
+        class_a: 2,
+        class_b: 1,
+        ..Usage::default()
+    };
+    Some(Box::new(Report {
+        used: Some(used),
+        took: None,
+    }))
+}
+
 /// What arrives about one attempt between two commits: things that can all be true.
 fn about(run: &RunState, live: Attempt, child: bool, tape: &mut Tape, now: Time) -> Vec<Event> {
     let instance = run.instance(live.task, live.index).expect("it exists");
@@ -48,6 +62,7 @@ fn about(run: &RunState, live: Attempt, child: bool, tape: &mut Tape, now: Time)
                     log_tail: Vec::new(),
                     exit_code: None,
                 },
+                report: None,
             }),
             what => {
                 if what & 1 == 1 {
@@ -60,6 +75,7 @@ fn about(run: &RunState, live: Attempt, child: bool, tape: &mut Tape, now: Time)
                     events.push(Event::Finished {
                         attempt: live,
                         verdict: verdict(tape, false),
+                        report: spent(),
                     });
                 }
             }
@@ -82,6 +98,7 @@ fn about(run: &RunState, live: Attempt, child: bool, tape: &mut Tape, now: Time)
                 events.push(Event::Finished {
                     attempt: live,
                     verdict: verdict(tape, true),
+                    report: spent(),
                 });
             }
         }
@@ -112,6 +129,7 @@ fn about(run: &RunState, live: Attempt, child: bool, tape: &mut Tape, now: Time)
             events.push(Event::Finished {
                 attempt: live,
                 verdict: verdict(tape, true),
+                report: spent(),
             });
         }
         _ => {}
@@ -144,6 +162,7 @@ fn late(tape: &mut Tape, of: Attempt, now: Time) -> Event {
         _ => Event::Finished {
             attempt: of,
             verdict: verdict(tape, true),
+            report: spent(),
         },
     }
 }

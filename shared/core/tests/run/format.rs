@@ -11,7 +11,7 @@ use ork_core::run::{ClaimOffer, Command, DecodeError, Event, Graph, RunState, Ru
 
 use crate::world::{World, bytes, header};
 
-const STORIES: [(&str, &str, &str); 3] = [
+const STORIES: [(&str, &str, &str); 4] = [
     (
         "in_flight",
         "name: t\ndeadline: 2h\ntasks:\n  a: {x, parallel: 8, retries: {max: 2, delay: 30s, jitter: false}}\n  f: {x, priority: 3}\n  s: {x, depends_on: [f]}\n  p: {x}\n  w: {x, when: \"{{ run.id == 'x' }}\"}\n  c: {run_as: {workflow: other}}\n  l: {x, depends_on: [a]}\n",
@@ -27,6 +27,11 @@ const STORIES: [(&str, &str, &str); 3] = [
         "  a: {x}\n  b: {x, depends_on: [a], foreach: a}\n  c: {x, depends_on: [b], trigger: one_failed}\n",
         "start; claim 1; ok a; resolve b run 2; claim 2; ok b[0]; fail b[1] permanent; claim 1; ok c; +1h; recover failed; resolve b run 4; pause; owner_lost",
     ),
+    (
+        "metered",
+        "  a: {x}\n  b: {x, depends_on: [a]}\n",
+        "start; claim 1 remote; +1s; metered a 2; claim 1 remote; metered b 3; metered b 3",
+    ),
 ];
 
 fn folder() -> PathBuf {
@@ -40,6 +45,8 @@ fn read(name: &str) -> Vec<u8> {
 /// A run as text, field by field.
 fn shown(run: &RunState) -> String {
     let mut text = format!("{:#?}\n", run.header);
+    // It came after the first fixtures.
+    text = text.replace("    usage: UsageByFunction(\n        {},\n    ),\n", "");
     for (at, task) in (0u32..).zip(run.tasks()) {
         text += &format!(
             "task {at}: {:?} {} paused {} generation {} ready {:?} ended {:?}\n",

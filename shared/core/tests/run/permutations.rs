@@ -29,6 +29,7 @@ use ork_core::run::{
 };
 use ork_core::task::{Output, Verdict};
 use ork_core::time::{Millis, Time};
+use ork_core::usage::Usage;
 
 use crate::arrivals::{batch, shuffled};
 use crate::shapes::{Tape, check, mix, rules, tapes, yaml};
@@ -49,6 +50,7 @@ type Seen = (
 #[derive(Debug, PartialEq)]
 struct Visible {
     run: (RunStatus, Option<String>, Option<Time>),
+    used: Usage,
     tasks: Vec<(InstanceStatus, Vec<Seen>)>,
 }
 
@@ -74,6 +76,7 @@ fn visible(run: &RunState) -> Visible {
             run.header.error.clone(),
             run.header.finished_at,
         ),
+        used: run.header.usage.total(),
         tasks: (0..)
             .zip(run.tasks())
             .map(|(at, task)| (task.status(), run.instances(at).iter().map(seen).collect()))
@@ -191,6 +194,7 @@ fn end_well(graph: &Graph, run: &mut RunState, mut now: Time, salt: u64) {
                     let done = Event::Finished {
                         attempt,
                         verdict: success("[1]"),
+                        report: None,
                     };
                     apply(graph, run, &done, now);
                 }
@@ -305,7 +309,11 @@ fn the_rules_decide_the_same_in_whatever_order_the_tasks_above_end() {
                 apply(
                     graph,
                     &mut run,
-                    &Event::Finished { attempt, verdict },
+                    &Event::Finished {
+                        attempt,
+                        verdict,
+                        report: None,
+                    },
                     world.now,
                 );
             }

@@ -185,6 +185,7 @@ fn event(world: &World, choice: Choice) -> Event {
         18..25 => Event::Finished {
             attempt,
             verdict: verdict(more),
+            report: None,
         },
         25..28 => {
             let result = [None, Some(Ok(())), Some(Ok(())), Some(Err("no".into()))]
@@ -288,6 +289,7 @@ fn finish(world: &mut World) {
                         .apply(&Event::Finished {
                             attempt,
                             verdict: success("1"),
+                            report: None,
                         })
                         .unwrap();
                 }
@@ -401,6 +403,7 @@ fn the_order_in_which_verdicts_arrive_does_not_matter() {
                     events.push(Event::Finished {
                         attempt,
                         verdict: if how % 2 == 0 { success("1") } else { failed },
+                        report: None,
                     });
                 }
             }

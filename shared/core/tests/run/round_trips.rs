@@ -185,6 +185,7 @@ fn event(world: &World, tape: &mut Tape) -> Event {
         5 | 6 => Event::Finished {
             attempt,
             verdict: success("[1,\"ü\"]"),
+            report: None,
         },
         7 => Event::Finished {
             attempt,
@@ -194,6 +195,7 @@ fn event(world: &World, tape: &mut Tape) -> Event {
                 log_tail: Vec::new(),
                 exit_code: None,
             },
+            report: None,
         },
         8 => Event::Finished {
             attempt,
@@ -201,6 +203,7 @@ fn event(world: &World, tape: &mut Tape) -> Event {
                 jobs: Output::Object { bytes: 70_000 },
                 count: 64,
             },
+            report: None,
         },
         9 => Event::Tick,
         10 if tape.one_in(3) => Event::OwnerLost {
@@ -213,6 +216,7 @@ fn event(world: &World, tape: &mut Tape) -> Event {
                 ..attempt
             },
             verdict: success("[1]"),
+            report: None,
         },
         10 | 12 => Event::Command(Command::RetryTask {
             task: [1, 2][tape.below(2)],
@@ -274,6 +278,7 @@ fn what_is_stored_is_the_run_after_every_step_and_keeps_what_a_newer_ork_added()
                     fence: 1,
                 },
                 verdict: success("[1]"),
+                report: None,
             },
         ];
         for step in 0..count {

@@ -98,6 +98,7 @@ fn no_page_outgrows_its_bound_whatever_its_instances_have_to_say() {
                 &Event::Finished {
                     attempt: first,
                     verdict,
+                    report: None,
                 },
             );
             let kept = world
@@ -141,7 +142,14 @@ fn no_page_outgrows_its_bound_whatever_its_instances_have_to_say() {
                 }
                 _ => continue,
             };
-            apply(&mut world, &Event::Finished { attempt, verdict });
+            apply(
+                &mut world,
+                &Event::Finished {
+                    attempt,
+                    verdict,
+                    report: None,
+                },
+            );
             let done = Event::Job {
                 attempt,
                 job: limits::DEFERRED_JOBS as u32 - 1,
@@ -223,7 +231,14 @@ fn no_header_outgrows_its_bound_with_its_first_page_inside_or_with_all_tasks_the
             for task in 0..full {
                 let attempt = attempt(&world.run, task, 0);
                 let verdict = verdict.clone();
-                apply(&mut world, &Event::Finished { attempt, verdict });
+                apply(
+                    &mut world,
+                    &Event::Finished {
+                        attempt,
+                        verdict,
+                        report: None,
+                    },
+                );
             }
         }
         let cancel = Command::Cancel {
@@ -333,7 +348,14 @@ fn a_commit_writes_the_pages_of_what_changed_and_no_other() {
                     .unwrap()
                     .status()
                     .is_in_flight();
-                apply(&mut world, &Event::Finished { attempt, verdict });
+                apply(
+                    &mut world,
+                    &Event::Finished {
+                        attempt,
+                        verdict,
+                        report: None,
+                    },
+                );
                 if live && index as usize >= limits::PAGE_INSTANCES {
                     touched.insert(index / limits::PAGE_INSTANCES as u32);
                 }

@@ -159,7 +159,14 @@ impl<'a> Around<'a> {
             self.tell(begins, Event::Started(attempt));
             if let Some(verdict) = &verdict {
                 let verdict = verdict.clone();
-                self.tell(ends, Event::Finished { attempt, verdict });
+                self.tell(
+                    ends,
+                    Event::Finished {
+                        attempt,
+                        verdict,
+                        report: None,
+                    },
+                );
             }
         }
         let worker = Worker {
@@ -272,6 +279,7 @@ impl<'a> Around<'a> {
                 return Event::Finished {
                     attempt,
                     verdict: verdict.clone(),
+                    report: None,
                 };
             }
             _ if begun && worker.ends > now && why == Overdue::Heartbeat => {
@@ -290,6 +298,7 @@ impl<'a> Around<'a> {
                 log_tail: Vec::new(),
                 exit_code: None,
             },
+            report: None,
         }
     }
 
@@ -300,6 +309,7 @@ impl<'a> Around<'a> {
             if let Event::Finished {
                 attempt,
                 verdict: Verdict::Deferred { .. },
+                ..
             } = &event
             {
                 let at = self.now;

@@ -414,3 +414,21 @@ fn a_new_owner_whose_clock_is_behind_waits_no_longer_than_the_policy_allows() {
     world.play("+1s; tick");
     assert_eq!(world.states(), "a queued");
 }
+
+#[test]
+fn an_attempt_that_is_first_heard_of_by_its_verdict_lasted_as_long_as_its_worker_says() {
+    let yaml = "  a: {x}\n  b: {x, depends_on: [a]}\n  c: {x, depends_on: [b]}\n";
+    let mut world = World::new(yaml);
+    let created = world.now;
+    world.play("start; claim 1 remote; +5s; metered a 1 2s");
+    let a = world.run.instance(0, 0).unwrap();
+    assert_eq!(a.started_at, Some(created + Millis(3_000)));
+    // What was known before is not changed by it.
+    world.play("claim 1 remote; +1s; started b; +5s; metered b 1 1s");
+    let b = world.run.instance(1, 0).unwrap();
+    assert_eq!(b.started_at, Some(created + Millis(6_000)));
+    // A clock that says nonsense says nothing from before the run.
+    world.play("claim 1 remote; +1s; metered c 1 9000h");
+    let c = world.run.instance(2, 0).unwrap();
+    assert_eq!(c.started_at, Some(created));
+}

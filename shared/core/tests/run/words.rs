@@ -8,8 +8,9 @@
 use ork_core::definition::TaskIndex;
 use ork_core::ids::{PoolName, RunId};
 use ork_core::run::{Attempt, ClaimOffer, Command, Effect, Event, Graph, RecoverFrom, Resolution};
-use ork_core::task::{Output, Verdict};
+use ork_core::task::{Output, Report, Verdict};
 use ork_core::time::Millis;
+use ork_core::usage::Usage;
 
 use crate::world::World;
 
@@ -107,6 +108,18 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
         "ok" => Event::Finished {
             attempt: who(),
             verdict: success(if rest.len() > 1 { rest[1] } else { "null" }),
+            report: None,
+        },
+        "metered" => Event::Finished {
+            attempt: who(),
+            verdict: success("null"),
+            report: Some(Box::new(Report {
+                used: Some(Usage {
+                    class_a: arg(1).parse().expect("a count"),
+                    ..Usage::default()
+                }),
+                took: rest.get(2).map(|span_text| span(span_text)),
+            })),
         },
         "fail" => {
             let category = arg(1).parse().expect("a category");
@@ -123,6 +136,7 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
                     log_tail: Vec::new(),
                     exit_code: None,
                 },
+                report: None,
             }
         }
         "defer" => Event::Finished {
@@ -131,6 +145,7 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
                 jobs: Output::Inline("[\"jobs\"]".into()),
                 count: arg(1).parse().expect("jobs"),
             },
+            report: None,
         },
         "job" => {
             let result = match arg(2) {

@@ -17,8 +17,10 @@ pub use store::{
 };
 pub use tracker::{JobStatus, Tracker, TrackerError};
 
+use ork_core::ids::RunId;
 use ork_core::run::{Event, RunState};
 use ork_core::time::Time;
+use ork_core::usage::Usage;
 
 /// The instant, as the adapter's world sees it. Clocks may step back; nothing may depend on them not to.
 pub trait Clock: Send + Sync {
@@ -57,6 +59,24 @@ pub trait Ports: Send + Sync {
     fn random(&self) -> u64;
     /// Told of every event just before it is applied: for whoever counts what happens. Says nothing and decides nothing.
     fn observe(&self, _before: &RunState, _event: &Event) {}
+    /// Who counts what costs money here, if anybody does.
+    fn metering(&self) -> Option<&dyn Metering> {
+        None
+    }
+}
+
+/// Counts what each run used, so that it can be kept with the run.
+pub trait Metering: Send + Sync {
+    /// Under which name: the function that this process is.
+    fn function(&self) -> &str;
+    /// What `run` used and nobody has taken yet.
+    fn take(&self, run: &RunId) -> Usage;
+    /// Gives back what was taken and could not be kept.
+    fn give_back(&self, run: &RunId, used: &Usage);
+    /// Says that this much of what was counted since is kept already.
+    fn forget(&self, run: &RunId, used: &Usage);
+    /// Counts a request that is being served, for `run` when it is known, and `message_bytes` of a message that nobody here published.
+    fn request(&self, run: Option<&RunId>, message_bytes: Option<usize>);
 }
 
 /// The types and accessors of [`Ports`] for a world that is all of its ports itself, as worlds in memory are.

@@ -114,6 +114,7 @@ impl World {
                         Event::Finished {
                             attempt,
                             verdict: small(verdict),
+                            report: None,
                         },
                     ));
                 }

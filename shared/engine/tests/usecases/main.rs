@@ -11,6 +11,7 @@ mod deferral;
 mod deploy;
 mod fire;
 mod found;
+mod metering;
 mod places;
 mod settle;
 mod start;

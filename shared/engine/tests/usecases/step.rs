@@ -30,6 +30,7 @@ fn verdict(attempt: u32, task: u32) -> Event {
         verdict: Verdict::Success {
             output: Output::Inline("1".into()),
         },
+        report: None,
     }
 }
 
@@ -239,6 +240,7 @@ fn memory_never_speaks_for_what_somebody_else_has_committed() {
             vec![Event::Finished {
                 attempt: first,
                 verdict: failed,
+                report: None,
             }],
             CLAIM,
         ))
@@ -374,6 +376,7 @@ fn objects_that_are_down_hold_up_no_start_and_lose_none() {
         verdict: Verdict::Success {
             output: Output::Object { bytes: 5000 },
         },
+        report: None,
     };
     let error = world
         .run(engine.step(&run_id("r"), vec![event], claim))
@@ -384,4 +387,33 @@ fn objects_that_are_down_hold_up_no_start_and_lose_none() {
         ("retrying", "retrying"),
         "they were given back, not lost"
     );
+}
+
+#[test]
+fn an_executor_without_places_is_asked_once() {
+    let (world, engine) = started("name: w\ntasks:\n  a: {x, parallel: 1000}\n");
+    let claim = Some(ork_engine::ClaimRequest {
+        places: 10,
+        supervised: false,
+    });
+    let full = |_| StartError::Busy("full".into());
+    world
+        .0
+        .start_answers
+        .lock()
+        .unwrap()
+        .extend((0..1000).map(full));
+    let before = world.commits();
+    let hints = world.0.hints.lock().unwrap().len();
+    let stepped = world.run(engine.step(&run_id("r"), vec![], claim)).unwrap();
+    assert!(stepped.no_place);
+    assert_eq!(world.commits() - before, 2, "claimed, and given back");
+    let left = world.0.start_answers.lock().unwrap().len();
+    assert_eq!(left, 990, "ten were asked for");
+    // Those are left alone for a while; others are claimed when somebody looks again, which nobody is told to.
+    assert_eq!(world.0.hints.lock().unwrap().len(), hints);
+    world.0.start_answers.lock().unwrap().clear();
+    world.finish_by_wakes(&engine);
+    assert_eq!(world.status("r"), RunStatus::Success);
+    world.assert_ran_once();
 }

@@ -50,7 +50,11 @@ fn event(graph: &Graph, run: &RunState, word: u8, about: u8, now: Time) -> Event
     let tasks = u32::try_from(graph.workflow.tasks.len()).expect("at most 10,000 tasks");
     let task = u32::from(about) % (tasks + 1);
     let attempt = attempt(run, tasks, about);
-    let finished = |verdict| Event::Finished { attempt, verdict };
+    let finished = |verdict| Event::Finished {
+        attempt,
+        verdict,
+        report: None,
+    };
     match word {
         b's' => Event::Start,
         b'r' => resolved(run, tasks, about),

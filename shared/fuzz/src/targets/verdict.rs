@@ -40,6 +40,7 @@ pub fn verdict(bytes: &[u8]) -> Reading {
     let finished = Event::Finished {
         attempt,
         verdict: verdict.clone(),
+        report: None,
     };
     now = now + Millis(1500);
     for event in [Event::Started(attempt), finished.clone()] {

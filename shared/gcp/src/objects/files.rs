@@ -13,7 +13,6 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{GcsObjects, content_type, generation, within};
-use crate::meter::run_of;
 use crate::retry::{Again, policy};
 
 /// However large the file: it is given up then.
@@ -49,7 +48,7 @@ impl GcsObjects {
         file: &Path,
         cap: u64,
     ) -> Result<Uploaded, ObjectError> {
-        self.meter.class_a(run_of(name));
+        self.meter.class_a(name.run());
         let text = name.to_string();
         let unreadable = |error: io::Error| {
             ObjectError::Refused(format!(
@@ -87,7 +86,7 @@ impl GcsObjects {
         file: &Path,
         limit: u64,
     ) -> Result<Option<Downloaded>, ObjectError> {
-        self.meter.class_b(run_of(name));
+        self.meter.class_b(name.run());
         let text = name.to_string();
         let copying = Box::pin(self.copy(&text, file, limit));
         let copied = within(TRANSFER, &text, copying).await;

@@ -23,7 +23,7 @@ pub use files::{Downloaded, Uploaded};
 
 use crate::endpoints::{ConnectError, nobody, plain};
 use crate::failure::{self, Failure};
-use crate::meter::{Meter, run_of};
+use crate::meter::Meter;
 use crate::retry::{Again, Unhindered, pauses, policy};
 
 /// One try of a call that carries no contents.
@@ -102,7 +102,7 @@ impl GcsObjects {
 
     /// What is known of the object without reading it; `None` when there is none.
     pub async fn metadata(&self, name: &ObjectName) -> Result<Option<Metadata>, ObjectError> {
-        self.meter.class_b(run_of(name));
+        self.meter.class_b(name.run());
         let text = name.to_string();
         let call = self
             .control
@@ -134,7 +134,7 @@ impl GcsObjects {
         if count == 0 {
             return Ok(self.metadata(name).await?.map(|_| Vec::new()));
         }
-        self.meter.class_b(run_of(name));
+        self.meter.class_b(name.run());
         let text = name.to_string();
         let reading = async {
             let mut answer = self
@@ -177,7 +177,7 @@ impl GcsObjects {
         expected: Option<i64>,
         labels: &[(&str, String)],
     ) -> Result<Generation, ObjectError> {
-        self.meter.class_a(run_of(name));
+        self.meter.class_a(name.run());
         let text = name.to_string();
         let again = match expected {
             Some(_) => Again::WhenNotDone,

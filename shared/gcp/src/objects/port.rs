@@ -10,7 +10,7 @@ use ork_core::time::Time;
 use ork_engine::ports::{Generation, Object, ObjectError, Objects};
 
 use super::{GcsObjects, LONG, SHORT, generation, within};
-use crate::meter::{run_of, run_of_prefix};
+use crate::meter::run_of_prefix;
 use crate::retry::{Again, policy};
 
 /// Names on one page of a listing, at most: the service gives no more.
@@ -41,7 +41,7 @@ impl Objects for GcsObjects {
     }
 
     async fn get(&self, name: &ObjectName, limit: u64) -> Result<Option<Object>, ObjectError> {
-        self.meter.class_b(run_of(name));
+        self.meter.class_b(name.run());
         let text = name.to_string();
         let too_large = |bytes| {
             Ok(Err(ObjectError::TooLarge {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ork_core::ids::RunId;
 use ork_core::names::AttemptFile::{Claim, Log, Status};
 use ork_emulators::storage::{Fault, Storage};
-use ork_engine::ports::{ObjectError, Objects};
+use ork_engine::ports::{Metering, ObjectError, Objects};
 use ork_gcp::{GcsObjects, Meter};
 
 use crate::world::{alone, block_on, name};

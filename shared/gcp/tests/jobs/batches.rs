@@ -9,7 +9,7 @@ use ork_core::names::ObjectName;
 use ork_core::time::Millis;
 use ork_emulators::run_jobs::ExecutionView;
 use ork_engine::batch;
-use ork_engine::ports::{Executor, Objects};
+use ork_engine::ports::{Executor, Metering, Objects};
 use ork_gcp::run_jobs::ExecutionState;
 
 use crate::world::{BIG, JOB, World, spec};

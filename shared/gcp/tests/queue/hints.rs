@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ork_core::ids::RunId;
 use ork_emulators::google::testing::sdk_or_skip;
 use ork_emulators::google::{Pubsub, PubsubAdmin, Subscription};
-use ork_engine::ports::{Function, Hint};
+use ork_engine::ports::{Function, Hint, Metering};
 use ork_gcp::{Meter, PubsubHints, Topics};
 
 use crate::mute;

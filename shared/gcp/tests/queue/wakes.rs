@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ork_core::ids::RunId;
 use ork_core::time::{Millis, Time};
 use ork_emulators::tasks::{Retry, Tasks, TasksOptions};
-use ork_engine::ports::{Clock, Queue};
+use ork_engine::ports::{Clock, Metering, Queue};
 use ork_gcp::{CloudTasks, GoogleQueue, Meter, PubsubHints, SystemClock, Topics, Wake};
 
 use crate::mute;

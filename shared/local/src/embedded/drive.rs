@@ -247,6 +247,7 @@ impl Embedded {
                 let event = Event::Finished {
                     attempt: Attempt::from(&id),
                     verdict,
+                    report: None,
                 };
                 (id, event)
             }

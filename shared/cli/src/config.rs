@@ -13,7 +13,7 @@ pub(crate) struct Variable {
 }
 
 /// The registry, in the order it is shown.
-pub(crate) const VARIABLES: [Variable; 5] = [
+pub(crate) const VARIABLES: [Variable; 14] = [
     Variable {
         name: "ORK_PYTHON",
         doc: "Interpreter for Python tasks that have no environment of their own",
@@ -21,6 +21,42 @@ pub(crate) const VARIABLES: [Variable; 5] = [
     Variable {
         name: "ORK_STATE",
         doc: "State folder, as --state",
+    },
+    Variable {
+        name: "ORK_PROJECT",
+        doc: "Google Cloud project to work with, as --project",
+    },
+    Variable {
+        name: "ORK_BUCKET",
+        doc: "Bucket of that project, as --bucket",
+    },
+    Variable {
+        name: "ORK_DATABASE",
+        doc: "Firestore database of that project, as --database",
+    },
+    Variable {
+        name: "ORK_TOPIC_DISPATCH",
+        doc: "Full name of its topic `ork-dispatch`, should it be another one",
+    },
+    Variable {
+        name: "ORK_TOPIC_POLL",
+        doc: "Full name of its topic `ork-poll`, should it be another one",
+    },
+    Variable {
+        name: "FIRESTORE_EMULATOR_HOST",
+        doc: "Firestore emulator, HOST:PORT; the two others are needed with it",
+    },
+    Variable {
+        name: "PUBSUB_EMULATOR_HOST",
+        doc: "Pub/Sub emulator, HOST:PORT",
+    },
+    Variable {
+        name: "STORAGE_EMULATOR_HOST",
+        doc: "Cloud Storage emulator, http://HOST:PORT",
+    },
+    Variable {
+        name: "GOOGLE_APPLICATION_CREDENTIALS",
+        doc: "File with credentials for Google Cloud, instead of those of gcloud",
     },
     Variable {
         name: "NO_COLOR",
@@ -49,19 +85,72 @@ pub(crate) struct Config {
     pub(crate) force_color: bool,
     /// `TERM=dumb`.
     pub(crate) dumb_terminal: bool,
+    /// What is said about Google Cloud.
+    pub(crate) cloud: Cloud,
+}
+
+/// What the environment says about Google Cloud.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Cloud {
+    /// `ORK_PROJECT`.
+    pub(crate) project: Option<String>,
+    /// `ORK_BUCKET`.
+    pub(crate) bucket: Option<String>,
+    /// `ORK_DATABASE`.
+    pub(crate) database: Option<String>,
+    /// `ORK_TOPIC_DISPATCH`.
+    pub(crate) topic_dispatch: Option<String>,
+    /// `ORK_TOPIC_POLL`.
+    pub(crate) topic_poll: Option<String>,
+    /// `FIRESTORE_EMULATOR_HOST`.
+    pub(crate) firestore: Option<String>,
+    /// `PUBSUB_EMULATOR_HOST`.
+    pub(crate) pubsub: Option<String>,
+    /// `STORAGE_EMULATOR_HOST`.
+    pub(crate) storage: Option<String>,
+    /// `GOOGLE_APPLICATION_CREDENTIALS`; Google's library reads it itself.
+    pub(crate) credentials: Option<PathBuf>,
 }
 
 impl Config {
     /// Reads the registry's variables; an empty one counts as absent.
     pub(crate) fn read() -> Self {
-        let [python, state, no_color, force_color, term] =
-            VARIABLES.map(|one| env::var_os(one.name).filter(|value| !value.is_empty()));
+        let [
+            python,
+            state,
+            project,
+            bucket,
+            database,
+            topic_dispatch,
+            topic_poll,
+            firestore,
+            pubsub,
+            storage,
+            credentials,
+            no_color,
+            force_color,
+            term,
+        ] = VARIABLES.map(|one| env::var_os(one.name).filter(|value| !value.is_empty()));
+        // What is not UTF-8 is no name of Google's, and is shown as it is when it is refused.
+        let text =
+            |value: Option<OsString>| value.map(|value| value.to_string_lossy().into_owned());
         Self {
             python: python.map(PathBuf::from),
             state: state.map(PathBuf::from),
             no_color: no_color.is_some(),
             force_color: force_color.is_some_and(|value| value != "0"),
             dumb_terminal: term.is_some_and(|value| value == "dumb"),
+            cloud: Cloud {
+                project: text(project),
+                bucket: text(bucket),
+                database: text(database),
+                topic_dispatch: text(topic_dispatch),
+                topic_poll: text(topic_poll),
+                firestore: text(firestore),
+                pubsub: text(pubsub),
+                storage: text(storage),
+                credentials: credentials.map(PathBuf::from),
+            },
         }
     }
 }
@@ -76,11 +165,28 @@ pub(crate) fn secret(name: &str) -> Option<String> {
     env::var(name).ok()
 }
 
+/// Where `gcloud auth application-default login` puts credentials.
+#[cfg(feature = "cloud")]
+pub(crate) fn gcloud_credentials() -> Option<PathBuf> {
+    env::home_dir().map(|home| home.join(".config/gcloud/application_default_credentials.json"))
+}
+
+/// Where a machine of Google Cloud is told who it is.
+#[cfg(feature = "cloud")]
+pub(crate) fn metadata_server() -> String {
+    let host = env::var("GCE_METADATA_HOST").unwrap_or_else(|_| "169.254.169.254".to_owned());
+    if host.contains(':') {
+        host
+    } else {
+        format!("{host}:80")
+    }
+}
+
 /// The registry as the end of `ork --help`.
 pub(crate) fn help() -> String {
     let mut text = String::from("Environment:\n");
     for one in &VARIABLES {
-        text.push_str(&format!("  {:<16} {}\n", one.name, one.doc));
+        text.push_str(&format!("  {:<31} {}\n", one.name, one.doc));
     }
     text.push_str("\nExit codes: 0 done, 1 the run failed or was cancelled, 2 wrong input or an error of ork's own, 130 left at once.");
     text

@@ -7,17 +7,17 @@ use ork_core::run::{
 };
 use ork_core::task::Output;
 use ork_core::time::Time;
-use ork_local::{Embedded, RunView};
+use ork_local::RunView;
 use serde_json::{Map, json};
 
-use crate::engine::failure;
 use crate::failure::Failure;
+use crate::site::Site;
 
 /// Bytes of outputs in one document; what is beyond is named by its path.
 const OUTPUTS: u64 = 1 << 20;
 
 /// How a run went: the document `ork execute --json` ends with.
-pub(crate) async fn result(embedded: &Embedded, view: &RunView) -> Result<Value, Failure> {
+pub(crate) async fn result(site: &Site, view: &RunView) -> Result<Value, Failure> {
     let (graph, state) = (&view.graph, &view.state);
     let mut room = OUTPUTS;
     let mut tasks = Map::new();
@@ -32,7 +32,7 @@ pub(crate) async fn result(embedded: &Embedded, view: &RunView) -> Result<Value,
             Value::Null
         } else if bytes <= room {
             room -= bytes;
-            let text = embedded.output_of(view, at).await.map_err(failure)?;
+            let text = site.output_of(view, at).await?;
             serde_json::from_str(&text).map_err(|error| {
                 Failure::new(format!(
                     "the stored output of task {} is not JSON: {error}",
@@ -40,7 +40,7 @@ pub(crate) async fn result(embedded: &Embedded, view: &RunView) -> Result<Value,
                 ))
             })?
         } else {
-            json!({ "$object": embedded.output_path(view, at), "bytes": bytes })
+            json!({ "$object": site.output_place(view, at), "bytes": bytes })
         };
         let took = match instances {
             [only] if !definition.fans_out() => only.took(),

@@ -1,4 +1,7 @@
-//! Executing runs to their end: progress, Ctrl-C, the time limit, the summary, the exit code.
+//! Executing runs to their end, or watching them: progress, Ctrl-C, the time limit, the summary, the exit code.
+
+mod changes;
+mod watch;
 
 use std::time::Duration;
 
@@ -13,8 +16,9 @@ use crate::document;
 use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::progress::{Screen, SharedScreen, Style, summary};
+use crate::progress::{LOG_BYTES, Logs, Screen, SharedScreen, Style, shown_failures, summary};
 use crate::signals::Stops;
+use crate::site::Site;
 use crate::waiting;
 
 /// Pause between two pictures.
@@ -60,21 +64,30 @@ pub(crate) enum Driven {
     Left,
 }
 
-/// Executes one run to its end, then shows how it went.
+/// Executes one run to its end, or watches it where it is executed elsewhere; then shows how it went. `since` is how it stood before.
 pub(crate) async fn to_the_end(
-    embedded: &mut Embedded,
-    run: &RunId,
+    site: &mut Site,
+    since: &RunView,
     limit: Option<Millis>,
     show: &ShowArgs,
     out: &Output,
 ) -> Result<Exit, Failure> {
     let screen = SharedScreen::new(Screen::new(show.style(out), false, out), out);
-    go_to_the_end(embedded, run, screen, limit, show, out).await
+    go_to_the_end(
+        site,
+        &since.header.id,
+        Some(since),
+        screen,
+        limit,
+        show,
+        out,
+    )
+    .await
 }
 
-/// Executes a run that was just started to its end, then shows how it went.
+/// The same for a run that was just started.
 pub(crate) async fn from_the_start(
-    embedded: &mut Embedded,
+    site: &mut Site,
     started: Started,
     limit: Option<Millis>,
     show: &ShowArgs,
@@ -82,45 +95,55 @@ pub(crate) async fn from_the_start(
 ) -> Result<Exit, Failure> {
     let mut screen = SharedScreen::new(Screen::new(show.style(out), false, out), out);
     if !show.quiet {
-        let view = engine::view(embedded, &started.id).await?;
+        let view = site.view(&started.id).await?;
         out.say(&format!(
             "{} run {}",
             out.talk.bold(view.header.workflow.as_str()),
             started.id
         ));
         if started.queued {
-            waiting::explain(embedded, &started.id, out).await?;
+            waiting::explain(site, &started.id, out).await?;
         }
-        // What starting it decided was committed before anybody watched.
+        // What starting it decided was committed before anybody watched; who watches from outside compares.
         for commit in started
             .stepped
             .commits
             .iter()
-            .filter(|commit| commit.run == started.id)
+            .filter(|commit| commit.run == started.id && !site.is_project())
         {
             screen.committed(&started.id, &commit.graph, &view.state, &commit.notes);
         }
     }
-    go_to_the_end(embedded, &started.id, screen, limit, show, out).await
+    go_to_the_end(site, &started.id, None, screen, limit, show, out).await
 }
 
 async fn go_to_the_end(
-    embedded: &mut Embedded,
+    site: &mut Site,
     run: &RunId,
+    since: Option<&RunView>,
     screen: SharedScreen,
     limit: Option<Millis>,
     show: &ShowArgs,
     out: &Output,
 ) -> Result<Exit, Failure> {
-    let driven = drive(embedded, run, limit, &screen).await?;
-    let view = engine::view(embedded, run).await?;
+    let driven = match site {
+        Site::Folder(embedded) => drive(embedded, run, limit, &screen).await?,
+        Site::Project(_) => watch::watch(site, run, since, limit, &screen).await?,
+    };
+    if driven == Driven::Left && site.is_project() {
+        out.say(&format!(
+            "stopped watching; run {run} goes on: `ork run resume {run} --wait` watches it again, `ork run cancel {run}` ends it"
+        ));
+        return Ok(Exit::LeftAtOnce);
+    }
+    let view = site.view(run).await?;
     if driven == Driven::Left && !view.state.header.status.is_terminal() {
         out.say(&format!(
             "left run {run} as it is; `ork run resume {run}` goes on"
         ));
         return Ok(Exit::LeftAtOnce);
     }
-    let exit = report(embedded, &view, show, out).await?;
+    let exit = report(site, &view, show, out).await?;
     Ok(if driven == Driven::Left {
         Exit::LeftAtOnce
     } else {
@@ -129,17 +152,22 @@ async fn go_to_the_end(
 }
 
 /// Shows how a run went.
-pub(crate) async fn report(
-    embedded: &Embedded,
+async fn report(
+    site: &Site,
     view: &RunView,
     show: &ShowArgs,
     out: &Output,
 ) -> Result<Exit, Failure> {
     if !show.quiet {
-        let log = |task, index, attempt| embedded.log_path(view, task, index, attempt);
+        let mut logs = Logs::new();
+        for of in shown_failures(&view.state) {
+            if let Some(end) = site.log_end(view, of, LOG_BYTES).await {
+                logs.insert(of, end);
+            }
+        }
         out.raw(&format!(
             "\n{}",
-            summary(&view.graph, &view.state, &log, out.talk)
+            summary(&view.graph, &view.state, &logs, out.talk)
         ));
     }
     let exit = match view.state.header.status {
@@ -152,7 +180,7 @@ pub(crate) async fn report(
         | RunStatus::Recovering => Exit::RunFailed,
     };
     if show.json {
-        match out.json(&document::result(embedded, view).await?) {
+        match out.json(&document::result(site, view).await?) {
             // The run went as it went, whether or not somebody reads about it.
             Err(failure) if failure.exit == Exit::Success => {}
             other => other?,

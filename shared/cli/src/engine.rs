@@ -1,25 +1,21 @@
-//! The embedded engine for commands: opening it, its errors, its listings. Few other files name its types.
+//! The embedded engine for commands: opening it, storing in it, its errors. `site` asks it for everything else.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use ork_core::definition::{Executor, Workflow};
-use ork_core::ids::{PoolName, RunId, VersionHash, WorkflowName};
+use ork_core::definition::Executor;
+use ork_core::ids::{PoolName, VersionHash};
 use ork_core::parse::Project;
-use ork_core::run::{Header, RunStatus};
-use ork_engine::{EngineError, EngineErrorKind, WorkflowDocument};
+use ork_engine::{EngineError, EngineErrorKind};
 use ork_local::exec::ExecConfig;
 use ork_local::store::Sync;
-use ork_local::{Embedded, EmbeddedConfig, RunView};
+use ork_local::{Embedded, EmbeddedConfig};
 
 use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::workflow_file::{self, WorkflowFile, reason, shown};
-
-/// Headers asked for at once.
-const PAGE: usize = 500;
 
 /// What finished tasks are safe against. The variants have no doc comments so that `--help` stays one line per option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -38,6 +34,21 @@ pub(crate) struct EngineArgs {
     /// Finished tasks are safe against a killed ork (normal), or power loss too (full), which is slower
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub(crate) sync: SyncArg,
+}
+
+impl EngineArgs {
+    /// Refuses what says nothing where runs are executed elsewhere.
+    pub(crate) fn refuse_in_project(&self) -> Result<(), Failure> {
+        let option = match (self.max_parallel, self.sync) {
+            (None, SyncArg::Normal) => return Ok(()),
+            (Some(_), _) => "--max-parallel",
+            (None, SyncArg::Full) => "--sync",
+        };
+        let message =
+            format!("{option} is about an engine on this machine; a project executes runs itself");
+        Err(Failure::new(message)
+            .hint("in the workflow, `concurrency` and `pools` say how much runs at once"))
+    }
 }
 
 /// Commands of custom executors, by name.
@@ -166,18 +177,6 @@ pub(crate) async fn deploy(
     Ok((deployed.version, deployed.changed))
 }
 
-/// The current definition of a workflow.
-pub(crate) async fn current(
-    embedded: &Embedded,
-    document: &WorkflowDocument,
-) -> Result<Workflow, Failure> {
-    let graph = embedded
-        .definition(&document.name, &document.current)
-        .await
-        .map_err(failure)?;
-    Ok(graph.workflow.clone())
-}
-
 /// Why `executor` cannot run on this machine, if it cannot.
 pub(crate) fn cannot_run(executor: &Executor, project: &Project, state: &Path) -> Option<String> {
     let mut settings = ExecConfig::new(1, state.join("objects"), state.to_path_buf());
@@ -195,30 +194,5 @@ pub(crate) fn failure(error: EngineError) -> Failure {
         | EngineErrorKind::Refused
         | EngineErrorKind::Store
         | EngineErrorKind::Corrupt => failure,
-    }
-}
-
-/// A run as it stands.
-pub(crate) async fn view(embedded: &Embedded, run: &RunId) -> Result<RunView, Failure> {
-    embedded.run(run).await.map_err(failure)
-}
-
-/// Goes through the headers of all runs, newest first, as long as `each` wants more.
-pub(crate) async fn all_runs(
-    embedded: &Embedded,
-    status: Option<RunStatus>,
-    workflow: Option<&WorkflowName>,
-    mut each: impl FnMut(Header) -> bool,
-) -> Result<(), Failure> {
-    let mut cursor: Option<String> = None;
-    loop {
-        let (page, next) = embedded
-            .runs(status, workflow, cursor.as_deref(), PAGE)
-            .await
-            .map_err(failure)?;
-        if !page.into_iter().all(&mut each) || next.is_none() {
-            return Ok(());
-        }
-        cursor = next;
     }
 }

@@ -1,11 +1,13 @@
 //! The `ork` command: reads the command line, runs one command, says how it went by its exit code.
 //!
 //! Data goes to standard output, everything else to standard error, all of it through `output`.
-//! `engine` is the one place that opens the embedded engine, `config` the one that reads the environment.
+//! `site` is where workflows and runs are, `engine` the one place that opens the embedded engine, `config` the one that reads the
+//! environment.
 
 mod cli;
 mod commands;
 mod config;
+mod cost;
 mod document;
 mod drive;
 mod duration;
@@ -18,6 +20,7 @@ mod params;
 mod progress;
 mod run_ref;
 mod signals;
+mod site;
 mod state_folder;
 mod table;
 mod waiting;

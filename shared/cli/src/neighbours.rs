@@ -5,52 +5,72 @@ use std::path::PathBuf;
 
 use ork_core::definition::{Executor, Workflow};
 use ork_core::ids::WorkflowName;
-use ork_local::Embedded;
 
-use crate::engine::{self, failure};
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::site::{Sending, Site};
 use crate::workflow_file::{self, WorkflowFile};
 
-/// Deploys the workflows that `file` runs with `run_as`, and those that they run. One that is not in the folder must have
-/// been deployed before.
+/// What a file runs with `run_as`.
+#[derive(Debug, Default)]
+pub(crate) struct Neighbours {
+    /// The workflows that lie beside it, and those that they run, what is run by others first.
+    pub(crate) files: Vec<WorkflowFile>,
+    /// The names of those that do not.
+    pub(crate) elsewhere: Vec<WorkflowName>,
+}
+
+impl Neighbours {
+    /// Looks for what `file` runs, and checks it.
+    pub(crate) fn of(file: &WorkflowFile, out: &Output) -> Result<Self, Failure> {
+        let mut found = Self::default();
+        let mut todo = called(&file.workflow);
+        let mut done = BTreeSet::from([file.workflow.name.clone()]);
+        if todo.is_empty() {
+            return Ok(found);
+        }
+        let files = files_beside(file);
+        while let Some(name) = todo.pop() {
+            if !done.insert(name.clone()) {
+                continue;
+            }
+            match files.iter().find(|path| is_called(path, file, &name)) {
+                Some(path) => {
+                    let neighbour = workflow_file::load(path, out)?;
+                    todo.extend(called(&neighbour.workflow));
+                    found.files.push(neighbour);
+                }
+                None => found.elsewhere.push(name),
+            }
+        }
+        found.files.reverse();
+        Ok(found)
+    }
+}
+
+/// Deploys the workflows that `file` runs, and those that they run. One that is not in the folder must have been deployed before.
 pub(crate) async fn deploy(
-    embedded: &Embedded,
+    site: &Site,
     file: &WorkflowFile,
+    sending: Sending,
+    config: &Config,
     out: &Output,
 ) -> Result<(), Failure> {
-    let mut todo = called(&file.workflow);
-    let mut done = BTreeSet::from([file.workflow.name.clone()]);
-    if todo.is_empty() {
-        return Ok(());
-    }
-    let files = files_beside(file);
-    let mut deployed: Option<BTreeSet<WorkflowName>> = None;
-    while let Some(name) = todo.pop() {
-        if !done.insert(name.clone()) {
-            continue;
-        }
-        if let Some(path) = files.iter().find(|path| is_called(path, file, &name)) {
-            let neighbour = workflow_file::load(path, out)?;
-            todo.extend(called(&neighbour.workflow));
-            engine::deploy(embedded, &neighbour).await?;
-            continue;
-        }
-        let known = match deployed.take() {
-            Some(known) => known,
-            None => {
-                let all = embedded.workflows().await.map_err(failure)?;
-                all.into_iter().map(|document| document.name).collect()
-            }
-        };
-        if !known.contains(&name) {
+    let Neighbours { files, elsewhere } = Neighbours::of(file, out)?;
+    if !elsewhere.is_empty() {
+        let known = site.workflows().await?;
+        let is_unknown = |name: &&WorkflowName| !known.iter().any(|one| one.name == **name);
+        if let Some(name) = elsewhere.iter().find(is_unknown) {
             return Err(Failure::new(format!(
                 "sub-workflow `{name}` is not deployed, and no workflow file beside `{}` is called that",
                 workflow_file::shown(&file.path)
             ))
             .hint("put its file into the same folder, or deploy it first with `ork workflow deploy FILE`"));
         }
-        deployed = Some(known);
+    }
+    for neighbour in &files {
+        site.deploy(neighbour, sending, config, out).await?;
     }
     Ok(())
 }
@@ -68,19 +88,12 @@ fn called(workflow: &Workflow) -> Vec<WorkflowName> {
         .collect()
 }
 
+/// The other files of its folder; none when that cannot be read, for then nothing is beside it.
 fn files_beside(file: &WorkflowFile) -> Vec<PathBuf> {
-    let entries = file.path.parent().and_then(|folder| folder.read_dir().ok());
-    let mut files: Vec<PathBuf> = entries
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            let extension = path.extension().and_then(|extension| extension.to_str());
-            matches!(extension, Some("yaml" | "yml" | "workflow"))
-        })
-        .collect();
-    files.sort();
-    files
+    let folder = file.path.parent();
+    folder
+        .and_then(|folder| workflow_file::files_in(folder).ok())
+        .unwrap_or_default()
 }
 
 /// Whether the file describes the workflow `name`. One that is broken is not asked for its name but for its text, so that

@@ -2,17 +2,19 @@
 
 use ork_core::ids::RunId;
 use ork_core::run::Header;
-use ork_local::Embedded;
 
-use crate::engine::all_runs;
 use crate::failure::Failure;
+use crate::site::Site;
+
+/// Headers that the newest run is looked for among, at first.
+const FEW: usize = 20;
 
 /// Finds the one run that `text` names.
-pub(crate) async fn find(embedded: &Embedded, text: &str) -> Result<RunId, Failure> {
+pub(crate) async fn find(site: &Site, text: &str) -> Result<RunId, Failure> {
     if text == "latest" {
         // Somebody started the newest run; the runs of its sub-workflows came by themselves.
         let mut newest = None;
-        all_runs(embedded, None, None, |header| {
+        site.all_runs(None, None, FEW, |header| {
             if header.parent.is_none() {
                 newest = Some(header.id);
             }
@@ -20,14 +22,22 @@ pub(crate) async fn find(embedded: &Embedded, text: &str) -> Result<RunId, Failu
         })
         .await?;
         return newest.ok_or_else(|| {
-            Failure::new("there are no runs in this state folder yet")
-                .hint("`ork execute FILE` makes one; --state DIR looks elsewhere")
+            let makes = match site.is_project() {
+                true => "run start WORKFLOW",
+                false => "execute FILE",
+            };
+            Failure::new(format!("there are no runs {} yet", site.here()))
+                .hint(format!("`ork {makes}` makes one; {}", site.elsewhere()))
         });
     }
     let id = RunId::new(text).map_err(|error| Failure::new(error.to_string()))?;
+    // Asked for by its whole name, a project need not list all it has.
+    if site.is_project() && site.has(&id).await? {
+        return Ok(id);
+    }
     let mut like: Vec<Header> = Vec::new();
     let mut exact = false;
-    all_runs(embedded, None, None, |header| {
+    site.all_runs(None, None, usize::MAX, |header| {
         exact |= header.id == id;
         if header.id.as_str().starts_with(text) {
             like.push(header);
@@ -41,8 +51,10 @@ pub(crate) async fn find(embedded: &Embedded, text: &str) -> Result<RunId, Failu
     match like.as_slice() {
         [one] => Ok(one.id.clone()),
         [] => Err(
-            Failure::new(format!("there is no run `{text}` in this state folder"))
-                .hint("`ork run list` shows the runs; --state DIR looks elsewhere"),
+            Failure::new(format!("there is no run `{text}` {}", site.here())).hint(format!(
+                "`ork run list` shows the runs; {}",
+                site.elsewhere()
+            )),
         ),
         many => {
             let some: Vec<&str> = many.iter().take(5).map(|run| run.id.as_str()).collect();

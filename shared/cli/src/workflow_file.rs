@@ -95,16 +95,7 @@ pub(crate) fn check(name: &str, bytes: &[u8], project: &Project) -> Checked {
 
 /// The project a workflow file belongs to: the `ork.yaml` beside it, or the nearest one above. An error in it is shown.
 pub(crate) fn project_of(path: &Path, out: &Output) -> Result<Project, Failure> {
-    let path = absolute(path)?;
-    if is_project(&path) {
-        return Ok(Project::default());
-    }
-    let Some(file) = path
-        .ancestors()
-        .skip(1)
-        .map(|folder| folder.join(PROJECT_FILE))
-        .find(|file| file.is_file())
-    else {
+    let Some(file) = project_file(path)? else {
         return Ok(Project::default());
     };
     let bytes = read(&file)?;
@@ -112,6 +103,41 @@ pub(crate) fn project_of(path: &Path, out: &Output) -> Result<Project, Failure> 
         out.diagnostics(&found, &String::from_utf8_lossy(&bytes));
         Failure::in_file(found)
     })
+}
+
+/// The `ork.yaml` that a workflow file belongs to, if there is one.
+pub(crate) fn project_file(path: &Path) -> Result<Option<PathBuf>, Failure> {
+    let path = absolute(path)?;
+    if is_project(&path) {
+        return Ok(None);
+    }
+    let above = path.ancestors().skip(1);
+    let mut files = above.map(|folder| folder.join(PROJECT_FILE));
+    Ok(files.find(|file| file.is_file()))
+}
+
+/// The workflow files right in a folder, by name.
+pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let unreadable = |error: io::Error| {
+        Failure::new(format!(
+            "cannot read the folder `{}`: {}",
+            shown(folder),
+            reason(&error)
+        ))
+    };
+    let mut files = Vec::new();
+    for entry in folder.read_dir().map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        if matches!(ending, Some("yaml" | "yml" | "workflow"))
+            && !is_project(&path)
+            && path.is_file()
+        {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// The bytes of a file, and not many more than a workflow file may have: checking says when it is too large.

@@ -12,12 +12,13 @@ use ork_local::StartRun;
 use crate::config::Config;
 use crate::drive::{self, ShowArgs};
 use crate::duration;
-use crate::engine::{self, EngineArgs, failure};
+use crate::engine::{self, EngineArgs};
 use crate::failure::{Exit, Failure};
 use crate::neighbours;
 use crate::output::Output;
 use crate::params::{self, ParamArgs};
 use crate::progress;
+use crate::site::{Sending, Site};
 use crate::state_folder::StateArg;
 use crate::workflow_file::{self, WorkflowFile, count};
 
@@ -80,22 +81,20 @@ pub(crate) fn execute(args: &ExecuteArgs, config: &Config, out: &Output) -> Resu
     }
     refuse_what_cannot_run(&file, &wanted, &state)?;
     engine::block_on(async {
-        let mut embedded = engine::to_execute(
-            state,
-            &args.engine,
-            engine::custom_of(&file.project),
-            config,
-        )?;
-        let (version, _) = engine::deploy(&embedded, &file).await?;
-        neighbours::deploy(&embedded, &file, out).await?;
+        let custom = engine::custom_of(&file.project);
+        let embedded = engine::to_execute(state, &args.engine, custom, config)?;
+        let mut site = Site::of(embedded);
+        let sending = Sending::default();
+        neighbours::deploy(&site, &file, sending, config, out).await?;
+        let (version, _) = site.deploy(&file, sending, config, out).await?;
         let wish = StartRun {
             version: Some(version),
             params: given,
             only,
             ..StartRun::of(file.workflow.name.clone())
         };
-        let started = embedded.start(wish).await.map_err(failure)?;
-        drive::from_the_start(&mut embedded, started, args.timeout, &args.show, out).await
+        let started = site.start(wish).await?;
+        drive::from_the_start(&mut site, started, args.timeout, &args.show, out).await
     })
 }
 

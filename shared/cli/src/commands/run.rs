@@ -9,6 +9,7 @@ use crate::output::Output;
 
 pub(crate) mod cancel;
 pub(crate) mod change;
+pub(crate) mod cost;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod pause;
@@ -39,6 +40,8 @@ pub(crate) enum RunCommand {
     Status(status::StatusArgs),
     /// Print what the tasks of a run printed
     Logs(logs::LogsArgs),
+    /// Show what a run in a project has cost
+    Cost(cost::CostArgs),
     /// End a run; what runs is stopped
     Cancel(cancel::CancelArgs),
     /// Start nothing new of a run, or of one of its tasks
@@ -60,6 +63,7 @@ impl RunArgs {
             Some(RunCommand::List(args)) => args.json,
             Some(RunCommand::Status(args)) => args.json,
             Some(RunCommand::Logs(_)) => false,
+            Some(RunCommand::Cost(args)) => args.json,
             Some(RunCommand::Cancel(args)) => args.run.json,
             Some(RunCommand::Pause(args)) => args.run.json,
             Some(RunCommand::Resume(args)) => args.go_on.show.json,
@@ -87,6 +91,7 @@ pub(crate) fn run(args: RunArgs, config: &Config, out: &Output) -> Result<Exit, 
         Some(RunCommand::List(args)) => list::list(&args, config, out),
         Some(RunCommand::Status(args)) => status::status(&args, config, out),
         Some(RunCommand::Logs(args)) => logs::logs(&args, config, out),
+        Some(RunCommand::Cost(args)) => cost::cost(&args, config, out),
         Some(RunCommand::Cancel(args)) => cancel::cancel(&args, config, out),
         Some(RunCommand::Pause(args)) => pause::pause(&args, config, out),
         Some(RunCommand::Resume(args)) => resume::resume(&args, config, out),

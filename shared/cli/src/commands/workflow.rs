@@ -2,12 +2,11 @@
 
 use clap::Subcommand;
 use ork_engine::WorkflowDocument;
-use ork_local::Embedded;
 
 use crate::config::Config;
-use crate::engine::failure;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
+use crate::site::Site;
 
 pub(crate) mod delete;
 pub(crate) mod deploy;
@@ -66,8 +65,8 @@ pub(crate) fn run(
 }
 
 /// The workflow called `name`.
-pub(crate) async fn known(embedded: &Embedded, name: &str) -> Result<WorkflowDocument, Failure> {
-    let mut all = embedded.workflows().await.map_err(failure)?;
+pub(crate) async fn known(site: &Site, name: &str) -> Result<WorkflowDocument, Failure> {
+    let mut all = site.workflows().await?;
     if let Some(at) = all
         .iter()
         .position(|document| document.name.as_str() == name)
@@ -81,8 +80,10 @@ pub(crate) async fn known(embedded: &Embedded, name: &str) -> Result<WorkflowDoc
         .collect();
     let hint = match names.as_slice() {
         [] => {
-            "nothing is deployed here yet: `ork workflow deploy FILE`; --state DIR looks elsewhere"
-                .to_owned()
+            format!(
+                "nothing is deployed here yet: `ork workflow deploy FILE`; {}",
+                site.elsewhere()
+            )
         }
         names => format!(
             "deployed are {}{}",
@@ -90,8 +91,5 @@ pub(crate) async fn known(embedded: &Embedded, name: &str) -> Result<WorkflowDoc
             if all.len() > names.len() { ", …" } else { "" }
         ),
     };
-    Err(Failure::new(format!(
-        "no workflow `{name}` is deployed in this state folder"
-    ))
-    .hint(hint))
+    Err(Failure::new(format!("no workflow `{name}` is deployed {}", site.here())).hint(hint))
 }

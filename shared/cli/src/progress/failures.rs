@@ -1,37 +1,52 @@
 //! A failed task for people: its error, the last lines of its log, where the rest is.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use ork_core::definition::TaskIndex;
 use ork_core::run::{Graph, Instance, InstanceStatus, RunState};
 
-use super::summary::LogPath;
 use crate::output::{Paint, harmless};
-use crate::workflow_file::{count, shown};
+use crate::site::{Attempt, LogEnd};
+use crate::workflow_file::count;
+
+/// The ends of the logs that are shown.
+pub(crate) type Logs = BTreeMap<Attempt, LogEnd>;
 
 /// Lines of a log that are shown.
 const LINES: usize = 20;
 /// Bytes of a log that are looked at for them.
-const BYTES: u64 = 32 * 1024;
+pub(crate) const BYTES: u64 = 32 * 1024;
 /// Failed instances of one task that are shown.
 const INSTANCES: usize = 3;
+
+fn failed_instances(state: &RunState, task: TaskIndex) -> Vec<(u32, &Instance)> {
+    (0..)
+        .zip(state.instances(task))
+        .filter(|(_, one)| one.status() == InstanceStatus::Failed)
+        .collect()
+}
+
+/// The attempts of `task` whose logs are shown.
+pub(super) fn shown_attempts(state: &RunState, task: TaskIndex) -> impl Iterator<Item = Attempt> {
+    let failed = failed_instances(state, task).into_iter().take(INSTANCES);
+    failed.map(move |(index, instance)| Attempt {
+        task,
+        index,
+        attempt: instance.attempt,
+    })
+}
 
 /// Everything about the failure of `task`.
 pub(super) fn failed(
     graph: &Graph,
     state: &RunState,
     task: TaskIndex,
-    log: &LogPath<'_>,
+    logs: &Logs,
     paint: Paint,
     out: &mut String,
 ) {
     let definition = graph.task(task);
-    let failed: Vec<(u32, &Instance)> = (0..)
-        .zip(state.instances(task))
-        .filter(|(_, one)| one.status() == InstanceStatus::Failed)
-        .collect();
+    let failed = failed_instances(state, task);
     for &(index, instance) in failed.iter().take(INSTANCES) {
         let name = if definition.fans_out() {
             format!("{}[{index}]", definition.name)
@@ -51,12 +66,16 @@ pub(super) fn failed(
             }
             None => out.push('\n'),
         }
-        let path = log(task, index, instance.attempt);
-        if let Some(tail) = tail(&path) {
-            for line in tail {
+        let of = Attempt {
+            task,
+            index,
+            attempt: instance.attempt,
+        };
+        if let Some(end) = logs.get(&of) {
+            for line in tail(&end.bytes) {
                 out.push_str(&format!("  {} {}\n", paint.dim("|"), harmless(&line)));
             }
-            out.push_str(&format!("  log: {}\n", shown(&path)));
+            out.push_str(&format!("  log: {}\n", end.place));
         }
     }
     if failed.len() > INSTANCES {
@@ -71,21 +90,13 @@ pub(super) fn failed(
     }
 }
 
-/// The last lines of a log; `None` when there is none or it is empty.
-fn tail(path: &Path) -> Option<Vec<String>> {
-    let mut file = File::open(path).ok()?;
-    let size = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(size.saturating_sub(BYTES)))
-        .ok()?;
-    let mut bytes = Vec::new();
-    file.take(BYTES).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
+/// The last lines of a log.
+fn tail(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(LINES);
-    (!lines.is_empty()).then(|| {
-        lines[from..]
-            .iter()
-            .map(|line| (*line).to_owned())
-            .collect()
-    })
+    lines[from..]
+        .iter()
+        .map(|line| (*line).to_owned())
+        .collect()
 }

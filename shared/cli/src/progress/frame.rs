@@ -271,6 +271,7 @@ tasks:
             verdict: Verdict::Success {
                 output: Output::null(),
             },
+            report: None,
         };
         tell((0..10).map(done).collect(), 1500);
         board

@@ -58,6 +58,17 @@ fn single(
             name,
             &format!("attempt {attempt}"),
         ),
+        // Whoever executes attempts itself says when they start, which is a moment later.
+        NoteKind::Claimed { attempt } if state.header.owner.is_none() => line(
+            paint,
+            InstanceStatus::Dispatched,
+            "sent",
+            name,
+            &match attempt {
+                1 => String::new(),
+                attempt => format!("attempt {attempt}"),
+            },
+        ),
         NoteKind::RetryIn { .. } => line(
             paint,
             InstanceStatus::Retrying,
@@ -134,7 +145,9 @@ fn ended(graph: &Graph, state: &RunState, task: TaskIndex, paint: Paint) -> Stri
             .find_map(|instance| instance.failure.as_ref())
     {
         let first = failure.message.lines().next().unwrap_or_default();
-        rest = format!("{rest}: {first} ({})", failure.category);
+        // Of an attempt that nobody saw begin it is not known how long it took.
+        let colon = if rest.is_empty() { "" } else { ": " };
+        rest = format!("{rest}{colon}{first} ({})", failure.category);
     }
     line(
         paint,

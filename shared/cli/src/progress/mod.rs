@@ -7,8 +7,9 @@ mod lines;
 mod screen;
 mod summary;
 
+pub(crate) use failures::{BYTES as LOG_BYTES, Logs};
 pub(crate) use screen::{Screen, SharedScreen, Style};
-pub(crate) use summary::{row, summary};
+pub(crate) use summary::{row, shown_failures, summary};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

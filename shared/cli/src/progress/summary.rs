@@ -1,20 +1,16 @@
 //! How a run went: a table of its tasks, what failed and why, one line about the whole.
 
-use std::path::PathBuf;
-
 use ork_core::definition::TaskIndex;
 use ork_core::run::{
     Graph, InstanceStatus, RunState, RunStatus, SkipReason, TaskOutcome, TaskPhase,
 };
 use ork_core::time::Millis;
 
-use super::failures;
+use super::failures::{self, Logs};
 use crate::output::{Paint, harmless};
+use crate::site::Attempt;
 use crate::table::{Cell, Table};
 use crate::workflow_file::count;
-
-/// Where the log of an attempt is: task, index, attempt.
-pub(crate) type LogPath<'a> = dyn Fn(TaskIndex, u32, u32) -> PathBuf + 'a;
 
 /// Tasks that are listed one by one; of more, those that went well are only counted.
 const LISTED: usize = 60;
@@ -24,7 +20,7 @@ const FAILURES: usize = 5;
 const NOTE: usize = 60;
 
 /// The summary of a run as text.
-pub(crate) fn summary(graph: &Graph, state: &RunState, log: &LogPath<'_>, paint: Paint) -> String {
+pub(crate) fn summary(graph: &Graph, state: &RunState, logs: &Logs, paint: Paint) -> String {
     let mut out = String::new();
     let tasks = || {
         (0..).zip(state.tasks()).filter(|(_, task)| {
@@ -61,12 +57,9 @@ pub(crate) fn summary(graph: &Graph, state: &RunState, log: &LogPath<'_>, paint:
             state.header.id
         ));
     }
-    let failed: Vec<TaskIndex> = tasks()
-        .filter(|(_, task)| task.status() == InstanceStatus::Failed)
-        .map(|(at, _)| at)
-        .collect();
+    let failed = failed_tasks(state);
     for &task in failed.iter().take(FAILURES) {
-        failures::failed(graph, state, task, log, paint, &mut out);
+        failures::failed(graph, state, task, logs, paint, &mut out);
     }
     if failed.len() > FAILURES {
         out.push_str(&format!(
@@ -78,6 +71,22 @@ pub(crate) fn summary(graph: &Graph, state: &RunState, log: &LogPath<'_>, paint:
     out.push('\n');
     out.push_str(&last_line(state, all, paint));
     out
+}
+
+fn failed_tasks(state: &RunState) -> Vec<TaskIndex> {
+    (0..)
+        .zip(state.tasks())
+        .filter(|(_, task)| task.status() == InstanceStatus::Failed)
+        .map(|(at, _)| at)
+        .collect()
+}
+
+/// The attempts whose logs the summary shows the ends of.
+pub(crate) fn shown_failures(state: &RunState) -> Vec<Attempt> {
+    let failed = failed_tasks(state).into_iter().take(FAILURES);
+    failed
+        .flat_map(|task| failures::shown_attempts(state, task))
+        .collect()
 }
 
 /// A task's row, also for `ork run status`.

@@ -5,7 +5,7 @@ use crate::support::{Project, steady};
 #[test]
 fn the_help_of_every_command_reads_well() {
     let project = Project::new();
-    let commands: [&[&str]; 25] = [
+    let commands: [&[&str]; 26] = [
         &[],
         &["execute"],
         &["run"],
@@ -13,6 +13,7 @@ fn the_help_of_every_command_reads_well() {
         &["run", "list"],
         &["run", "status"],
         &["run", "logs"],
+        &["run", "cost"],
         &["run", "cancel"],
         &["run", "pause"],
         &["run", "resume"],

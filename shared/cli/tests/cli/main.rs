@@ -7,6 +7,7 @@ mod help;
 mod init;
 mod interrupt;
 mod live;
+mod project;
 mod runs;
 mod schedule;
 mod schema;

@@ -43,7 +43,20 @@ impl Project {
             .current_dir(self.0.path())
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
-        for name in ["ORK_STATE", "ORK_PYTHON", "CLICOLOR_FORCE"] {
+        for name in [
+            "ORK_STATE",
+            "ORK_PYTHON",
+            "ORK_PROJECT",
+            "ORK_BUCKET",
+            "ORK_DATABASE",
+            "ORK_TOPIC_DISPATCH",
+            "ORK_TOPIC_POLL",
+            "FIRESTORE_EMULATOR_HOST",
+            "PUBSUB_EMULATOR_HOST",
+            "STORAGE_EMULATOR_HOST",
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            "CLICOLOR_FORCE",
+        ] {
             command.env_remove(name);
         }
         command

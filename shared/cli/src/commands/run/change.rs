@@ -1,10 +1,9 @@
 //! What the commands that change a run share: naming it, changing it, going on with it.
 
 use clap::Args;
-use ork_core::ids::RunId;
 use ork_core::run::Command;
 use ork_core::time::Millis;
-use ork_local::{Embedded, RunView};
+use ork_local::RunView;
 
 use crate::config::Config;
 use crate::document;
@@ -15,7 +14,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::progress;
 use crate::run_ref;
-use crate::state_folder::StateArg;
+use crate::site::{Place, Site, SiteArg};
 
 /// Which run.
 #[derive(Debug, Args)]
@@ -24,7 +23,7 @@ pub(crate) struct RunArg {
     #[arg(value_name = "RUN")]
     run: String,
     #[command(flatten)]
-    state: StateArg,
+    site: SiteArg,
     /// Print the run's progress document to standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -37,10 +36,13 @@ pub(crate) struct GoOnArgs {
     #[arg(value_name = "RUN")]
     run: String,
     #[command(flatten)]
-    state: StateArg,
+    site: SiteArg,
     /// Only record it: another engine, or a later `ork run resume`, executes the run
     #[arg(long)]
     pub(crate) detach: bool,
+    /// In a project, which executes the run: watch it to its end
+    #[arg(long, conflicts_with = "detach")]
+    wait: bool,
     /// Cancel the run when it has not ended after this long, such as 90s or 5m
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     timeout: Option<Millis>,
@@ -59,16 +61,16 @@ pub(crate) fn change(
     command: impl FnOnce(&RunView) -> Result<Command, Failure>,
 ) -> Result<Exit, Failure> {
     engine::block_on(async {
-        let embedded = engine::to_look(arg.state.nearest(config)?)?;
-        let run = run_ref::find(&embedded, &arg.run).await?;
-        let command = command(&engine::view(&embedded, &run).await?)?;
-        let view = embedded.command(&run, command).await.map_err(failure)?;
+        let site = Site::to_look(arg.site.nearest(config)?, config).await?;
+        let run = run_ref::find(&site, &arg.run).await?;
+        let command = command(&site.view(&run).await?)?;
+        let view = site.command(&run, command).await?;
         tell(&view, done, arg.json, out)?;
         Ok(Exit::Success)
     })
 }
 
-/// Does `command` to a run, if there is something to do, and executes it to its end.
+/// Does `command` to a run, if there is something to do, and executes it to its end; a project executes it itself.
 pub(crate) fn go_on(
     args: &GoOnArgs,
     done: &str,
@@ -76,43 +78,59 @@ pub(crate) fn go_on(
     out: &Output,
     command: impl FnOnce(&RunView) -> Result<Option<Command>, Failure>,
 ) -> Result<Exit, Failure> {
+    let place = args.site.nearest(config)?;
+    args.suit(&place)?;
     engine::block_on(async {
-        let mut embedded =
-            engine::to_go_on(args.state.nearest(config)?, &args.engine, config, out).await?;
-        let run = run_ref::find(&embedded, &args.run).await?;
-        let command = command(&engine::view(&embedded, &run).await?)?;
+        let mut site = match place {
+            Place::Folder(folder) => {
+                Site::of(engine::to_go_on(folder, &args.engine, config, out).await?)
+            }
+            Place::Project(_) => Site::to_look(place, config).await?,
+        };
+        let run = run_ref::find(&site, &args.run).await?;
+        let before = site.view(&run).await?;
+        let command = command(&before)?;
         let changed = command.is_some();
+        let mut view = before;
         if let Some(command) = command {
-            let view = embedded.command(&run, command).await.map_err(failure)?;
-            if args.detach {
+            view = site.command(&run, command).await?;
+            if args.detach || (site.is_project() && !args.wait) {
                 tell(&view, done, args.show.json, out)?;
                 return Ok(Exit::Success);
             }
             out.say(&format!("{run}: {done}"));
+        } else if site.is_project() && !args.wait {
+            return Err(Failure::new(format!(
+                "run {run} is {}: there is nothing to resume",
+                view.header.status
+            ))
+            .hint("a project executes its runs by itself; --wait watches this one to its end"));
         }
-        execute(&mut embedded, &run, changed, args, out).await
+        execute(&mut site, &view, changed, args, out).await
     })
 }
 
 /// Takes the run over and executes it, unless somebody else does.
 async fn execute(
-    embedded: &mut Embedded,
-    run: &RunId,
+    site: &mut Site,
+    view: &RunView,
     changed: bool,
     args: &GoOnArgs,
     out: &Output,
 ) -> Result<Exit, Failure> {
-    let view = engine::view(embedded, run).await?;
-    match embedded.other_owner(&view.header).map_err(failure)? {
+    let run = &view.header.id;
+    match site.other_owner(&view.header)? {
         None => {
-            embedded.resume(run).await.map_err(failure)?;
-            drive::to_the_end(embedded, run, args.timeout, &args.show, out).await
+            if let Site::Folder(embedded) = site {
+                embedded.resume(run).await.map_err(failure)?;
+            }
+            drive::to_the_end(site, view, args.timeout, &args.show, out).await
         }
         // What was asked for is recorded; whoever executes the run sees it.
         Some(pid) if changed => {
             out.say(&format!("{run}: process {pid} executes it"));
             if args.show.json {
-                out.json(&document::progress(&view, progress::now()))?;
+                out.json(&document::progress(view, progress::now()))?;
             }
             Ok(Exit::Success)
         }
@@ -120,6 +138,24 @@ async fn execute(
             let hint =
                 format!("watch it with `ork run status {run}` or `ork run logs {run} --follow`");
             Err(Failure::new(format!("run {run} is being executed by process {pid}")).hint(hint))
+        }
+    }
+}
+
+impl GoOnArgs {
+    /// Refuses options that say nothing at this place.
+    fn suit(&self, place: &Place) -> Result<(), Failure> {
+        match place {
+            Place::Folder(_) if self.wait => Err(Failure::new(
+                "--wait is about a project; in a state folder this command executes the run to its end",
+            )
+            .hint("--detach only records it")),
+            Place::Folder(_) => Ok(()),
+            Place::Project(_) if self.timeout.is_some() && !self.wait => Err(Failure::new(
+                "--timeout needs --wait: nobody watches the run otherwise",
+            )
+            .hint("in the workflow, `timeout` ends a run that takes too long")),
+            Place::Project(_) => self.engine.refuse_in_project(),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::document;
 use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::state_folder::StateArg;
+use crate::site::{Site, SiteArg};
 use crate::table::{Cell, Table};
 
 /// `ork run list`
@@ -26,7 +26,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     #[command(flatten)]
-    state: StateArg,
+    site: SiteArg,
     /// Print {"runs": […]} to standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -35,11 +35,12 @@ pub(crate) struct ListArgs {
 /// Lists runs, newest first.
 pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     let runs = engine::block_on(async {
-        let embedded = engine::to_look(args.state.nearest(config)?)?;
+        let site = Site::to_look(args.site.nearest(config)?, config).await?;
         let mut runs: Vec<Header> = Vec::new();
-        engine::all_runs(&embedded, args.status, args.workflow.as_ref(), |run| {
+        let limit = args.limit as usize;
+        site.all_runs(args.status, args.workflow.as_ref(), limit, |run| {
             runs.push(run);
-            runs.len() < args.limit as usize
+            runs.len() < limit
         })
         .await?;
         Ok(runs)

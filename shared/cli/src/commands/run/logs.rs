@@ -1,15 +1,12 @@
 //! `ork run logs`: what the tasks of a run printed.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use ork_core::definition::TaskIndex;
 use ork_core::ids::RunId;
-use ork_local::{Embedded, RunView};
+use ork_local::RunView;
 
 use crate::commands::execute::task;
 use crate::config::Config;
@@ -17,11 +14,12 @@ use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::run_ref;
-use crate::state_folder::StateArg;
-use crate::workflow_file::{reason, shown};
+use crate::site::{Attempt, Site, SiteArg};
 
 /// Pause between two looks at a log that may grow.
 const LOOK: Duration = Duration::from_millis(100);
+/// The same where each look is a request per log.
+const LOOK_FAR: Duration = Duration::from_secs(1);
 /// Bytes read at once.
 const CHUNK: u64 = 1 << 20;
 
@@ -41,7 +39,7 @@ pub(crate) struct LogsArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     attempt: Option<u32>,
     #[command(flatten)]
-    state: StateArg,
+    site: SiteArg,
 }
 
 /// Whose logs.
@@ -55,9 +53,9 @@ struct Wanted {
 /// Prints logs.
 pub(crate) fn logs(args: &LogsArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     engine::block_on(async {
-        let embedded = engine::to_look(args.state.nearest(config)?)?;
-        let run = run_ref::find(&embedded, &args.run).await?;
-        let view = engine::view(&embedded, &run).await?;
+        let site = Site::to_look(args.site.nearest(config)?, config).await?;
+        let run = run_ref::find(&site, &args.run).await?;
+        let view = site.view(&run).await?;
         let wanted = wanted(args, &view)?;
         let mut reader = Reader {
             labelled: wanted
@@ -66,9 +64,9 @@ pub(crate) fn logs(args: &LogsArgs, config: &Config, out: &Output) -> Result<Exi
             places: BTreeMap::new(),
         };
         if args.follow {
-            follow(&embedded, &run, wanted, &mut reader, out).await
+            follow(&site, &run, wanted, &mut reader, out).await
         } else {
-            print(&embedded, &view, wanted, &mut reader, out)
+            print(&site, &view, wanted, &mut reader, out).await
         }
     })
 }
@@ -106,16 +104,16 @@ fn wanted(args: &LogsArgs, view: &RunView) -> Result<Wanted, Failure> {
     })
 }
 
-fn print(
-    embedded: &Embedded,
+async fn print(
+    site: &Site,
     view: &RunView,
     wanted: Wanted,
     reader: &mut Reader,
     out: &Output,
 ) -> Result<Exit, Failure> {
     let mut printed = false;
-    for place in places(embedded, view, wanted) {
-        printed |= reader.read_on(&place, true, out)?;
+    for place in places(view, wanted) {
+        printed |= reader.read_on(site, view, &place, true, out).await?;
     }
     if !printed {
         out.say("nothing was printed");
@@ -124,38 +122,44 @@ fn print(
 }
 
 async fn follow(
-    embedded: &Embedded,
+    site: &Site,
     run: &RunId,
     wanted: Wanted,
     reader: &mut Reader,
     out: &Output,
 ) -> Result<Exit, Failure> {
+    let pause = match site {
+        Site::Folder(_) => LOOK,
+        Site::Project(_) => LOOK_FAR,
+    };
     loop {
         // Asked before the logs are read: what ends in between is read once more.
-        let view = engine::view(embedded, run).await?;
+        let view = site.view(run).await?;
         let over = match wanted.task {
             None => view.header.status.is_terminal(),
             Some(at) => {
                 view.header.status.is_terminal() || view.state.task(at).status().is_terminal()
             }
         };
-        for place in places(embedded, &view, wanted) {
-            reader.read_on(&place, over, out)?;
+        for place in places(&view, wanted) {
+            reader.read_on(site, &view, &place, over, out).await?;
         }
         if over {
             return Ok(Exit::Success);
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(pause).await;
     }
 }
 
-/// One log: the label of its lines and where it is.
+/// One log: the label of its lines and whose it is.
 struct Place {
     label: String,
-    path: PathBuf,
+    of: Attempt,
+    /// Whether nothing more can come.
+    ended: bool,
 }
 
-fn places(embedded: &Embedded, view: &RunView, wanted: Wanted) -> Vec<Place> {
+fn places(view: &RunView, wanted: Wanted) -> Vec<Place> {
     let mut places = Vec::new();
     for &at in view
         .graph
@@ -173,34 +177,54 @@ fn places(embedded: &Embedded, view: &RunView, wanted: Wanted) -> Vec<Place> {
             } else {
                 definition.name.to_string()
             };
+            let attempt = wanted.attempt.unwrap_or(instance.attempt);
             places.push(Place {
                 label,
-                path: embedded.log_path(
-                    view,
-                    at,
+                of: Attempt {
+                    task: at,
                     index,
-                    wanted.attempt.unwrap_or(instance.attempt),
-                ),
+                    attempt,
+                },
+                ended: instance.status().is_terminal() || attempt < instance.attempt,
             });
         }
     }
     places
 }
 
+/// How far a log has been printed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Printed {
+    bytes: u64,
+    /// Whether that is all there will be.
+    whole: bool,
+}
+
 /// How far each log has been printed.
 struct Reader {
     labelled: bool,
-    places: BTreeMap<PathBuf, u64>,
+    places: BTreeMap<Attempt, Printed>,
 }
 
 impl Reader {
     /// Prints what has come since; whether there was anything. Labelled lines are printed whole, the last one also without
     /// its end once nothing more can come.
-    fn read_on(&mut self, place: &Place, over: bool, out: &Output) -> Result<bool, Failure> {
+    async fn read_on(
+        &mut self,
+        site: &Site,
+        view: &RunView,
+        place: &Place,
+        over: bool,
+        out: &Output,
+    ) -> Result<bool, Failure> {
+        let over = over || place.ended;
         let mut any = false;
         loop {
-            let from = self.places.get(&place.path).copied().unwrap_or(0);
-            let mut bytes = read(&place.path, from)?;
+            let known = self.places.get(&place.of).copied().unwrap_or_default();
+            if known.whole {
+                return Ok(any);
+            }
+            let mut bytes = site.log(view, place.of, known.bytes, CHUNK).await?;
             let full = bytes.len() as u64 == CHUNK;
             let last = over && !full;
             let endless = full && !bytes.contains(&b'\n');
@@ -212,12 +236,15 @@ impl Reader {
                         .map_or(0, |at| at + 1),
                 );
             }
+            let printed = Printed {
+                bytes: known.bytes + bytes.len() as u64,
+                whole: last,
+            };
+            self.places.insert(place.of, printed);
             if bytes.is_empty() {
                 return Ok(any);
             }
             any = true;
-            self.places
-                .insert(place.path.clone(), from + bytes.len() as u64);
             let text = String::from_utf8_lossy(&bytes);
             if self.labelled {
                 let label = out.data.cyan(&place.label);
@@ -231,22 +258,4 @@ impl Reader {
             }
         }
     }
-}
-
-/// At most a chunk of a file; nothing when there is no such file (yet).
-fn read(path: &Path, from: u64) -> Result<Vec<u8>, Failure> {
-    let unreadable = |error: std::io::Error| {
-        Failure::new(format!("cannot read `{}`: {}", shown(path), reason(&error)))
-    };
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
-    };
-    file.seek(SeekFrom::Start(from)).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    file.take(CHUNK)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    Ok(bytes)
 }

@@ -6,19 +6,20 @@ use clap::Args;
 use ork_core::definition::Workflow;
 use ork_core::ids::{RunId, VersionHash, WorkflowName};
 use ork_core::time::Millis;
-use ork_local::{Embedded, StartRun};
+use ork_local::StartRun;
 use serde_json::json;
 
 use crate::commands::execute::tasks;
+use crate::commands::workflow::known;
 use crate::config::Config;
 use crate::drive::{self, ShowArgs};
 use crate::duration;
-use crate::engine::{self, EngineArgs, failure};
+use crate::engine::{self, EngineArgs};
 use crate::failure::{Exit, Failure};
 use crate::neighbours;
 use crate::output::Output;
 use crate::params::ParamArgs;
-use crate::state_folder::StateArg;
+use crate::site::{Place, Sending, Site, SiteArg};
 use crate::workflow_file;
 
 /// `ork run start`
@@ -35,14 +36,14 @@ pub(crate) struct StartArgs {
     /// Id of the run: starting the same id twice makes one run
     #[arg(long, value_name = "RUN")]
     id: Option<RunId>,
-    /// Execute it here and wait for its end, instead of leaving it to `ork dev`
+    /// Execute it here and wait for its end, instead of leaving it to `ork dev`; in a project, watch it to its end
     #[arg(long)]
     wait: bool,
     /// With --wait: cancel the run when it has not ended after this long
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, requires = "wait")]
     timeout: Option<Millis>,
     #[command(flatten)]
-    state: StateArg,
+    site: SiteArg,
     #[command(flatten)]
     engine: EngineArgs,
     #[command(flatten)]
@@ -51,18 +52,24 @@ pub(crate) struct StartArgs {
 
 /// Starts a run.
 pub(crate) fn start(args: &StartArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
+    let path = Path::new(&args.workflow);
+    let is_file = path.is_file() || WorkflowName::new(&args.workflow).is_err();
+    let place = if is_file {
+        args.site.beside(path, config)?
+    } else {
+        args.site.nearest(config)?
+    };
+    if let Place::Project(_) = place {
+        args.engine.refuse_in_project()?;
+    }
     engine::block_on(async {
-        let path = Path::new(&args.workflow);
-        let is_file = path.is_file() || WorkflowName::new(&args.workflow).is_err();
-        let state = if is_file {
-            args.state.beside(path, config)?
+        let (site, workflow, version) = if is_file {
+            deployed(path, place.clone(), config, out).await?
         } else {
-            args.state.nearest(config)?
-        };
-        let (recorder, workflow, version) = if is_file {
-            deployed(path, state.clone(), out).await?
-        } else {
-            known(&args.workflow, &state).await?
+            let site = Site::to_look(place.clone(), config).await?;
+            let document = known(&site, &args.workflow).await?;
+            let workflow = site.current(&document).await?;
+            (site, workflow, document.current)
         };
         let wish = StartRun {
             version: Some(version),
@@ -72,44 +79,44 @@ pub(crate) fn start(args: &StartArgs, config: &Config, out: &Output) -> Result<E
             ..StartRun::of(workflow.name.clone())
         };
         if !args.wait {
-            let started = recorder.start(wish).await.map_err(failure)?;
-            return tell(&recorder, &started.id, started.created, args, out).await;
+            let started = site.start(wish).await?;
+            return tell(&site, &started.id, started.created, args, out).await;
         }
-        drop(recorder);
-        let mut embedded = engine::to_go_on(state, &args.engine, config, out).await?;
-        let started = embedded.start(wish).await.map_err(failure)?;
-        drive::from_the_start(&mut embedded, started, args.timeout, &args.show, out).await
+        let mut site = match place {
+            Place::Folder(folder) => {
+                drop(site);
+                Site::of(engine::to_go_on(folder, &args.engine, config, out).await?)
+            }
+            Place::Project(_) => site,
+        };
+        let started = site.start(wish).await?;
+        drive::from_the_start(&mut site, started, args.timeout, &args.show, out).await
     })
 }
 
 async fn deployed(
     path: &Path,
-    state: std::path::PathBuf,
+    place: Place,
+    config: &Config,
     out: &Output,
-) -> Result<(Embedded, Workflow, VersionHash), Failure> {
+) -> Result<(Site, Workflow, VersionHash), Failure> {
     let file = workflow_file::load(path, out)?;
-    let recorder = engine::to_record(state)?;
-    let (version, _) = engine::deploy(&recorder, &file).await?;
-    neighbours::deploy(&recorder, &file, out).await?;
-    Ok((recorder, file.workflow, version))
-}
-
-async fn known(name: &str, state: &Path) -> Result<(Embedded, Workflow, VersionHash), Failure> {
-    let recorder = engine::to_look(state.to_path_buf())?;
-    let document = super::super::workflow::known(&recorder, name).await?;
-    let workflow = engine::current(&recorder, &document).await?;
-    Ok((recorder, workflow, document.current))
+    let site = Site::to_record(place, config).await?;
+    let sending = Sending::default();
+    neighbours::deploy(&site, &file, sending, config, out).await?;
+    let (version, _) = site.deploy(&file, sending, config, out).await?;
+    Ok((site, file.workflow, version))
 }
 
 async fn tell(
-    recorder: &Embedded,
+    site: &Site,
     run: &RunId,
     created: bool,
     args: &StartArgs,
     out: &Output,
 ) -> Result<Exit, Failure> {
     if args.show.json {
-        let view = engine::view(recorder, run).await?;
+        let view = site.view(run).await?;
         out.json(&json!({ "run_id": run, "workflow": view.header.workflow, "status": view.header.status, "created": created }))?;
     } else {
         out.print(&format!("{run}\n"))?;
@@ -120,9 +127,14 @@ async fn tell(
         } else {
             "it was there already; "
         };
-        out.say(&format!(
-            "{was}an `ork dev` on this state folder executes it, or `ork run resume {run}` does"
-        ));
+        out.say(&match site {
+            Site::Folder(_) => format!(
+                "{was}an `ork dev` on this state folder executes it, or `ork run resume {run}` does"
+            ),
+            Site::Project(_) => format!(
+                "{was}`ork run status {run}` shows how far it is, `ork run resume {run} --wait` watches it"
+            ),
+        });
     }
     Ok(Exit::Success)
 }

@@ -5,13 +5,14 @@ use ork_core::time::Time;
 use ork_local::RunView;
 
 use crate::config::Config;
+use crate::cost::Cost;
 use crate::document;
 use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, harmless};
 use crate::progress;
 use crate::run_ref;
-use crate::state_folder::StateArg;
+use crate::site::{Site, SiteArg};
 use crate::table::{Cell, Table};
 
 /// `ork run status`
@@ -21,7 +22,7 @@ pub(crate) struct StatusArgs {
     #[arg(value_name = "RUN", default_value = "latest")]
     run: String,
     #[command(flatten)]
-    state: StateArg,
+    site: SiteArg,
     /// Print the progress document to standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -29,21 +30,30 @@ pub(crate) struct StatusArgs {
 
 /// Shows how far a run is.
 pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
-    let view = engine::block_on(async {
-        let embedded = engine::to_look(args.state.nearest(config)?)?;
-        let run = run_ref::find(&embedded, &args.run).await?;
-        engine::view(&embedded, &run).await
-    })?;
-    let now = progress::now();
-    if args.json {
-        out.json(&document::progress(&view, now))?;
-    } else {
-        out.print(&text(&view, now, out))?;
-    }
-    Ok(Exit::Success)
+    engine::block_on(async {
+        let site = Site::to_look(args.site.nearest(config)?, config).await?;
+        let run = run_ref::find(&site, &args.run).await?;
+        let view = site.view(&run).await?;
+        let cost = match &site {
+            Site::Folder(_) => None,
+            Site::Project(remote) => Some(Cost::of(remote, &view)),
+        };
+        let now = progress::now();
+        if args.json {
+            let mut document = document::progress(&view, now);
+            if let Some(cost) = &cost {
+                document["cost"] = cost.json()["total"].take();
+            }
+            out.json(&document)?;
+        } else {
+            let cost = cost.and_then(|cost| cost.line());
+            out.print(&text(&view, cost, now, out))?;
+        }
+        Ok(Exit::Success)
+    })
 }
 
-fn text(view: &RunView, now: Time, out: &Output) -> String {
+fn text(view: &RunView, cost: Option<String>, now: Time, out: &Output) -> String {
     let (header, seen) = (&view.state.header, view.state.progress(&view.graph, now));
     let status = out.data.run(header.status, header.status.as_str());
     let took = seen
@@ -69,6 +79,9 @@ fn text(view: &RunView, now: Time, out: &Output) -> String {
         ));
     }
     text.push('\n');
+    if let Some(cost) = cost {
+        text.push_str(&format!("{cost}\n"));
+    }
     if let Some(error) = &header.error {
         text.push_str(&format!("{}\n", harmless(error)));
     }

@@ -4,10 +4,10 @@ use clap::Args;
 
 use super::known;
 use crate::config::Config;
-use crate::engine::{self, failure};
+use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::state_folder::StateArg;
+use crate::site::{Site, SiteArg};
 
 /// `ork workflow delete`
 #[derive(Debug, Args)]
@@ -16,18 +16,15 @@ pub(crate) struct DeleteArgs {
     #[arg(value_name = "WORKFLOW")]
     workflow: String,
     #[command(flatten)]
-    state: StateArg,
+    site: SiteArg,
 }
 
 /// Removes a workflow; what it ran stays.
 pub(crate) fn delete(args: &DeleteArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     engine::block_on(async {
-        let embedded = engine::to_look(args.state.nearest(config)?)?;
-        let document = known(&embedded, &args.workflow).await?;
-        embedded
-            .delete_workflow(&document.name)
-            .await
-            .map_err(failure)?;
+        let site = Site::to_look(args.site.nearest(config)?, config).await?;
+        let document = known(&site, &args.workflow).await?;
+        site.delete(&document.name).await?;
         out.say(&format!(
             "{}: deleted; its versions and runs stay, `ork workflow deploy` brings it back",
             document.name

@@ -4,10 +4,10 @@ use clap::Args;
 
 use super::known;
 use crate::config::Config;
-use crate::engine::{self, failure};
+use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::state_folder::StateArg;
+use crate::site::{Site, SiteArg};
 
 /// `ork workflow enable`, `ork workflow disable`
 #[derive(Debug, Args)]
@@ -16,7 +16,7 @@ pub(crate) struct EnableArgs {
     #[arg(value_name = "WORKFLOW")]
     workflow: String,
     #[command(flatten)]
-    state: StateArg,
+    site: SiteArg,
 }
 
 /// Lets the schedules of a workflow fire or not.
@@ -27,9 +27,9 @@ pub(crate) fn enable(
     out: &Output,
 ) -> Result<Exit, Failure> {
     engine::block_on(async {
-        let embedded = engine::to_look(args.state.nearest(config)?)?;
-        let document = known(&embedded, &args.workflow).await?;
-        embedded.enable(&document.name, on).await.map_err(failure)?;
+        let site = Site::to_look(args.site.nearest(config)?, config).await?;
+        let document = known(&site, &args.workflow).await?;
+        site.enable(&document.name, on).await?;
         out.say(&format!(
             "{}: its schedules {}",
             document.name,

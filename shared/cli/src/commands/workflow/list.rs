@@ -8,18 +8,18 @@ use ork_engine::WorkflowDocument;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::engine::{self, failure};
+use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::progress;
-use crate::state_folder::StateArg;
+use crate::site::{Site, SiteArg};
 use crate::table::{Cell, Table};
 
 /// `ork workflow list`
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
-    state: StateArg,
+    site: SiteArg,
     /// Print {"workflows": […]} to standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -27,13 +27,14 @@ pub(crate) struct ListArgs {
 
 /// Lists deployed workflows by name.
 pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
-    let state = args.state.nearest(config)?;
+    let place = args.site.nearest(config)?;
     let all = engine::block_on(async {
-        let embedded = engine::to_look(state)?;
+        let site = Site::to_look(place, config).await?;
         let mut all = Vec::new();
-        for document in embedded.workflows().await.map_err(failure)? {
-            let workflow = engine::current(&embedded, &document).await?;
-            all.push((document, workflow));
+        for document in site.workflows().await? {
+            let workflow = site.current(&document).await?;
+            let files = site.files_of(&document);
+            all.push((document, workflow, files));
         }
         Ok(all)
     })?;
@@ -41,7 +42,7 @@ pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exi
     if args.json {
         let all: Vec<Value> = all
             .iter()
-            .map(|(document, workflow)| about(document, workflow, now))
+            .map(|(document, workflow, _)| about(document, workflow, now))
             .collect();
         out.json(&json!({ "workflows": all }))?;
         return Ok(Exit::Success);
@@ -51,7 +52,7 @@ pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exi
         return Ok(Exit::Success);
     }
     let mut table = Table::new(["workflow", "version", "tasks", "schedule", "next", "file"]);
-    for (document, workflow) in &all {
+    for (document, workflow, files) in &all {
         table.row([
             Cell::new(document.name.as_str()),
             Cell::new(document.current.short()),
@@ -62,13 +63,7 @@ pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exi
                     .map(Time::rfc3339)
                     .unwrap_or_default(),
             ),
-            Cell::new(
-                document
-                    .source
-                    .as_deref()
-                    .map(|source| crate::workflow_file::shown(source.as_ref()))
-                    .unwrap_or_default(),
-            ),
+            Cell::new(files.as_str()),
         ]);
     }
     out.print(&table.render(out.data))?;

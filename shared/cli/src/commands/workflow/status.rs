@@ -12,8 +12,8 @@ use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::progress;
-use crate::state_folder::StateArg;
-use crate::workflow_file::{count, shown};
+use crate::site::{Site, SiteArg};
+use crate::workflow_file::count;
 
 /// Runs that are shown.
 const RUNS: usize = 5;
@@ -25,7 +25,7 @@ pub(crate) struct StatusArgs {
     #[arg(value_name = "WORKFLOW")]
     workflow: String,
     #[command(flatten)]
-    state: StateArg,
+    site: SiteArg,
     /// Print one JSON document to standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -33,18 +33,19 @@ pub(crate) struct StatusArgs {
 
 /// Shows one workflow.
 pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
-    let state = args.state.nearest(config)?;
-    let (document, workflow, runs) = engine::block_on(async {
-        let embedded = engine::to_look(state)?;
-        let document = known(&embedded, &args.workflow).await?;
-        let workflow = engine::current(&embedded, &document).await?;
+    let place = args.site.nearest(config)?;
+    let (document, workflow, files, runs) = engine::block_on(async {
+        let site = Site::to_look(place, config).await?;
+        let document = known(&site, &args.workflow).await?;
+        let workflow = site.current(&document).await?;
         let mut runs: Vec<Header> = Vec::new();
-        engine::all_runs(&embedded, None, Some(&document.name), |run| {
+        site.all_runs(None, Some(&document.name), RUNS, |run| {
             runs.push(run);
             runs.len() < RUNS
         })
         .await?;
-        Ok((document, workflow, runs))
+        let files = site.files_of(&document);
+        Ok((document, workflow, files, runs))
     })?;
     let now = progress::now();
     if args.json {
@@ -67,14 +68,7 @@ pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result
             text.push_str(&format!("{what:<9} {value}\n"));
         }
     };
-    line(
-        "file",
-        document
-            .source
-            .as_deref()
-            .map(|source| shown(source.as_ref()))
-            .unwrap_or_default(),
-    );
+    line("file", files);
     line("deployed", document.deployed_at.rfc3339());
     line("schedule", list::schedules(&document, &workflow));
     line(

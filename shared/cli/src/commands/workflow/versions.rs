@@ -5,10 +5,10 @@ use serde_json::json;
 
 use super::known;
 use crate::config::Config;
-use crate::engine::{self, failure};
+use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::state_folder::StateArg;
+use crate::site::{Site, SiteArg};
 
 /// `ork workflow versions`
 #[derive(Debug, Args)]
@@ -17,7 +17,7 @@ pub(crate) struct VersionsArgs {
     #[arg(value_name = "WORKFLOW")]
     workflow: String,
     #[command(flatten)]
-    state: StateArg,
+    site: SiteArg,
     /// Print {"workflow": …, "current": …, "versions": […]} to standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -29,11 +29,11 @@ pub(crate) fn versions(
     config: &Config,
     out: &Output,
 ) -> Result<Exit, Failure> {
-    let state = args.state.nearest(config)?;
+    let place = args.site.nearest(config)?;
     let (document, mut versions) = engine::block_on(async {
-        let embedded = engine::to_look(state)?;
-        let document = known(&embedded, &args.workflow).await?;
-        let versions = embedded.versions(&document.name).await.map_err(failure)?;
+        let site = Site::to_look(place, config).await?;
+        let document = known(&site, &args.workflow).await?;
+        let versions = site.versions(&document.name).await?;
         Ok((document, versions))
     })?;
     versions.sort_by_key(|version| *version != document.current);

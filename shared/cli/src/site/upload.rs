@@ -1,0 +1,397 @@
+//! Putting a definition into a project: its bundle, its settings, then itself; and waiting for what monitor says about it.
+
+use std::fs;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ork_core::Value;
+use ork_core::diagnostic::{Diagnostic, Position, Severity};
+use ork_core::ids::{VersionHash, WorkflowName};
+use ork_core::limits;
+use ork_core::names::ObjectName;
+use ork_core::parse::codes;
+use ork_engine::ports::{Generation, ObjectError, Objects};
+use tokio::time::Instant;
+
+use super::Sending;
+use super::bundle::{self, Bounds, Bundle, Wanted};
+use super::remote::Remote;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::workflow_file::{self, PROJECT_FILE, WorkflowFile, absolute, count, reason, shown};
+
+/// What the first line of a definition with a bundle begins with.
+const BUNDLE: &str = "# bundle:";
+/// Bundles from this size on go up from a file: that may take longer, and begins again where it broke off.
+const FROM_FILE: usize = 8 << 20;
+/// Bytes of a verdict, far above what it comes to.
+const STATUS_BYTES: u64 = 8 << 20;
+/// Between the first two looks for a verdict, and the longest.
+const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+/// Uploads `file` and waits until its version is current.
+pub(super) async fn upload(
+    remote: &Remote,
+    file: &WorkflowFile,
+    sending: Sending,
+    config: &Config,
+    out: &Output,
+) -> Result<VersionHash, Failure> {
+    let name = &file.workflow.name;
+    let settings = match workflow_file::project_file(&file.path)? {
+        Some(path) => Some((workflow_file::read(&path)?, path)),
+        None => None,
+    };
+    let settings = settings
+        .as_ref()
+        .map(|(bytes, path)| Settings { bytes, path });
+    let bundle = match sending.bundle {
+        true => Some(packed(remote, &file.path, settings, config)?),
+        false => None,
+    };
+    let text = Text::of(&file.path, bundle.as_deref().map(|bundle| &bundle.hash))?;
+    if let Some(bundle) = &bundle {
+        send_bundle(remote, name, bundle).await?;
+    }
+    let objects = remote.objects();
+    let place = ObjectName::UploadProject(name.clone());
+    match &settings {
+        Some(settings) => objects.put(&place, settings.bytes, None).await.map(|_| ()),
+        None => objects.delete(&place).await,
+    }
+    .map_err(|error| remote.object_failure(&error))?;
+    let place = ObjectName::Upload(name.clone());
+    let sent = objects.put(&place, &text.bytes, None).await;
+    let generation = sent.map_err(|error| remote.object_failure(&error))?;
+    let patience = sending.patience.to_duration();
+    let verdict = verdict(remote, name, generation, patience).await?;
+    judged(&verdict, file, &text, settings, out)
+}
+
+/// The `ork.yaml` that a workflow file belongs to.
+#[derive(Clone, Copy)]
+struct Settings<'a> {
+    bytes: &'a [u8],
+    path: &'a Path,
+}
+
+/// The bundle of a workflow file's folder.
+fn packed(
+    remote: &Remote,
+    file: &Path,
+    settings: Option<Settings<'_>>,
+    config: &Config,
+) -> Result<Rc<Bundle>, Failure> {
+    let folder = file.parent().unwrap_or_else(|| Path::new("/"));
+    if let Some(known) = remote.bundles.borrow().get(folder) {
+        return Ok(known.clone());
+    }
+    let state = config.state.as_deref().map(absolute).transpose()?;
+    let wanted = Wanted {
+        folder,
+        project: settings.map(|settings| settings.bytes),
+        state: state.as_deref(),
+    };
+    let bundle = Rc::new(bundle::pack(wanted, Bounds::default())?);
+    let mut bundles = remote.bundles.borrow_mut();
+    bundles.insert(folder.to_owned(), bundle.clone());
+    Ok(bundle)
+}
+
+/// Uploads a bundle unless it is there: its name says what is in it.
+async fn send_bundle(remote: &Remote, name: &WorkflowName, bundle: &Bundle) -> Result<(), Failure> {
+    let place = ObjectName::Bundle(name.clone(), bundle.hash.clone());
+    if remote.size(&place).await? == Some(bundle.bytes.len() as u64) {
+        return Ok(());
+    }
+    let sent = if bundle.bytes.len() < FROM_FILE {
+        remote
+            .objects()
+            .create(&place, &bundle.bytes)
+            .await
+            .map(|_| ())
+    } else {
+        let trouble = |error: std::io::Error| {
+            Failure::new(format!(
+                "the bundle cannot be kept for uploading: {}",
+                reason(&error)
+            ))
+        };
+        let kept = tempfile::NamedTempFile::new().map_err(trouble)?;
+        fs::write(kept.path(), &bundle.bytes).map_err(trouble)?;
+        let most = bundle.bytes.len() as u64;
+        remote
+            .objects()
+            .upload(&place, kept.path(), most)
+            .await
+            .map(|_| ())
+    };
+    match sent {
+        // Somebody else has uploaded the same.
+        Ok(()) | Err(ObjectError::Precondition(_)) => Ok(()),
+        Err(error) => Err(remote.object_failure(&error)),
+    }
+}
+
+/// A definition as it is uploaded.
+struct Text {
+    bytes: Vec<u8>,
+    /// Lines it has above those of the file, less those of the file that were left out.
+    above: i64,
+    /// The file's own text.
+    source: String,
+}
+
+impl Text {
+    fn of(path: &Path, bundle: Option<&VersionHash>) -> Result<Self, Failure> {
+        let bytes = workflow_file::read(path)?;
+        let source = String::from_utf8_lossy(&bytes).into_owned();
+        let mut body = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let mut head = String::new();
+        let mut above = 0;
+        if let Some(hash) = bundle {
+            head.push_str(&format!("{BUNDLE} sha256:{hash}\n"));
+            above += 1;
+            // A file that was fetched from a bucket names the bundle it had there.
+            if body.starts_with(BUNDLE.as_bytes()) {
+                let end = body.iter().position(|&byte| byte == b'\n');
+                body = &body[end.map_or(body.len(), |end| end + 1)..];
+                above -= 1;
+            }
+        }
+        let bytes = [head.as_bytes(), body].concat();
+        if bytes.len() > limits::FILE_BYTES {
+            return Err(Failure::new(format!(
+                "`{}` has {} bytes with the line about its bundle, and a workflow file may have {}",
+                shown(path),
+                bytes.len(),
+                limits::FILE_BYTES
+            ))
+            .hint("split the workflow, or generate its tasks with foreach"));
+        }
+        Ok(Self {
+            bytes,
+            above,
+            source,
+        })
+    }
+
+    /// A line of the upload as one of the file.
+    fn line(&self, line: u32) -> u32 {
+        let line = i64::from(line).saturating_sub(self.above);
+        u32::try_from(line.max(1)).unwrap_or(u32::MAX)
+    }
+}
+
+/// Waits for what monitor says about one upload.
+async fn verdict(
+    remote: &Remote,
+    name: &WorkflowName,
+    generation: Generation,
+    patience: Duration,
+) -> Result<Value, Failure> {
+    let place = ObjectName::UploadStatus(name.clone());
+    let until = Instant::now() + patience;
+    let (mut pause, longest) = LOOK;
+    let trouble = loop {
+        let trouble = match remote.objects().get(&place, STATUS_BYTES).await {
+            Ok(Some(object)) => {
+                // One that says something else is of an earlier upload; the one that it waits for replaces it.
+                let said = serde_json::from_slice::<Value>(&object.bytes).unwrap_or_default();
+                if said["generation"].as_u64() == Some(generation.0) {
+                    return Ok(said);
+                }
+                None
+            }
+            Ok(None) => None,
+            Err(error @ ObjectError::Unavailable(_)) => Some(error),
+            Err(error) => return Err(remote.object_failure(&error)),
+        };
+        let now = Instant::now();
+        if now >= until {
+            break trouble;
+        }
+        tokio::time::sleep(pause.min(until - now)).await;
+        pause = (pause * 3 / 2).min(longest);
+    };
+    if let Some(error) = trouble {
+        return Err(remote.object_failure(&error));
+    }
+    Err(silence(remote, name, generation, patience).await)
+}
+
+/// Why nothing was heard.
+async fn silence(
+    remote: &Remote,
+    name: &WorkflowName,
+    generation: Generation,
+    patience: Duration,
+) -> Failure {
+    let now = remote
+        .objects()
+        .metadata(&ObjectName::Upload(name.clone()))
+        .await;
+    if let Ok(now) = now
+        && now.is_none_or(|now| now.generation != generation)
+    {
+        return Failure::new(format!(
+            "somebody else uploaded or removed `{name}` at the same moment; what is current is theirs"
+        ))
+        .hint(format!("look at it with `ork workflow status {name}`, and deploy again if it is to be yours"));
+    }
+    let bucket = &remote.deployment().bucket;
+    Failure::new(format!(
+        "`{name}` is uploaded, and nobody has said anything about it within {} s",
+        patience.as_secs_f64()
+    ))
+    .hint(format!(
+        "is the function `monitor` running, and does bucket `{bucket}` notify its topic of new objects? The upload stays: monitor takes it \
+         when the notice arrives (--timeout waits longer)"
+    ))
+}
+
+/// The version that was stored, or everything that is wrong with the file.
+fn judged(
+    said: &Value,
+    file: &WorkflowFile,
+    text: &Text,
+    settings: Option<Settings<'_>>,
+    out: &Output,
+) -> Result<VersionHash, Failure> {
+    let name = &file.workflow.name;
+    if said["accepted"] == true {
+        let version = said["version"].as_str().and_then(VersionHash::parse);
+        return version.ok_or_else(|| {
+            Failure::new(format!(
+                "`{name}` was taken, and monitor does not say as which version"
+            ))
+            .hint("is the deployed Ork older than this one?")
+        });
+    }
+    let all = said["errors"].as_array().map_or(&[][..], Vec::as_slice);
+    let (mut found, mut others) = (Vec::new(), Vec::new());
+    for one in all {
+        let of_settings = settings.filter(|_| one["file"] == PROJECT_FILE);
+        let diagnostic = match of_settings {
+            Some(settings) => diagnostic(one, settings.path, |line| line),
+            None => diagnostic(one, &file.path, |line| text.line(line)),
+        };
+        match diagnostic {
+            Some(diagnostic) => {
+                let source = of_settings.map(|settings| String::from_utf8_lossy(settings.bytes));
+                let source = source.as_deref().unwrap_or(&text.source);
+                out.diagnostics(std::slice::from_ref(&diagnostic), source);
+                found.push(diagnostic);
+            }
+            None => others.push(one),
+        }
+    }
+    if !found.is_empty() {
+        out.say(&format!(
+            "\n{}; what was current of {name} still is",
+            count(found.len(), "error")
+        ));
+    }
+    if others.is_empty() && !found.is_empty() {
+        return Err(Failure::in_file(found));
+    }
+    let messages: Vec<&str> = others
+        .iter()
+        .filter_map(|one| one["message"].as_str())
+        .collect();
+    let why = match messages.as_slice() {
+        [] => "monitor does not say why".to_owned(),
+        many => many.join("; "),
+    };
+    let failure = Failure::new(format!("`{name}` was not taken: {why}"));
+    Err(match others.iter().find_map(|one| one["hint"].as_str()) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    })
+}
+
+/// One finding of monitor's in the file as it is here; `None` when it is not about the file, or of a kind that this ork does not know.
+fn diagnostic(said: &Value, file: &Path, line: impl Fn(u32) -> u32) -> Option<Diagnostic> {
+    let code = said["code"].as_str()?;
+    let code = codes::ALL.iter().find(|known| known.id == code)?;
+    let number = |key: &str| u32::try_from(said[key].as_u64()?).ok();
+    Some(Diagnostic {
+        file: shown(file),
+        at: Position::new(line(number("line")?), number("column")?, 1),
+        code: code.id,
+        message: said["message"].as_str()?.to_owned(),
+        hint: said["hint"].as_str().map(str::to_owned),
+        severity: Severity::Error,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(name: &str, contents: &str, bundle: Option<&VersionHash>) -> (String, Text) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        fs::write(&path, contents).expect("written");
+        let text = Text::of(&path, bundle).expect("read");
+        let bytes = String::from_utf8(text.bytes.clone()).expect("text");
+        (bytes, text)
+    }
+
+    #[test]
+    fn the_line_about_the_bundle_comes_first_and_is_not_counted() {
+        let hash = VersionHash::of(b"bundle");
+        let head = format!("# bundle: sha256:{hash}\n");
+        let (bytes, sent) = text("w.yaml", "name: w\n", Some(&hash));
+        assert_eq!(bytes, format!("{head}name: w\n"));
+        assert_eq!((sent.line(2), sent.line(1)), (1, 1));
+        let (bytes, _) = text("w.yaml", "\u{feff}name: w\n", Some(&hash));
+        assert_eq!(bytes, format!("{head}name: w\n"));
+        // One that names a bundle already is about another one.
+        let old = format!("# bundle: sha256:{}\nname: w\n", VersionHash::of(b"old"));
+        let (bytes, sent) = text("w.yaml", &old, Some(&hash));
+        assert_eq!(bytes, format!("{head}name: w\n"));
+        assert_eq!(sent.line(2), 2);
+        let (bytes, sent) = text("w.yaml", &old, None);
+        assert_eq!((bytes, sent.line(7)), (old, 7));
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_with_that_line_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("w.yaml");
+        fs::write(&path, vec![b'#'; limits::FILE_BYTES - 10]).expect("written");
+        Text::of(&path, None).expect("it fits");
+        let wrong = Text::of(&path, Some(&VersionHash::of(b"x")));
+        let wrong = wrong.err().expect("it does not fit");
+        assert!(
+            wrong.message.contains("with the line about its bundle"),
+            "{wrong:?}"
+        );
+    }
+
+    #[test]
+    fn what_monitor_finds_is_shown_where_it_is_in_the_file() {
+        let said = serde_json::json!({
+            "file": "workflow.yaml", "line": 5, "column": 3, "code": "ORK091", "message": "no command", "hint": "add one",
+        });
+        let path = Path::new("/flows/w.yaml");
+        let shown = diagnostic(&said, path, |line| line - 1).expect("a place");
+        assert_eq!(
+            (shown.at.line, shown.at.column, shown.code),
+            (4, 3, "ORK091")
+        );
+        assert_eq!(shown.hint.as_deref(), Some("add one"));
+        for (key, value) in [
+            ("code", Value::Null),
+            ("code", "ORK999".into()),
+            ("line", Value::Null),
+        ] {
+            let mut other = said.clone();
+            other[key] = value;
+            assert_eq!(diagnostic(&other, path, |line| line), None, "{other}");
+        }
+    }
+}

@@ -3,13 +3,19 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{ArgGroup, Parser, ValueEnum};
 use ork_emulators::scheduler::Cadence;
 use ork_emulators::{Options, Part};
 
-/// Starts Google's Firestore and Pub/Sub emulators and Ork's stand-ins for Cloud Storage, Cloud Run jobs and Cloud Tasks.
+/// How often the functions are ticked when nothing is said.
+const TICKS: Cadence = Cadence::Every(Duration::from_secs(10));
+
+/// Starts Google's Firestore and Pub/Sub emulators and Ork's stand-ins for Cloud Storage, Cloud Run jobs and Cloud Tasks; with
+/// --functions all of Ork.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "ork-emulators", version, about)]
+#[command(name = "ork-emulators", version, about, args_override_self = true)]
+// Either the functions are started here, with what calls them, or somebody else does all of that.
+#[command(group(ArgGroup::new("ticked").args(["functions", "tick"])))]
 pub(crate) struct Arguments {
     /// The project that everything is prepared for
     #[arg(long, default_value = "ork-local", value_name = "NAME")]
@@ -26,12 +32,24 @@ pub(crate) struct Arguments {
     /// A file of `export` lines to write once everything answers; it is removed at the end
     #[arg(long, value_name = "PATH")]
     pub(crate) env_file: Option<PathBuf>,
+    /// Start Ork's functions too, of this program (`ork-service`): tick, dispatch, monitor, poll, and workers when there is work
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["wake_url", "worker"])]
+    pub(crate) functions: Option<PathBuf>,
+    /// Where tasks run whose workflow has no bundle [default: the current folder]
+    #[arg(long, value_name = "DIR", requires = "functions")]
+    pub(crate) code: Option<PathBuf>,
+    /// The folder of the functions' logs [default: a new one for temporary files]
+    #[arg(long, value_name = "DIR", requires = "functions")]
+    pub(crate) logs: Option<PathBuf>,
+    /// Show the functions' logs on standard error, too
+    #[arg(long, short, requires = "functions")]
+    pub(crate) verbose: bool,
     /// Post to this URL as Cloud Scheduler does
     #[arg(long, value_name = "URL")]
     pub(crate) tick: Option<String>,
-    /// How often: 10s, 500ms, 2m, or `minute` for every full minute
-    #[arg(long, default_value = "minute", value_name = "TIME", value_parser = cadence, requires = "tick")]
-    pub(crate) tick_every: Cadence,
+    /// How often: 10s, 500ms, 2m, or `minute` for every full minute [default: minute; with --functions 10s]
+    #[arg(long, value_name = "TIME", value_parser = cadence, requires = "ticked")]
+    tick_every: Option<Cadence>,
     /// The URL that wakes are sent to (poll's /wake), as ORK_WAKE_URL
     #[arg(long, value_name = "URL")]
     wake_url: Option<String>,
@@ -81,6 +99,14 @@ pub(crate) struct Arguments {
         hide_default_value = true
     )]
     tasks_port: u16,
+    /// The port of what wipes a project [default: any free one]
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "PORT",
+        hide_default_value = true
+    )]
+    control_port: u16,
     /// How many tasks of one job run at a time
     #[arg(long, default_value_t = 16, value_name = "NUMBER")]
     parallelism: usize,
@@ -120,9 +146,19 @@ impl Arguments {
         options.storage = part(Which::Storage, self.storage_port);
         options.run_jobs = part(Which::Run, self.run_port);
         options.tasks = part(Which::Tasks, self.tasks_port);
+        options.control_port = self.control_port;
         options.strict_rate = self.strict_rate;
         options.run_jobs_options.parallelism = self.parallelism;
         options
+    }
+
+    /// How often Cloud Scheduler posts.
+    pub(crate) fn tick_every(&self) -> Cadence {
+        let usual = match self.functions {
+            Some(_) => TICKS,
+            None => Cadence::Minute,
+        };
+        self.tick_every.unwrap_or(usual)
     }
 }
 
@@ -158,6 +194,52 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
+    }
+
+    fn read(words: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from([&["ork-emulators"], words].concat())
+    }
+
+    #[test]
+    fn functions_are_ticked_every_ten_seconds_and_a_url_every_minute() {
+        let every = |words: &[&str]| read(words).map(|arguments| arguments.tick_every()).ok();
+        let url = "http://127.0.0.1:1/tick";
+        assert_eq!(every(&["--functions", "ork-service"]), Some(TICKS));
+        assert_eq!(every(&["--tick", url]), Some(Cadence::Minute));
+        let second = Some(Cadence::Every(Duration::from_secs(1)));
+        assert_eq!(every(&["--functions", "f", "--tick-every", "1s"]), second);
+        assert_eq!(every(&["--tick", url, "--tick-every", "1s"]), second);
+    }
+
+    #[test]
+    fn functions_are_not_started_beside_others_of_the_same_kind() {
+        for wrong in [
+            &["--functions", "f", "--tick", "http://127.0.0.1:1/tick"][..],
+            &["--functions", "f", "--wake-url", "http://127.0.0.1:1/wake"],
+            &["--functions", "f", "--", "worker"],
+            &["--code", "."],
+            &["--logs", "."],
+            &["--verbose"],
+            &["--tick-every", "1s"],
+        ] {
+            assert!(read(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_later_wins() {
+        let arguments = read(&[
+            "--project",
+            "one",
+            "--project",
+            "two",
+            "-v",
+            "--functions",
+            "f",
+        ]);
+        let arguments = arguments.expect("both may be given");
+        assert_eq!(arguments.options().project, "two");
+        assert!(arguments.verbose);
     }
 
     #[test]

@@ -1,20 +1,21 @@
 //! Everything together: started for one project, described by environment variables, stopped at once.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context;
 use serde_json::json;
 
-use crate::google::{Firestore, Pubsub, Sdk};
-use crate::http::free_port;
+use crate::control::{self, Control};
+use crate::google::{Firestore, Pubsub};
+use crate::http::{Server, client};
 use crate::names::Names;
 use crate::options::Options;
+use crate::parts::{STORAGE, google, storage};
 use crate::run_jobs::{Job, RunJobs, RunJobsOptions};
-use crate::storage::{Storage, StorageOptions};
+use crate::storage::Storage;
 use crate::tasks::{Tasks, TasksOptions};
-
-const STORAGE: &str = "the stand-in for Cloud Storage";
+use crate::wipe::Wiper;
 
 /// The emulators and stand-ins that run.
 ///
@@ -27,6 +28,7 @@ pub struct Emulators {
     storage: Option<Storage>,
     run_jobs: Option<RunJobs>,
     tasks: Option<Tasks>,
+    control: Option<Server>,
 }
 
 impl Emulators {
@@ -41,6 +43,7 @@ impl Emulators {
             storage: None,
             run_jobs: None,
             tasks: None,
+            control: None,
             options,
         };
         match emulators.start_parts().await {
@@ -70,7 +73,17 @@ impl Emulators {
             };
             self.tasks = Some(Tasks::start(options).await?);
         }
-        self.create_project(&options.project, &options.bucket).await
+        self.create_project(&options.project, &options.bucket)
+            .await?;
+        let control = Control {
+            wiper: self.wiper(),
+            project: options.project.clone(),
+            bucket: options.bucket.clone(),
+        };
+        let address = SocketAddr::new(options.host, options.control_port);
+        let server = Server::start("the control", address, control::router(control));
+        self.control = Some(server.await?);
+        Ok(())
     }
 
     /// Makes the topics, the bucket with its notifications, and the queue of a project: the one it was started for has them.
@@ -113,6 +126,34 @@ impl Emulators {
         env.append(&mut job.env);
         job.env = env;
         run_jobs.register(&self.names_of(project).worker_job, job)
+    }
+
+    /// The project it was started for.
+    #[must_use]
+    pub fn project(&self) -> &str {
+        &self.options.project
+    }
+
+    /// The bucket it was started for.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        &self.options.bucket
+    }
+
+    pub(crate) fn host(&self) -> IpAddr {
+        self.options.host
+    }
+
+    /// Where wakes go, from now on: the value of `ORK_WAKE_URL`.
+    pub fn wake_at(&mut self, url: impl Into<String>) {
+        self.options.wake_url = Some(url.into());
+    }
+
+    /// Where `POST /wipe/PROJECT` is answered.
+    #[must_use]
+    pub fn control(&self) -> Option<String> {
+        let control = self.control.as_ref()?;
+        Some(format!("http://{}", control.address()))
     }
 
     /// The names of the things of the project it was started for.
@@ -210,6 +251,7 @@ impl Emulators {
                 "Cloud Tasks (stand-in)",
                 self.tasks.as_ref().map(Tasks::address),
             ),
+            ("Control", self.control.as_ref().map(Server::address)),
         ]
         .into_iter()
         .filter_map(|(what, address)| Some((what, address?)))
@@ -252,25 +294,20 @@ impl Emulators {
     /// # Errors
     /// An emulator does not answer, or the bucket does not exist.
     pub async fn wipe(&self, project: &str, bucket: &str) -> anyhow::Result<()> {
-        // First what acts, then what is acted upon.
-        if let Some(run_jobs) = &self.run_jobs {
-            run_jobs.wipe(project);
+        self.wiper().wipe(project, bucket).await
+    }
+
+    fn wiper(&self) -> Wiper {
+        let firestore = self.firestore.as_ref();
+        Wiper {
+            client: client(),
+            run_jobs: self.run_jobs.as_ref().map(RunJobs::endpoint),
+            tasks: self.tasks.as_ref().map(Tasks::endpoint),
+            storage: self.storage.as_ref().map(Storage::endpoint),
+            pubsub: self.pubsub.as_ref().map(|pubsub| pubsub.admin().clone()),
+            firestore: firestore.map(|firestore| format!("http://{}", firestore.address())),
+            database: self.options.database.clone(),
         }
-        if let Some(tasks) = &self.tasks {
-            tasks.wipe(project);
-        }
-        if let Some(storage) = &self.storage {
-            storage
-                .wipe_bucket(bucket)
-                .with_context(|| format!("{STORAGE}: wiping {bucket}"))?;
-        }
-        if let Some(pubsub) = &self.pubsub {
-            pubsub.admin().drop_messages(project).await?;
-        }
-        if let Some(firestore) = &self.firestore {
-            firestore.wipe(project, &self.options.database).await?;
-        }
-        Ok(())
     }
 
     /// Resolves when one of Google's emulators ended by itself, with the reason; never, when they were left out.
@@ -301,8 +338,12 @@ impl Emulators {
             storage,
             run_jobs,
             tasks,
+            control,
             options: _,
         } = self;
+        if let Some(control) = control {
+            control.stop().await;
+        }
         if let Some(run_jobs) = run_jobs {
             run_jobs.stop().await;
         }
@@ -319,44 +360,4 @@ impl Emulators {
             firestore.stop().await;
         }
     }
-}
-
-/// Both of Google's emulators, started side by side: each JVM takes more than a second.
-async fn google(options: &Options) -> anyhow::Result<(Option<Firestore>, Option<Pubsub>)> {
-    let (firestore, pubsub) = (
-        options.address(options.firestore),
-        options.address(options.pubsub),
-    );
-    if firestore.is_none() && pubsub.is_none() {
-        return Ok((None, None));
-    }
-    let sdk = Sdk::find_any(options.sdk_root.as_deref())?;
-    let firestore = async {
-        match firestore {
-            Some(address) => Firestore::start(&sdk, address).await.map(Some),
-            None => Ok(None),
-        }
-    };
-    let pubsub = async {
-        match pubsub {
-            Some(address) => Pubsub::start(&sdk, address).await.map(Some),
-            None => Ok(None),
-        }
-    };
-    tokio::try_join!(firestore, pubsub)
-}
-
-async fn storage(options: &Options, pubsub: Option<&Pubsub>) -> anyhow::Result<Option<Storage>> {
-    let Some(address) = options.address(options.storage) else {
-        return Ok(None);
-    };
-    if address.port() != 0 {
-        free_port(STORAGE, address).await?;
-    }
-    let started = Storage::start(StorageOptions {
-        pubsub: pubsub.map(|pubsub| pubsub.address().to_string()),
-        address,
-        strict_rate: options.strict_rate,
-    });
-    Ok(Some(started.await.context(STORAGE)?))
 }

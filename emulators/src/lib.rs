@@ -1,16 +1,21 @@
-//! Google's emulators and Ork's stand-ins for Cloud Storage, Cloud Run jobs, Cloud Tasks and Cloud Scheduler, started by one command.
+//! Google's emulators and Ork's stand-ins for Cloud Storage, Cloud Run jobs, Cloud Tasks and Cloud Scheduler, started by one command; Ork's functions beside them.
 
+mod control;
 mod emulators;
+mod functions;
 pub mod google;
 mod http;
 mod names;
 mod options;
+mod parts;
 mod process;
 pub mod run_jobs;
 pub mod scheduler;
 pub mod storage;
 pub mod tasks;
+mod wipe;
 
 pub use emulators::Emulators;
+pub use functions::{Functions, FunctionsOptions};
 pub use names::Names;
 pub use options::{Options, Part};

@@ -48,6 +48,8 @@ pub struct Options {
     pub tasks_options: TasksOptions,
     /// The value of `ORK_WAKE_URL`, when it is known already.
     pub wake_url: Option<String>,
+    /// The port of `POST /wipe/PROJECT`; 0 = any free port.
+    pub control_port: u16,
 }
 
 impl Default for Options {
@@ -68,6 +70,7 @@ impl Default for Options {
             tasks: Part::On(0),
             tasks_options: TasksOptions::default(),
             wake_url: None,
+            control_port: 0,
         }
     }
 }

@@ -16,7 +16,7 @@ mod task_process;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
@@ -72,6 +72,8 @@ pub struct ExecutionView {
     pub name: String,
     /// Where it stands.
     pub phase: Phase,
+    /// When the call that started it arrived.
+    pub created: SystemTime,
     /// How many tasks it has.
     pub task_count: u32,
     /// How many run now.
@@ -91,6 +93,7 @@ impl ExecutionView {
         Self {
             name: execution.name.clone(),
             phase: execution.phase(),
+            created: execution.created.into(),
             task_count: execution.task_count,
             running: execution.running,
             succeeded: execution.succeeded,

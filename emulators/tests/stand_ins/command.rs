@@ -18,21 +18,21 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-const WITHOUT_GOOGLE: [&str; 4] = ["--without", "firestore", "--without", "pubsub"];
+pub(crate) const WITHOUT_GOOGLE: [&str; 4] = ["--without", "firestore", "--without", "pubsub"];
 
 /// A running command that is killed with the test.
-struct Running(Option<Child>);
+pub(crate) struct Running(Option<Child>);
 
 impl Running {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         Self(Some(command(arguments).spawn().unwrap()))
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(self.0.as_ref().unwrap()), signal).unwrap();
     }
 
-    fn wait(mut self) -> Output {
+    pub(crate) fn wait(mut self) -> Output {
         self.0.take().unwrap().wait_with_output().unwrap()
     }
 }
@@ -47,7 +47,7 @@ impl Drop for Running {
 }
 
 /// Waits for the file and returns the value of a variable in it.
-async fn variable(file: &Path, name: &str) -> String {
+pub(crate) async fn variable(file: &Path, name: &str) -> String {
     let text = until("the environment is written", || async {
         std::fs::read_to_string(file).ok()
     })
@@ -145,7 +145,7 @@ async fn sigkill_leaves_no_process_behind() {
 }
 
 /// The numbers of the processes that this one started.
-fn children_of(parent: i32) -> Vec<i32> {
+pub(crate) fn children_of(parent: i32) -> Vec<i32> {
     let numbers = std::fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod command;
+mod fake;
+mod functions;
 mod google;
 mod run_jobs;
 mod run_jobs_calls;

@@ -44,7 +44,7 @@ async fn one_start_gives_every_part_and_the_environment_of_the_functions() {
         .await
         .unwrap();
     let (env, names) = (emulators.env(), emulators.names());
-    assert_eq!(emulators.addresses().len(), 5);
+    assert_eq!(emulators.addresses().len(), 6);
     for (name, value) in [
         ("ORK_PROJECT", "prj"),
         ("ORK_DATABASE", "(default)"),

@@ -1,0 +1,93 @@
+//! The functions that are started: what they are called and what is sent to them.
+
+use crate::google::{DeadLetter, RetryPolicy, Subscription};
+use crate::names::Names;
+use std::time::Duration;
+
+/// As a deployment has it: longer than a function works on one request.
+const ACK_DEADLINE: Duration = Duration::from_secs(60);
+/// A hint that nobody takes is not worth more: the tick finds what is due.
+const DELIVERIES: u32 = 20;
+
+/// A function that serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Tick,
+    Dispatch,
+    Monitor,
+    Poll,
+}
+
+impl Role {
+    pub(super) const ALL: [Self; 4] = [Self::Tick, Self::Dispatch, Self::Monitor, Self::Poll];
+
+    /// The argument of the program.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Tick => "tick",
+            Self::Dispatch => "dispatch",
+            Self::Monitor => "monitor",
+            Self::Poll => "poll",
+        }
+    }
+
+    /// The full name of the subscription whose messages it takes. The tick's has none behind it.
+    pub(super) fn subscription(self, project: &str) -> String {
+        format!("projects/{project}/subscriptions/ork-{}", self.name())
+    }
+
+    fn topic(self, names: &Names) -> Option<&str> {
+        match self {
+            Self::Tick => None,
+            Self::Dispatch => Some(&names.topic_dispatch),
+            Self::Monitor => Some(&names.topic_objects),
+            Self::Poll => Some(&names.topic_poll),
+        }
+    }
+
+    /// What pushes messages to it at `push_to`, if anything does.
+    pub(super) fn pushes(
+        self,
+        project: &str,
+        names: &Names,
+        push_to: String,
+    ) -> Option<Subscription> {
+        let topic = self.topic(names)?;
+        Some(Subscription {
+            ack_deadline: ACK_DEADLINE,
+            retry: Some(RetryPolicy {
+                min_backoff: Duration::from_secs(1),
+                max_backoff: Duration::from_secs(60),
+            }),
+            dead_letter: Some(DeadLetter {
+                topic: names.topic_dead_letters.clone(),
+                max_delivery_attempts: DELIVERIES,
+            }),
+            ..Subscription::push(self.subscription(project), topic, push_to)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_function_has_its_topic_and_the_tick_has_none() {
+        let names = Names::of("prj", "local");
+        let topic = |role: Role| {
+            let pushes = role.pushes("prj", &names, "http://127.0.0.1:1/push".to_owned())?;
+            assert_eq!(pushes.name, role.subscription("prj"));
+            assert!(pushes.dead_letter.is_some(), "{pushes:?}");
+            Some(pushes.topic)
+        };
+        assert_eq!(topic(Role::Tick), None);
+        assert_eq!(topic(Role::Dispatch), Some(names.topic_dispatch.clone()));
+        assert_eq!(topic(Role::Monitor), Some(names.topic_objects.clone()));
+        assert_eq!(topic(Role::Poll), Some(names.topic_poll.clone()));
+        assert_eq!(
+            Role::Poll.subscription("prj"),
+            "projects/prj/subscriptions/ork-poll"
+        );
+    }
+}

@@ -19,7 +19,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: check-tools ## build ork and run the quickstart pipeline (EXAMPLE=path/to/workflow.yaml runs another)
-	@$(CARGO) build --locked -p ork-cli
+	@$(CARGO) build --locked -p ork-cli --no-default-features
 	@$(TARGET)/debug/ork execute --file $(EXAMPLE)
 	@report=$(dir $(EXAMPLE))build/report.txt; [ ! -f $$report ] || { echo; cat $$report; }
 	@echo
@@ -38,10 +38,12 @@ test-sim: check-cargo ## 20,000 simulated worlds, protections switched off one b
 sim: check-cargo ## simulate SEEDS=20000 worlds on two cores and report what was met
 	@$(CARGO) run --quiet --locked --profile sim -p ork-sim -- --seeds $(SEEDS) --threads 2
 
-emulators: check-cargo ## start Google's emulators and our stand-ins; Ctrl-C stops all (ARGS='--help' lists options)
-	@$(CARGO) run --quiet --locked -p ork-emulators -- $(ARGS)
+emulators: check-tools ## a whole system here: Google's emulators, our stand-ins, the functions; Ctrl-C stops all (ARGS='--help' lists options)
+	@$(CARGO) build --locked -p ork-emulators -p ork-service
+	@$(TARGET)/debug/ork-emulators --functions $(TARGET)/debug/ork-service --env-file $(TARGET)/emulators.env $(ARGS)
 
 e2e: check-tools ## the services as processes on the emulators: examples, lost and doubled messages, 200 kills
+	@$(CARGO) build --locked -p ork-cli
 	@$(CARGO) test --locked -p ork-service --test e2e
 
 test-python: check-python ## the tests of the Python SDK

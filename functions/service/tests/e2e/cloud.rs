@@ -129,6 +129,14 @@ impl Cloud {
         self.scheduler = Some(Scheduler::start(options).expect("the scheduler starts"));
     }
 
+    /// The environment in which somebody talks to the project.
+    pub(crate) fn env(&self) -> BTreeMap<String, String> {
+        let mut env = self.emulators.env();
+        env.insert("ORK_PROJECT".into(), self.project.clone());
+        env.insert("ORK_BUCKET".into(), self.bucket.clone());
+        env
+    }
+
     /// The worker job runs tasks in `code`.
     pub(crate) fn work_in(&self, code: &Path) {
         let command = [env!("CARGO_BIN_EXE_ork-service"), "worker"];

@@ -3,8 +3,11 @@
 //! Without Java and the emulators it says loudly that it was skipped; with `ORK_REQUIRE_ALL=1` that is a failure.
 
 mod cloud;
+mod command;
 mod connect;
 mod examples;
 mod faults;
 mod gate;
 mod services;
+mod uploads;
+mod whole;

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One process of a service. Dropping it kills it.
 pub(crate) struct Service {
-    child: Child,
+    pub(crate) child: Child,
     port: u16,
 }
 

@@ -1,0 +1,104 @@
+//! What `make emulators` starts: emulators and functions together, without anything of these tests in between.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ork_core::ids::{RunId, WorkflowName};
+use ork_core::names::ObjectName;
+use ork_emulators::scheduler::{Cadence, Scheduler, SchedulerOptions};
+use ork_emulators::{Emulators, Functions, FunctionsOptions, Options, google};
+use ork_engine::ports::{Objects, Ports};
+use ork_engine::{Engine, StartRun};
+use ork_gcp::Google;
+use serde_json::{Value, json};
+
+use crate::cloud::PATIENCE;
+use crate::connect::connect;
+
+async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{what} did not come within {PATIENCE:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn verdict(engine: &Engine<Google>, name: &WorkflowName) -> Value {
+    let status = ObjectName::UploadStatus(name.clone());
+    until("a verdict on the upload", async || {
+        let found = engine.ports().objects().get(&status, 1 << 20).await;
+        serde_json::from_slice(&found.expect("readable")?.bytes).ok()
+    })
+    .await
+}
+
+async fn status_of(engine: &Engine<Google>, run: &RunId) -> String {
+    until("the end of the run", async || {
+        let view = engine.run(run).await.expect("the run is readable");
+        let status = view.header.status;
+        status.is_terminal().then(|| status.as_str().to_owned())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_emulators_and_the_functions_are_a_whole_system() {
+    if google::testing::sdk_or_skip("the whole system on the emulators").is_none() {
+        return;
+    }
+    let project = format!("whole-{}", std::process::id());
+    let bucket = format!("{project}-bucket");
+    let mut emulators = Emulators::start(Options::for_project(&project, &bucket))
+        .await
+        .expect("the emulators start");
+    let folder = tempfile::tempdir().expect("a folder");
+    let code = folder.path().join("code");
+    std::fs::create_dir(&code).expect("a folder");
+    let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e/whole");
+    let options = FunctionsOptions::new(env!("CARGO_BIN_EXE_ork-service"), &code, logs);
+    let functions = Functions::start(&mut emulators, options)
+        .await
+        .expect("the functions start");
+    let every = Cadence::Every(Duration::from_secs(2));
+    let ticks = Scheduler::start(SchedulerOptions::new(functions.tick_url(), every));
+    let ticks = ticks.expect("the scheduler starts");
+
+    let engine = Engine::new(connect(&emulators, &project, &bucket, None).await, None);
+    let name = WorkflowName::new("w").expect("a name");
+    let text = "name: w
+tasks:
+  a: {command: 'test $ORK_ATTEMPT = 2 && echo ORK_OUTPUT:1', retries: {max: 1, delay: 1s}}
+  b: {command: 'echo x >> ran; echo ORK_OUTPUT:2', depends_on: [a]}
+";
+    let upload = ObjectName::Upload(name.clone());
+    let objects = engine.ports().objects();
+    let stored = objects.put(&upload, text.as_bytes(), None).await;
+    stored.expect("it is stored");
+    let said = verdict(&engine, &name).await;
+    assert_eq!(said["accepted"], json!(true), "{said:#}");
+    let started = engine.start(StartRun::of(name.clone())).await;
+    let run = started.expect("it starts").id;
+    assert_eq!(status_of(&engine, &run).await, "success");
+    // The retry's instant came as a wake, which only poll could take.
+    let woken = emulators.tasks().expect("it was started").deliveries();
+    assert!(!woken.is_empty(), "nothing was woken");
+    let ran = std::fs::read_to_string(code.join("ran")).expect("it ran in that folder");
+    assert_eq!(ran, "x\n");
+
+    // A wipe, and it is as if nothing had been.
+    emulators.wipe(&project, &bucket).await.expect("wiped");
+    assert!(engine.workflows().await.expect("a listing").is_empty());
+    assert_eq!(
+        engine.find_run(&run).await.expect("no error").map(|_| ()),
+        None
+    );
+    ticks.stop().await;
+    functions.stop().await;
+    emulators.stop().await;
+}

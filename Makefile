@@ -55,6 +55,9 @@ bench: check-tools ## measure, and print a table with the machine's floors besid
 	@$(CARGO) build --locked --release -p ork-cli -p ork-bench
 	@$(CARGO) run --locked --quiet --release -p ork-bench -- $(ONLY)
 
+bench-cloud: check-tools ## measure the services on the emulators (ONLY=latency, writes, idle, fan, binary, many); the first build takes long
+	@$(CARGO) bench --locked -p ork-service --bench cloud -- $(ONLY)
+
 lint: check-tools ## formatting, clippy, Python syntax, types and style
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
@@ -93,4 +96,4 @@ check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { \
 		echo "Ork's Python tasks need Python 3.9 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1): install a newer one, or set ORK_PYTHON" >&2; exit 1; }
 
-.PHONY: help run test test-rust test-sim sim emulators e2e test-python bench lint fmt docs install clean check-tools check-cargo check-python
+.PHONY: help run test test-rust test-sim sim emulators e2e test-python bench bench-cloud lint fmt docs install clean check-tools check-cargo check-python

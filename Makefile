@@ -16,7 +16,7 @@ RUFF_RULES := --select E4,E7,E9,F,W --ignore F811
 skip = { printf '\nSKIPPED %s: %s\n\n' '$(1)' '$(2)' >&2; [ "$$ORK_REQUIRE_ALL" != 1 ]; }
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: check-tools ## build ork and run the quickstart pipeline (EXAMPLE=path/to/workflow.yaml runs another)
 	@$(CARGO) build --locked -p ork-cli --no-default-features
@@ -61,6 +61,7 @@ bench-cloud: check-tools ## measure the services on the emulators (ONLY=latency,
 lint: check-tools ## formatting, clippy, Python syntax, types and style
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@$(CARGO) clippy --locked -p ork-cli --no-default-features --all-targets -- -D warnings
 	@$(PYTHON) -m compileall -q -f shared/sdk-python/src shared/sdk-python/tests examples
 	@if $(PYTHON) -m ruff --version >/dev/null 2>&1; then $(PYTHON) -m ruff check --no-cache $(RUFF_RULES) shared/sdk-python examples; else \
 		$(call skip,the style of Python,pip install ruff); fi

@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 #[derive(Debug)]
 pub(crate) struct EnvFile {
     path: PathBuf,
+    text: String,
 }
 
 impl EnvFile {
@@ -21,20 +22,24 @@ impl EnvFile {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or_else(|| Path::new("."));
+        let text = exports(env);
         let mut file = NamedTempFile::new_in(folder).with_context(failed)?;
-        file.write_all(exports(env).as_bytes())
-            .with_context(failed)?;
+        file.write_all(text.as_bytes()).with_context(failed)?;
         file.persist(path).with_context(failed)?;
         Ok(Self {
             path: path.to_path_buf(),
+            text,
         })
     }
 }
 
 impl Drop for EnvFile {
     fn drop(&mut self) {
-        // It may have been removed already; then there is nothing left to say.
-        let _ = std::fs::remove_file(&self.path);
+        // Somebody else may have written it anew, for what they started.
+        if std::fs::read_to_string(&self.path).is_ok_and(|text| text == self.text) {
+            // It may have been removed just now; then there is nothing left to say.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -67,6 +72,19 @@ mod tests {
             .unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), value);
         drop(file);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_that_somebody_else_has_written_since_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("env.sh");
+        let env = |value: &str| BTreeMap::from([("ORK_TEST".to_owned(), value.to_owned())]);
+        let first = EnvFile::write(&path, &env("1")).unwrap();
+        let second = EnvFile::write(&path, &env("2")).unwrap();
+        drop(first);
+        assert!(path.exists());
+        drop(second);
         assert!(!path.exists());
     }
 

@@ -78,9 +78,9 @@ impl<P: Ports> Dispatch<P> {
         for _ in 0..ROUNDS {
             let stepped = self.engine.step(run, Vec::new(), Some(self.claim)).await?;
             let ready = self.engine.peek(run, |_, state| state.has_ready());
-            // What is ready and was not claimed has no place now: whoever frees one says so.
+            // What is ready and was not claimed has no place now: whoever frees one says so, or the next wake finds one.
             if stepped.commits.is_empty()
-                || stepped.no_place
+                || stepped.held_up
                 || ready != Some(true)
                 || budget.is_over()
             {

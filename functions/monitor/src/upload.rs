@@ -177,7 +177,11 @@ fn findings(found: Vec<Diagnostic>) -> Vec<Finding> {
 fn pools(project: &Project) -> Result<BTreeMap<PoolName, u32>, Vec<Finding>> {
     let pool = |(name, size): (&String, &u32)| PoolName::new(name).map(|name| (name, *size));
     let pools: Result<_, _> = project.pools.iter().map(pool).collect();
-    pools.map_err(|error| vec![Finding::of_all(format!("{PROJECT}: {error}"))])
+    pools.map_err(|error| {
+        let mut wrong = Finding::of_all(error.to_string());
+        wrong.file = PROJECT.to_owned();
+        vec![wrong]
+    })
 }
 
 /// A definition with its warnings, or everything that is wrong with the file.

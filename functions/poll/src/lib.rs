@@ -86,7 +86,14 @@ impl<P: Ports> Poll<P> {
     async fn look(&self, run: &RunId, budget: Budget) -> Response {
         Span::current().record("run", run.as_str());
         self.host.count(self.engine.ports(), Some(run));
-        let step = Box::pin(self.engine.step(run, vec![Event::Tick], Some(self.claim)));
+        let step = Box::pin(async {
+            let stepped = self
+                .engine
+                .step(run, vec![Event::Tick], Some(self.claim))
+                .await?;
+            self.engine.hand_on(run, &stepped).await;
+            Ok(stepped)
+        });
         match budget.within(step.in_current_span()).await {
             Ok(result) => answer::of(&result),
             Err(_) => {

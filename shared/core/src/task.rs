@@ -125,7 +125,7 @@ pub enum Verdict {
     },
 }
 
-/// What a worker says of an attempt beside its verdict. Nothing is decided by it.
+/// What a worker says of an attempt beside its verdict. It decides nothing but from when on the jobs of a deferral have their time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Report {
     /// How long the attempt took, by the worker's own clock.

@@ -323,7 +323,7 @@ fn without_a_project_a_pool_has_one_place_and_a_warning() {
 }
 
 #[test]
-fn a_byte_order_mark_changes_no_place() {
+fn a_byte_order_mark_changes_held_up() {
     let text = "\u{feff}name: 1st\ntasks: {a: {}}\n";
     assert_eq!(
         brief(&only(parse_workflow("bom.yaml", text.as_bytes()))),

@@ -54,8 +54,8 @@ pub struct Committed {
 pub struct Stepped {
     /// Its commits, in order.
     pub commits: Vec<Committed>,
-    /// The executor had no place: more of the run may be ready, and to ask again at once would be in vain.
-    pub no_place: bool,
+    /// The executor had no place, or what it needs could not be had: more of the run may be ready, and to try at once would be in vain.
+    pub held_up: bool,
     /// A command that was refused while what came along with it was committed.
     pub refused: Option<EngineError>,
 }
@@ -75,8 +75,8 @@ pub(crate) struct Todo {
     /// When each event happened, as far as that is known; now for the rest.
     pub(crate) times: Vec<Time>,
     pub(crate) claim: Option<ClaimRequest>,
-    /// The executor has no place: what else is ready waits for the next wake, and nobody is told of it.
-    pub(crate) no_place: bool,
+    /// Nothing can be started now: what else is ready waits for the next wake, and nobody is told of it.
+    pub(crate) held_up: bool,
 }
 
 /// A commit whose answer was lost.
@@ -119,7 +119,7 @@ impl<P: Ports> Engine<P> {
             events,
             times,
             claim,
-            no_place: false,
+            held_up: false,
         };
         let mut todo = VecDeque::new();
         let mut trouble = None;
@@ -128,7 +128,7 @@ impl<P: Ports> Engine<P> {
         }
         // What follows is done as far as it can be, whatever fails in between.
         while let Some(next) = todo.pop_front() {
-            stepped.no_place |= next.no_place;
+            stepped.held_up |= next.held_up;
             let failed = match self.advance(&next, &mut stepped).await {
                 Ok(None) => None,
                 Ok(Some(advanced)) => {
@@ -354,7 +354,7 @@ impl<P: Ports> Engine<P> {
         let graph = loaded.graph.clone();
         let next_timer = loaded.state.next_timer(now);
         let announce = todo.claim.is_none()
-            && !todo.no_place
+            && !todo.held_up
             && loaded.state.has_ready()
             && status != RunStatus::Paused;
         stepped.commits.push(Committed {
@@ -544,6 +544,14 @@ impl<P: Ports> Engine<P> {
             .pages
             .extend(numbers.into_iter().zip(versions.iter().skip(1).copied()));
         Ok(())
+    }
+
+    /// Tells dispatch of what is still ready after a step that claimed: there was more than it had places for.
+    pub async fn hand_on(&self, run: &RunId, stepped: &Stepped) {
+        let more = self.peek(run, |_, state| state.has_ready()) == Some(true);
+        if more && !stepped.held_up && stepped.commits.iter().any(|one| one.run == *run) {
+            self.hint(Function::Dispatch, run).await;
+        }
     }
 
     /// Sends a hint; losing it costs time, not work.

@@ -112,7 +112,7 @@ impl<P: Ports> Engine<P> {
                         events: vec![Event::Start],
                         times: Vec::new(),
                         claim: None,
-                        no_place: false,
+                        held_up: false,
                     });
                 }
                 Ok(())
@@ -152,7 +152,7 @@ impl<P: Ports> Engine<P> {
                 events: vec![Event::Command(Command::Cancel { reason })],
                 times: Vec::new(),
                 claim: None,
-                no_place: false,
+                held_up: false,
             });
         }
         Ok(())
@@ -190,7 +190,7 @@ impl<P: Ports> Engine<P> {
             events: vec![event],
             times: Vec::new(),
             claim: None,
-            no_place: false,
+            held_up: false,
         });
         Ok(())
     }

@@ -80,6 +80,13 @@ impl Memory {
         }
         runs.insert(run, loaded);
     }
+    /// Keeps a run that was read anew, unless somebody has put there another than the one it was found behind of.
+    pub(crate) fn renew(&self, run: &RunId, behind: Option<Version>, loaded: Loaded) {
+        let same = self.peek(run, |known| known.version == behind);
+        if same != Some(false) {
+            self.put(run.clone(), loaded);
+        }
+    }
     /// Gives back a run that was only looked at. Somebody may have committed since: what is there by now is newer.
     pub(crate) fn put_back(&self, run: &RunId, loaded: Loaded) {
         let known = self
@@ -261,6 +268,10 @@ pub(crate) async fn load<P: Ports>(
                     prepared: BTreeMap::new(),
                     published: BTreeSet::new(),
                 }));
+            }
+            // What was read is what is stored, so it will not get better.
+            Err(error) if memory.protections.hold(Protection::PagesMatch) => {
+                return Err(damaged(error));
             }
             Err(error) => last = Some(damaged(error)),
         }

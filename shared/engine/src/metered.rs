@@ -45,9 +45,8 @@ impl<P: Ports> Engine<P> {
             return;
         };
         match outcome {
-            // Counted by now, and kept already.
-            Ok(()) => meter.forget(&header.id, &metered.own),
-            Err(StoreErrorKind::Ambiguous) => {}
+            // Its writes are counted by now, and kept already if it stands.
+            Ok(()) | Err(StoreErrorKind::Ambiguous) => meter.forget(&header.id, &metered.own),
             Err(_) => {
                 meter.give_back(&header.id, &metered.taken);
                 header.usage = metered.before;

@@ -40,7 +40,7 @@ impl<P: Ports> Engine<P> {
         let mut ended = Vec::new();
         let mut answers = Answers::default();
         let mut trouble = None;
-        let mut no_place = false;
+        let mut held_up = false;
         for effect in effects {
             let done = match effect {
                 Effect::Start(attempt) => {
@@ -82,7 +82,7 @@ impl<P: Ports> Engine<P> {
         }
         if !starts.is_empty() {
             let own = claim.is_some_and(|claim| claim.supervised);
-            no_place = self
+            held_up = self
                 .start_attempts(run, &graph, starts, own, &mut answers)
                 .await;
         }
@@ -95,8 +95,8 @@ impl<P: Ports> Engine<P> {
                 run: run.clone(),
                 events: answers.events,
                 times: answers.times,
-                claim: claim.filter(|_| !no_place),
-                no_place,
+                claim: claim.filter(|_| !held_up),
+                held_up,
             });
         }
         trouble
@@ -212,12 +212,12 @@ impl<P: Ports> Engine<P> {
                 }
             }
         }
-        let mut no_place = false;
+        let mut held_up = false;
         for (handed, why) in given_up {
-            no_place |= matches!(why, Event::NotStarted { .. });
+            held_up |= matches!(why, Event::NotStarted { .. });
             self.give_up(run, graph, handed, own, why, answers).await;
         }
-        no_place
+        held_up
     }
 
     /// What the instances of an attempt's task share: made once for a fan-out.

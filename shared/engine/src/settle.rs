@@ -85,7 +85,7 @@ impl<P: Ports> Engine<P> {
             && version != Some(newer.version)
             && let Some(loaded) = load(&self.ports, &self.memory, run, Some(newer)).await?
         {
-            self.memory.put(run.clone(), loaded);
+            self.memory.renew(run, version, loaded);
         }
         let events: Vec<Event> = heard.into_iter().flatten().collect();
         if events.is_empty() {

@@ -59,6 +59,9 @@ impl<P: Ports> Engine<P> {
                 self.set_aside(Key::Run(run.clone()), &error.message, dead)
                     .await;
             }
+            if let Ok(stepped) = &result {
+                self.hand_on(&run, stepped).await;
+            }
             ticked.runs.push((run, result));
         }
         Ok(ticked)

@@ -8,7 +8,9 @@ use ork_core::ids::RunId;
 pub use ork_core::usage::Usage;
 use ork_engine::ports::Metering;
 
-/// Runs that are counted apart at once. What others use meanwhile is in the total only.
+use crate::prices;
+
+/// Runs that are counted apart at once. What is counted of one that has to give way is in the total only.
 const RUNS: usize = 10_000;
 
 /// Counts; clones count together.
@@ -48,9 +50,13 @@ impl Counts {
     fn of_run(&mut self, run: &RunId, used: &Usage) {
         if let Some(known) = self.runs.get_mut(run) {
             known.add(used);
-        } else if self.runs.len() < RUNS {
-            self.runs.insert(run.clone(), *used);
+            return;
         }
+        // Of what was used after its last commit nobody takes the count: somebody has to go.
+        if self.runs.len() >= RUNS {
+            self.runs.pop_first();
+        }
+        self.runs.insert(run.clone(), *used);
     }
 }
 
@@ -74,7 +80,7 @@ impl Meter {
             }),
         }))
     }
-    /// For a process that is called so and that nobody is paid for.
+    /// For a process that is called so and whose processor time is nothing that a run is charged with.
     pub fn of_client(name: &str) -> Self {
         Self(Arc::new(Inner {
             function: name.to_owned(),
@@ -138,16 +144,24 @@ impl Metering for Meter {
     }
 
     fn forget(&self, run: &RunId, used: &Usage) {
-        if let Some(known) = self.counts().runs.get_mut(run) {
+        let mut counts = self.counts();
+        if let Some(known) = counts.runs.get_mut(run) {
             known.subtract(used);
+            if known.is_nothing() {
+                counts.runs.remove(run);
+            }
         }
+    }
+
+    fn total(&self) -> Usage {
+        Self::total(self)
     }
 
     fn request(&self, run: Option<&RunId>, message_bytes: Option<usize>) {
         let used = Usage {
             requests: 1,
             messages: u64::from(message_bytes.is_some()),
-            message_bytes: message_bytes.unwrap_or(0) as u64,
+            message_bytes: message_bytes.map_or(0, |bytes| prices::billed(bytes as u64)),
             ..Usage::default()
         };
         self.count(run, &used);
@@ -192,7 +206,7 @@ mod tests {
                 class_b: 2,
                 requests: 1,
                 messages: 1,
-                message_bytes: 40,
+                message_bytes: 1_000,
                 ..Usage::default()
             }
         );
@@ -228,14 +242,23 @@ mod tests {
     }
 
     #[test]
-    fn a_meter_that_nobody_reads_does_not_grow_for_ever() {
+    fn a_meter_that_nobody_reads_does_not_grow_for_ever_and_goes_on_counting() {
         let meter = Meter::default();
         for n in 0..RUNS + 10 {
-            meter.class_a(Some(&run(&format!("r{n}"))));
+            meter.class_a(Some(&run(&format!("r{n:06}"))));
         }
         assert_eq!(meter.total().class_a, RUNS as u64 + 10);
-        assert!(meter.take(&run(&format!("r{}", RUNS + 5))).is_nothing());
         assert_eq!(meter.counts().runs.len(), RUNS);
+        let last = run(&format!("r{:06}", RUNS + 9));
+        let used = meter.take(&last);
+        assert_eq!(used.class_a, 1);
+        meter.give_back(&last, &used);
+        meter.forget(&last, &used);
+        assert_eq!(
+            meter.counts().runs.len(),
+            RUNS - 1,
+            "nothing is kept of nothing"
+        );
     }
 
     #[test]

@@ -22,8 +22,6 @@ pub struct Prices {
     pub class_b: u64,
     /// A TiB of messages, published and delivered each: $40.
     pub message_tib: u64,
-    /// A message counts as having at least this many bytes.
-    pub message_bytes_least: u64,
     /// A Cloud Tasks operation: $0.40 per million.
     pub task_operation: u64,
     /// A request to a service: $0.40 per million.
@@ -42,7 +40,6 @@ pub const PRICES: Prices = Prices {
     class_a: 5_000,
     class_b: 400,
     message_tib: 40_000_000_000,
-    message_bytes_least: 1_000,
     task_operation: 400,
     request: 400,
     cpu_second: 24_000,
@@ -67,7 +64,11 @@ pub struct Cost {
 impl Cost {
     /// All of it, in billionths of a dollar.
     pub const fn total(&self) -> u64 {
-        self.store + self.objects + self.messages + self.tasks + self.requests
+        self.store
+            .saturating_add(self.objects)
+            .saturating_add(self.messages)
+            .saturating_add(self.tasks)
+            .saturating_add(self.requests)
     }
     /// All of it in dollars, for people.
     pub fn dollars(&self) -> f64 {
@@ -75,26 +76,47 @@ impl Cost {
     }
 }
 
+/// A message counts as having at least this many bytes.
+const MESSAGE_BYTES_LEAST: u64 = 1_000;
+
+/// The bytes that a message of so many is billed for.
+pub(crate) const fn billed(bytes: u64) -> u64 {
+    if bytes < MESSAGE_BYTES_LEAST {
+        MESSAGE_BYTES_LEAST
+    } else {
+        bytes
+    }
+}
+
 /// What `used` costs at [`PRICES`].
 pub fn cost(used: &Usage) -> Cost {
     let prices = PRICES;
-    let bytes = used
-        .message_bytes
-        .max(used.messages.saturating_mul(prices.message_bytes_least));
+    // Counts come from documents and workers: nonsense in them is a nonsensical price and nothing worse.
+    let of = |count: u64, price: u64| count.saturating_mul(price);
+    let sum = |parts: &[u64]| {
+        parts
+            .iter()
+            .fold(0_u64, |sum, part| sum.saturating_add(*part))
+    };
     // Published and delivered.
-    let messages = (2 * u128::from(bytes) * u128::from(prices.message_tib)) >> 40;
+    let messages = (2 * u128::from(used.message_bytes) * u128::from(prices.message_tib)) >> 40;
     let cpu = u128::from(used.cpu_micros) * u128::from(prices.cpu_second + prices.memory_second)
         / 1_000_000;
     let whole = |amount: u128| u64::try_from(amount).unwrap_or(u64::MAX);
     Cost {
-        store: used.store_reads * prices.store_read
-            + used.store_writes * prices.store_write
-            + used.store_deletes * prices.store_delete,
-        objects: used.class_a * prices.class_a + used.class_b * prices.class_b,
+        store: sum(&[
+            of(used.store_reads, prices.store_read),
+            of(used.store_writes, prices.store_write),
+            of(used.store_deletes, prices.store_delete),
+        ]),
+        objects: sum(&[
+            of(used.class_a, prices.class_a),
+            of(used.class_b, prices.class_b),
+        ]),
         messages: whole(messages),
         // Made, and delivered.
-        tasks: 2 * used.tasks * prices.task_operation,
-        requests: used.requests * prices.request + whole(cpu),
+        tasks: of(used.tasks, 2 * prices.task_operation),
+        requests: of(used.requests, prices.request).saturating_add(whole(cpu)),
     }
 }
 
@@ -126,11 +148,26 @@ mod tests {
     }
 
     #[test]
+    fn nonsense_has_a_price_and_does_no_harm() {
+        let nonsense = Usage {
+            store_reads: u64::MAX,
+            store_writes: u64::MAX,
+            class_a: u64::MAX,
+            message_bytes: u64::MAX,
+            tasks: u64::MAX,
+            requests: u64::MAX,
+            cpu_micros: u64::MAX,
+            ..Usage::default()
+        };
+        assert_eq!(cost(&nonsense).total(), u64::MAX);
+    }
+
+    #[test]
     fn nothing_costs_nothing_and_a_small_message_costs_a_thousand_bytes() {
         assert_eq!(cost(&Usage::default()).total(), 0);
         let million = Usage {
             messages: 1_000_000,
-            message_bytes: 50_000_000,
+            message_bytes: 1_000_000 * billed(50),
             ..Usage::default()
         };
         assert_eq!(cost(&million).messages, 72_759_576);

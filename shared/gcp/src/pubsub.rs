@@ -9,6 +9,7 @@ use ork_engine::ports::{Function, Hint, QueueError};
 
 use crate::endpoints::{ConnectError, nobody, plain};
 use crate::meter::{Meter, Usage};
+use crate::prices;
 use crate::retry::{Again, Unhindered, pauses, policy};
 
 /// Hints that are sent within this travel together.
@@ -89,7 +90,7 @@ impl PubsubHints {
         let bytes: usize = attributes.iter().map(|(k, v)| k.len() + v.len()).sum();
         let used = Usage {
             messages: 1,
-            message_bytes: bytes as u64,
+            message_bytes: prices::billed(bytes as u64),
             ..Usage::default()
         };
         self.meter.count(Some(&hint.run), &used);

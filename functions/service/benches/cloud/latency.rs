@@ -84,6 +84,12 @@ pub(crate) async fn latency(rows: &mut Vec<Row>) -> Result<()> {
             }
         }
     }
+    // Those that a tick found are the slow ones, and not in the figures.
+    ensure!(
+        otherwise * 20 <= found.len(),
+        "{otherwise} of {} hand-overs came about without a hint",
+        found.len() + otherwise
+    );
     ensure!(!found.is_empty(), "no hand-over came about by a hint");
     let spread = |what: Part| Spread::of(found.iter().map(what));
     let own = spread(HandOver::own);

@@ -29,9 +29,11 @@ mod services;
 mod table;
 mod writes;
 
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
+use futures_util::FutureExt;
 use tokio::signal::unix::{SignalKind, signal};
 
 use table::Row;
@@ -91,22 +93,27 @@ async fn measure(only: &[String], rows: &mut Vec<Row>) -> Result<()> {
             continue;
         }
         say(part);
-        let measured = match part {
-            "latency" => Box::pin(latency::latency(rows)).await,
-            "writes" => Box::pin(writes::writes(rows)).await,
-            "idle" => Box::pin(idle::idle(rows)).await,
-            "fan" => Box::pin(fan::fan(rows)).await,
-            "binary" => Box::pin(binary::binary(rows)).await,
-            "many" => Box::pin(many::many(rows)).await,
-            other => bail!("{other} is no part"),
-        };
-        // The others are measured all the same.
+        // One that panics does not take the others along.
+        let measured = AssertUnwindSafe(one(part, rows)).catch_unwind().await;
+        let measured = measured.unwrap_or_else(|_| bail!("it panicked, as said above"));
         if let Err(error) = measured {
             failed.push(format!("{part} was not measured: {error:#}"));
         }
     }
     ensure!(failed.is_empty(), "{}", failed.join("\n"));
     Ok(())
+}
+
+async fn one(part: &str, rows: &mut Vec<Row>) -> Result<()> {
+    match part {
+        "latency" => Box::pin(latency::latency(rows)).await,
+        "writes" => Box::pin(writes::writes(rows)).await,
+        "idle" => Box::pin(idle::idle(rows)).await,
+        "fan" => Box::pin(fan::fan(rows)).await,
+        "binary" => Box::pin(binary::binary(rows)).await,
+        "many" => Box::pin(many::many(rows)).await,
+        other => bail!("{other} is no part"),
+    }
 }
 
 /// Says how far it is, beside the table.

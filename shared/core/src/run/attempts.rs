@@ -131,8 +131,9 @@ impl Step<'_> {
             self.run.header.usage.add("worker", used);
         }
         if let Some(took) = report.took {
+            let most = self.definition(attempt.task).timeout;
             let earliest = self.run.header.created_at;
-            let began = (self.now - took).max(earliest);
+            let began = (self.now - took.min(most)).max(earliest);
             let instance = self.run.instance_mut(attempt.task, attempt.index);
             instance.started_at.get_or_insert(began);
         }

@@ -94,7 +94,7 @@ fn a_pool_gives_no_more_than_it_has_and_none_when_it_is_not_offered() {
 }
 
 #[test]
-fn a_sub_workflow_needs_no_place_but_its_pool() {
+fn a_sub_workflow_needs_held_up_but_its_pool() {
     let mut world = World::new(
         "  a: {x}\n  child: {run_as: {workflow: other}}\n  pooled: {run_as: {workflow: other}, pool: p}\n",
     );

@@ -427,7 +427,7 @@ fn an_attempt_that_is_first_heard_of_by_its_verdict_lasted_as_long_as_its_worker
     world.play("claim 1 remote; +1s; started b; +5s; metered b 1 1s");
     let b = world.run.instance(1, 0).unwrap();
     assert_eq!(b.started_at, Some(created + Millis(6_000)));
-    // A clock that says nonsense says nothing from before the run.
+    // A clock that says nonsense says neither anything from before the run nor more than the task's timeout.
     world.play("claim 1 remote; +1s; metered c 1 9000h");
     let c = world.run.instance(2, 0).unwrap();
     assert_eq!(c.started_at, Some(created));

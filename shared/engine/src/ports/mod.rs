@@ -75,6 +75,8 @@ pub trait Metering: Send + Sync {
     fn give_back(&self, run: &RunId, used: &Usage);
     /// Says that this much of what was counted since is kept already.
     fn forget(&self, run: &RunId, used: &Usage);
+    /// What everything here used, whoever takes it.
+    fn total(&self) -> Usage;
     /// Counts a request that is being served, for `run` when it is known, and `message_bytes` of a message that nobody here published.
     fn request(&self, run: Option<&RunId>, message_bytes: Option<usize>);
 }

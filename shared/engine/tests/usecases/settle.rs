@@ -406,3 +406,20 @@ fn few_attempts_at_work_are_not_looked_for() {
         ("success", "dispatched")
     );
 }
+
+#[test]
+fn a_process_that_is_behind_reads_the_run_once_and_settles_with_one_commit() {
+    let world = World::with(TWO);
+    let (starts, behind) = (world.engine(), world.engine());
+    world.run(starts.start(named("w", "r"))).unwrap();
+    // It remembers the run as it was before its attempts were claimed.
+    world.run(behind.step(&run_id("r"), vec![], None)).unwrap();
+    world.run(starts.step(&run_id("r"), vec![], CLAIM)).unwrap();
+    world.work();
+    let (points, commits) = (world.points(), world.commits());
+    let stepped = settle(&world, &behind, &["runs/r/a/1/result.json"]);
+    assert_eq!(stepped.commits.len(), 1);
+    assert_eq!(world.commits(), commits + 1);
+    let calls = (world.points() - points) / 2;
+    assert_eq!(calls, 3, "the verdict, the run, the commit");
+}

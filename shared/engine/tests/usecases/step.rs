@@ -406,7 +406,7 @@ fn an_executor_without_places_is_asked_once() {
     let before = world.commits();
     let hints = world.0.hints.lock().unwrap().len();
     let stepped = world.run(engine.step(&run_id("r"), vec![], claim)).unwrap();
-    assert!(stepped.no_place);
+    assert!(stepped.held_up);
     assert_eq!(world.commits() - before, 2, "claimed, and given back");
     let left = world.0.start_answers.lock().unwrap().len();
     assert_eq!(left, 990, "ten were asked for");

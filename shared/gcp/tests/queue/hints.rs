@@ -94,7 +94,7 @@ async fn a_hint_is_an_empty_message_that_says_who_is_to_look_at_which_run() {
     expected.sort();
     assert_eq!(got, expected);
     let counted = meter.take(&RunId::new("slow").expect("a run id"));
-    assert_eq!((counted.messages, counted.message_bytes), (1, 13));
+    assert_eq!((counted.messages, counted.message_bytes), (1, 1_000));
     admin.delete_topic(&topics().poll).await.expect("deleted");
     let lost = hints.hint(&hint(Function::Poll, "slow")).await;
     let why = lost.expect_err("there is no such topic").to_string();

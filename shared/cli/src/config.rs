@@ -13,7 +13,7 @@ pub(crate) struct Variable {
 }
 
 /// The registry, in the order it is shown.
-pub(crate) const VARIABLES: [Variable; 14] = [
+pub(crate) const VARIABLES: [Variable; 15] = [
     Variable {
         name: "ORK_PYTHON",
         doc: "Interpreter for Python tasks that have no environment of their own",
@@ -57,6 +57,10 @@ pub(crate) const VARIABLES: [Variable; 14] = [
     Variable {
         name: "GOOGLE_APPLICATION_CREDENTIALS",
         doc: "File with credentials for Google Cloud, instead of those of gcloud",
+    },
+    Variable {
+        name: "GCE_METADATA_HOST",
+        doc: "Metadata server that gives credentials on a machine of Google's",
     },
     Variable {
         name: "NO_COLOR",
@@ -110,6 +114,8 @@ pub(crate) struct Cloud {
     pub(crate) storage: Option<String>,
     /// `GOOGLE_APPLICATION_CREDENTIALS`; Google's library reads it itself.
     pub(crate) credentials: Option<PathBuf>,
+    /// `GCE_METADATA_HOST`; Google's library reads it, too.
+    pub(crate) metadata: Option<String>,
 }
 
 impl Config {
@@ -127,6 +133,7 @@ impl Config {
             pubsub,
             storage,
             credentials,
+            metadata,
             no_color,
             force_color,
             term,
@@ -150,6 +157,7 @@ impl Config {
                 pubsub: text(pubsub),
                 storage: text(storage),
                 credentials: credentials.map(PathBuf::from),
+                metadata: text(metadata),
             },
         }
     }
@@ -169,17 +177,6 @@ pub(crate) fn secret(name: &str) -> Option<String> {
 #[cfg(feature = "cloud")]
 pub(crate) fn gcloud_credentials() -> Option<PathBuf> {
     env::home_dir().map(|home| home.join(".config/gcloud/application_default_credentials.json"))
-}
-
-/// Where a machine of Google Cloud is told who it is.
-#[cfg(feature = "cloud")]
-pub(crate) fn metadata_server() -> String {
-    let host = env::var("GCE_METADATA_HOST").unwrap_or_else(|_| "169.254.169.254".to_owned());
-    if host.contains(':') {
-        host
-    } else {
-        format!("{host}:80")
-    }
 }
 
 /// The registry as the end of `ork --help`.

@@ -23,19 +23,28 @@ pub(crate) struct Cost<'a> {
     instances: u64,
 }
 
+/// Of a run in a state folder, for programs: the same as of one in a project, with nothing used and no prices.
+pub(crate) fn nothing(view: &RunView) -> Value {
+    json!({
+        "run_id": view.header.id,
+        "workflow": view.header.workflow,
+        "prices_of": Value::Null,
+        "functions": {},
+        "total": entry(&Usage::default(), 0),
+        "task_instances": attempted(view),
+        "dollars_per_task": 0.0,
+        "worker_compute": Value::Null,
+    })
+}
+
 impl<'a> Cost<'a> {
     /// Of what the run has used so far.
     pub(crate) fn of(remote: &'a Remote, view: &'a RunView) -> Self {
-        let tasks = (0..).zip(view.state.tasks());
-        let attempted = tasks.map(|(at, _)| {
-            let instances = view.state.instances(at).iter();
-            instances.filter(|instance| instance.attempt > 0).count() as u64
-        });
         Self {
             remote,
             view,
             total: view.header.usage.total(),
-            instances: attempted.sum(),
+            instances: attempted(view),
         }
     }
 
@@ -146,19 +155,34 @@ impl<'a> Cost<'a> {
     }
 
     fn entry(&self, used: &Usage) -> Value {
-        let mut entry: Map<String, Value> = used
-            .counts()
-            .into_iter()
-            .map(|(kind, count)| (kind.to_owned(), json!(count)))
-            .collect();
-        entry.insert("dollars".to_owned(), json!(self.nanos(used) as f64 / 1e9));
-        Value::Object(entry)
+        entry(used, self.nanos(used))
     }
 
     /// Billionths of a dollar.
     fn nanos(&self, used: &Usage) -> u64 {
         self.remote.price(used)
     }
+}
+
+/// Task instances that were attempted.
+fn attempted(view: &RunView) -> u64 {
+    let tasks = (0..).zip(view.state.tasks());
+    let attempted = tasks.map(|(at, _)| {
+        let instances = view.state.instances(at).iter();
+        instances.filter(|instance| instance.attempt > 0).count() as u64
+    });
+    attempted.sum()
+}
+
+/// What was used, and what that costs.
+fn entry(used: &Usage, nanos: u64) -> Value {
+    let mut entry: Map<String, Value> = used
+        .counts()
+        .into_iter()
+        .map(|(kind, count)| (kind.to_owned(), json!(count)))
+        .collect();
+    entry.insert("dollars".to_owned(), json!(nanos as f64 / 1e9));
+    Value::Object(entry)
 }
 
 fn per(nanos: u64, tasks: u64) -> Option<f64> {

@@ -25,6 +25,8 @@ use crate::waiting;
 const FRAME: Duration = Duration::from_millis(100);
 /// How long leaving at once may take.
 const LEAVE: Duration = Duration::from_secs(2);
+/// How long a run elsewhere is looked at in vain before that is an error.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is shown while a run goes and at its end.
 #[derive(Debug, Clone, Default, Args)]

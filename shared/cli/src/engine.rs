@@ -189,7 +189,7 @@ pub(crate) fn cannot_run(executor: &Executor, project: &Project, state: &Path) -
 pub(crate) fn failure(error: EngineError) -> Failure {
     let failure = Failure::new(error.message);
     match error.kind {
-        EngineErrorKind::Unavailable => failure.hint("nothing is lost; try again"),
+        EngineErrorKind::Unavailable => failure.passing().hint("nothing is lost; try again"),
         EngineErrorKind::NotFound
         | EngineErrorKind::Refused
         | EngineErrorKind::Store

@@ -40,6 +40,8 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
     /// What is wrong with a file: already shown to people, part of the JSON for programs.
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Whether it may pass by itself: something could not be reached.
+    pub(crate) is_passing: bool,
 }
 
 impl Failure {
@@ -50,11 +52,17 @@ impl Failure {
             message: message.into(),
             hint: None,
             diagnostics: Vec::new(),
+            is_passing: false,
         }
     }
     /// Says what to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+    /// Says that it may pass by itself.
+    pub(crate) fn passing(mut self) -> Self {
+        self.is_passing = true;
         self
     }
     /// Problems of a file that people have been shown.
@@ -64,6 +72,7 @@ impl Failure {
             message: String::new(),
             hint: None,
             diagnostics,
+            is_passing: false,
         }
     }
     /// Whoever read the output went away: nothing is wrong.
@@ -73,6 +82,7 @@ impl Failure {
             message: String::new(),
             hint: None,
             diagnostics: Vec::new(),
+            is_passing: false,
         }
     }
 }

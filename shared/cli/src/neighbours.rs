@@ -1,6 +1,6 @@
 //! Sub-workflows of a file that is run: found beside it by their names, and deployed with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 
 use ork_core::definition::{Executor, Workflow};
@@ -25,13 +25,13 @@ impl Neighbours {
     /// Looks for what `file` runs, and checks it.
     pub(crate) fn of(file: &WorkflowFile, out: &Output) -> Result<Self, Failure> {
         let mut found = Self::default();
-        let mut todo = called(&file.workflow);
+        let mut todo: VecDeque<WorkflowName> = called(&file.workflow).into();
         let mut done = BTreeSet::from([file.workflow.name.clone()]);
         if todo.is_empty() {
             return Ok(found);
         }
         let files = files_beside(file);
-        while let Some(name) = todo.pop() {
+        while let Some(name) = todo.pop_front() {
             if !done.insert(name.clone()) {
                 continue;
             }
@@ -44,9 +44,50 @@ impl Neighbours {
                 None => found.elsewhere.push(name),
             }
         }
-        found.files.reverse();
+        found.files = callees_first(found.files);
         Ok(found)
     }
+}
+
+/// The same files, those that others of them run before these. Of two that run each other the second comes first.
+pub(crate) fn callees_first(files: Vec<WorkflowFile>) -> Vec<WorkflowFile> {
+    let by_name: BTreeMap<&WorkflowName, usize> = (0..)
+        .zip(&files)
+        .map(|(at, file)| (&file.workflow.name, at))
+        .collect();
+    let below = |at: usize| -> Vec<usize> {
+        let names = called(&files[at].workflow);
+        names
+            .iter()
+            .filter_map(|name| by_name.get(name))
+            .copied()
+            .collect()
+    };
+    let order = post_order(files.len(), below);
+    let mut files: Vec<Option<WorkflowFile>> = files.into_iter().map(Some).collect();
+    order
+        .into_iter()
+        .filter_map(|at| files[at].take())
+        .collect()
+}
+
+/// Everything from 0 to `n`, each after what is below it.
+fn post_order(n: usize, below: impl Fn(usize) -> Vec<usize>) -> Vec<usize> {
+    let mut order = Vec::with_capacity(n);
+    let mut seen = vec![false; n];
+    for root in 0..n {
+        // Each is met twice: before what is below it, and after that.
+        let mut todo = vec![(root, false)];
+        while let Some((at, after)) = todo.pop() {
+            if after {
+                order.push(at);
+            } else if !std::mem::replace(&mut seen[at], true) {
+                todo.push((at, true));
+                todo.extend(below(at).into_iter().rev().map(|at| (at, false)));
+            }
+        }
+    }
+    order
 }
 
 /// Deploys the workflows that `file` runs, and those that they run. One that is not in the folder must have been deployed before.
@@ -109,5 +150,22 @@ fn is_called(path: &std::path::Path, file: &WorkflowFile, name: &WorkflowName) -
             .source
             .lines()
             .any(|line| line.strip_prefix("name:").map(str::trim) == Some(name.as_str())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_run_by_others_comes_first() {
+        // 0 runs 1 and 2, 1 runs 2.
+        let below = |at: usize| vec![vec![1, 2], vec![2], vec![]][at].clone();
+        assert_eq!(post_order(3, below), [2, 1, 0]);
+        // 0 runs 2 and 1, 2 runs 1 and 3, and 3 runs 0 again.
+        let below = |at: usize| vec![vec![2, 1], vec![], vec![1, 3], vec![0]][at].clone();
+        assert_eq!(post_order(4, below), [1, 3, 2, 0]);
+        // Nobody runs anybody: as they were.
+        assert_eq!(post_order(3, |_| Vec::new()), [0, 1, 2]);
     }
 }

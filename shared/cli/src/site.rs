@@ -10,6 +10,8 @@ mod remote;
 mod remote;
 #[cfg(feature = "cloud")]
 mod upload;
+#[cfg(feature = "cloud")]
+mod verdict;
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -212,9 +214,18 @@ impl Site {
 
     /// Does something to a run.
     pub(crate) async fn command(&self, run: &RunId, command: Command) -> Result<RunView, Failure> {
+        self.try_command(run, command).await.map_err(failure)
+    }
+
+    /// Does something to a run, for whoever can try again.
+    pub(crate) async fn try_command(
+        &self,
+        run: &RunId,
+        command: Command,
+    ) -> Result<RunView, EngineError> {
         match self {
-            Self::Folder(embedded) => embedded.command(run, command).await.map_err(failure),
-            Self::Project(remote) => remote.command(run, command).await.map_err(failure),
+            Self::Folder(embedded) => embedded.command(run, command).await,
+            Self::Project(remote) => remote.command(run, command).await,
         }
     }
 

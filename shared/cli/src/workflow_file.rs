@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use ork_core::definition::Workflow;
 use ork_core::diagnostic::{Diagnostic, Severity};
@@ -52,7 +52,7 @@ pub(crate) fn load(path: &Path, out: &Output) -> Result<WorkflowFile, Failure> {
     out.diagnostics(&checked.found, &checked.source);
     if let Some(workflow) = checked.workflow {
         return Ok(WorkflowFile {
-            path: absolute(path)?,
+            path: placed(path)?,
             workflow,
             project,
         });
@@ -111,12 +111,14 @@ pub(crate) fn project_file(path: &Path) -> Result<Option<PathBuf>, Failure> {
     if is_project(&path) {
         return Ok(None);
     }
-    let above = path.ancestors().skip(1);
-    let mut files = above.map(|folder| folder.join(PROJECT_FILE));
+    let Some(folder) = path.parent().map(real) else {
+        return Ok(None);
+    };
+    let mut files = folder.ancestors().map(|folder| folder.join(PROJECT_FILE));
     Ok(files.find(|file| file.is_file()))
 }
 
-/// The workflow files right in a folder, by name.
+/// The workflow files right in a folder, by name: what ends like one and claims to be one.
 pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error: io::Error| {
         Failure::new(format!(
@@ -128,16 +130,38 @@ pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for entry in folder.read_dir().map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        if matches!(ending, Some("yaml" | "yml" | "workflow"))
-            && !is_project(&path)
-            && path.is_file()
-        {
+        if !is_named_like_one(&path) || !path.is_file() {
+            continue;
+        }
+        // One that cannot be read is one: whoever reads it says why.
+        if read(&path).map_or(true, |bytes| claims_to_be_one(&path, &bytes)) {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether a file of a folder may be a workflow file, by its name.
+pub(crate) fn is_named_like_one(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    matches!(ending, Some("yaml" | "yml" | "workflow")) && !is_project(path)
+}
+
+/// Whether a file of that name claims to be a workflow: YAML files that are something else lie about in most folders.
+pub(crate) fn claims_to_be_one(path: &Path, bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let key = |line: &[u8], key: &[u8]| {
+        let rest = line.strip_prefix(key).map(<[u8]>::trim_ascii_start);
+        rest.is_some_and(|rest| rest.starts_with(b":"))
+    };
+    path.extension().is_some_and(|ending| ending == "workflow")
+        || bytes.split(|&byte| byte == b'\n').any(|line| {
+            [&b"tasks"[..], b"\"tasks\"", b"'tasks'"]
+                .iter()
+                .any(|tasks| key(line, tasks))
+                || line.starts_with(b"{")
+        })
 }
 
 /// The bytes of a file, and not many more than a workflow file may have: checking says when it is too large.
@@ -187,6 +211,23 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     })
 }
 
+/// The path from the root, in the folder that it really is in when it says `..`: behind a link that leads elsewhere than one reads.
+pub(crate) fn placed(path: &Path) -> Result<PathBuf, Failure> {
+    let path = absolute(path)?;
+    if !path.components().any(|part| part == Component::ParentDir) {
+        return Ok(path);
+    }
+    Ok(match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => real(folder).join(name),
+        _ => path,
+    })
+}
+
+/// A folder without links and `..` on the way to it. One that is not there (any more) stays as it is written.
+pub(crate) fn real(folder: &Path) -> PathBuf {
+    folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+}
+
 /// An I/O error without the number behind it.
 pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
@@ -200,4 +241,55 @@ pub(crate) fn count(n: usize, what: &str) -> String {
 
 fn is_project(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == PROJECT_FILE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_yaml_file_is_a_workflow_when_it_has_tasks() {
+        let yaml = Path::new("w.yaml");
+        for text in [
+            "name: w\ntasks:\n",
+            "tasks: {}\n",
+            "\u{feff}tasks:\n",
+            "name: w\r\n\"tasks\" : 3\r\n",
+            "'tasks':\n",
+            "{\"name\": \"w\"}",
+        ] {
+            assert!(claims_to_be_one(yaml, text.as_bytes()), "{text:?}");
+        }
+        for text in [
+            "",
+            "name: w\n",
+            "taskset: 1\n",
+            "x:\n  tasks:\n",
+            "# tasks:\n",
+        ] {
+            assert!(!claims_to_be_one(yaml, text.as_bytes()), "{text:?}");
+            assert!(claims_to_be_one(Path::new("w.workflow"), text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn only_folders_that_are_above_a_file_are_asked_for_its_settings() {
+        let root = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| root.path().join(name);
+        for folder in ["flows", "other"] {
+            fs::create_dir(at(folder)).expect("made");
+        }
+        fs::write(at("flows/w.yaml"), "").expect("written");
+        fs::write(at("other/ork.yaml"), "").expect("written");
+        // Read letter by letter, `other` is above the file.
+        let round_about = at("other/../flows/w.yaml");
+        assert_eq!(project_file(&round_about).expect("looked"), None);
+        let plain = real(&at("flows")).join("w.yaml");
+        assert_eq!(placed(&round_about).expect("placed"), plain);
+        fs::write(at("ork.yaml"), "").expect("written");
+        let found = project_file(&round_about).expect("looked");
+        assert_eq!(found, Some(real(root.path()).join(PROJECT_FILE)));
+    }
 }

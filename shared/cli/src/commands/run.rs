@@ -12,6 +12,7 @@ pub(crate) mod change;
 pub(crate) mod cost;
 pub(crate) mod list;
 pub(crate) mod logs;
+mod look;
 pub(crate) mod pause;
 pub(crate) mod recover;
 pub(crate) mod resume;

@@ -105,9 +105,11 @@ impl SiteArg {
             );
         };
         let database = self.database.as_ref().or(said.database.as_ref());
+        // Topics of another project are none of this one's.
+        let is_said = said.project.as_ref().is_none_or(|known| known == project);
         let topic = |named: &Option<String>, function: &str| {
             let usual = || format!("projects/{project}/topics/ork-{function}");
-            named.clone().unwrap_or_else(usual)
+            named.clone().filter(|_| is_said).unwrap_or_else(usual)
         };
         Ok(Some(Deployment {
             project: project.clone(),
@@ -122,21 +124,27 @@ impl SiteArg {
 
 /// The emulators, all of them or none: half a deployment on this machine and half of it at Google's is nobody's wish.
 fn emulators(said: &Cloud) -> Result<Option<Emulators>, Failure> {
-    let Some(firestore) = &said.firestore else {
+    let all = [
+        ("FIRESTORE_EMULATOR_HOST", &said.firestore),
+        ("PUBSUB_EMULATOR_HOST", &said.pubsub),
+        ("STORAGE_EMULATOR_HOST", &said.storage),
+    ];
+    let Some((set, _)) = all.iter().find(|(_, value)| value.is_some()) else {
         return Ok(None);
     };
-    let need = |value: &Option<String>, name: &str| {
+    let need = |(name, value): (&str, &Option<String>)| {
         value.clone().ok_or_else(|| {
             Failure::new(format!(
-                "FIRESTORE_EMULATOR_HOST is set, and {name} is not: with emulators all three are needed"
+                "{set} is set, and {name} is not: with emulators all three are needed"
             ))
             .hint("`ork-emulators --env-file FILE` writes them into a file to be sourced; without any of them Google's own services are asked")
         })
     };
+    let [firestore, pubsub, storage] = all;
     Ok(Some(Emulators {
-        firestore: firestore.clone(),
-        pubsub: need(&said.pubsub, "PUBSUB_EMULATOR_HOST")?,
-        storage: need(&said.storage, "STORAGE_EMULATOR_HOST")?,
+        firestore: need(firestore)?,
+        pubsub: need(pubsub)?,
+        storage: need(storage)?,
     }))
 }
 
@@ -214,7 +222,46 @@ mod tests {
             ("other", "d")
         );
         assert_eq!(found.topic_dispatch, "projects/other/topics/ork-dispatch");
+        // The topic of the environment is one of the project of the environment.
+        assert_eq!(found.topic_poll, "projects/other/topics/ork-poll");
+        let found = deployment(&SiteArg::default(), &config);
         assert_eq!(found.topic_poll, "projects/x/topics/y");
+        config.cloud.project = None;
+        assert_eq!(deployment(&arg, &config).topic_poll, "projects/x/topics/y");
+    }
+
+    #[test]
+    fn emulators_are_asked_all_or_none() {
+        let of = |n: usize, missing: usize| (n != missing).then(|| format!("127.0.0.1:{n}"));
+        let said = |missing: usize| Cloud {
+            firestore: of(0, missing),
+            pubsub: of(1, missing),
+            storage: of(2, missing),
+            ..Cloud::default()
+        };
+        let names = [
+            "FIRESTORE_EMULATOR_HOST is not",
+            "PUBSUB_EMULATOR_HOST is not",
+            "STORAGE_EMULATOR_HOST is not",
+        ];
+        for (missing, name) in names.iter().enumerate() {
+            let wrong = emulators(&said(missing)).expect_err("one is missing");
+            assert!(wrong.message.contains(name), "{wrong:?}");
+        }
+        let one = Cloud {
+            storage: of(2, 9),
+            ..Cloud::default()
+        };
+        let wrong = emulators(&one).expect_err("two are missing");
+        assert!(
+            wrong
+                .message
+                .starts_with("STORAGE_EMULATOR_HOST is set, and FIRESTORE"),
+            "{wrong:?}"
+        );
+        let found = emulators(&said(9)).expect("all three").expect("emulators");
+        assert_eq!(found.storage, "127.0.0.1:2");
+        assert_eq!(emulators(&Cloud::default()).expect("none"), None);
     }
 
     #[test]
@@ -232,13 +279,5 @@ mod tests {
         };
         let wrong = bucket.nearest(&Config::default()).expect_err("no project");
         assert!(wrong.hint.is_some_and(|hint| hint.contains("--project")));
-        let mut config = environment(true);
-        config.cloud.firestore = Some("127.0.0.1:1".to_owned());
-        config.cloud.pubsub = Some("127.0.0.1:2".to_owned());
-        let wrong = SiteArg::default().nearest(&config).expect_err("no storage");
-        assert!(wrong.message.contains("STORAGE_EMULATOR_HOST"), "{wrong:?}");
-        config.cloud.storage = Some("http://127.0.0.1:3".to_owned());
-        let found = deployment(&SiteArg::default(), &config);
-        assert_eq!(found.emulators.map(|all| all.storage), config.cloud.storage);
     }
 }

@@ -12,7 +12,7 @@ use ork_core::ids::VersionHash;
 use tar::{Builder, EntryType, Header};
 
 use crate::failure::Failure;
-use crate::workflow_file::{PROJECT_FILE, reason, shown};
+use crate::workflow_file::{PROJECT_FILE, real, reason, shown};
 
 /// Patterns of what is left out, beside those of `.gitignore`.
 const IGNORE_FILE: &str = ".orkignore";
@@ -128,7 +128,11 @@ fn entries(wanted: Wanted<'_>, bounds: Bounds) -> Result<Vec<Entry>, Failure> {
         .git_ignore(true)
         .require_git(false)
         // Above the folder `.gitignore` speaks of it only in a repository.
-        .parents(folder.ancestors().any(|above| above.join(".git").exists()))
+        .parents(
+            real(folder)
+                .ancestors()
+                .any(|above| above.join(".git").exists()),
+        )
         .add_custom_ignore_filename(IGNORE_FILE)
         .filter_entry(move |entry| {
             !LEFT_OUT.iter().any(|name| entry.file_name() == *name)

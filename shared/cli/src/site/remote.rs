@@ -163,11 +163,13 @@ impl Remote {
     pub(super) fn object_failure(&self, error: &ObjectError) -> Failure {
         let failure = Failure::new(error.to_string());
         match (error, &self.deployment.emulators) {
-            (ObjectError::Unavailable(_), Some(all)) => failure.hint(format!(
+            (ObjectError::Unavailable(_), Some(all)) => failure.passing().hint(format!(
                 "STORAGE_EMULATOR_HOST is {}: is the emulator running?",
                 all.storage
             )),
-            (ObjectError::Unavailable(_), None) => failure.hint("nothing is lost; try again"),
+            (ObjectError::Unavailable(_), None) => {
+                failure.passing().hint("nothing is lost; try again")
+            }
             (
                 ObjectError::Precondition(_)
                 | ObjectError::TooLarge { .. }
@@ -211,12 +213,22 @@ async fn credentials(config: &Config) -> Result<(), Failure> {
         return Ok(());
     }
     // A machine of Google's has a metadata server that gives them.
-    let server = config::metadata_server();
+    let server = metadata_server(config.cloud.metadata.as_deref());
     let found = tokio::time::timeout(METADATA, tokio::net::TcpStream::connect(&server)).await;
     match found {
         Ok(Ok(_)) => Ok(()),
         _ => Err(
             Failure::new("there are no credentials for Google Cloud on this machine").hint(login),
         ),
+    }
+}
+
+/// Where a machine of Google Cloud is told who it is.
+fn metadata_server(said: Option<&str>) -> String {
+    let host = said.unwrap_or("169.254.169.254");
+    if host.contains(':') {
+        host.to_owned()
+    } else {
+        format!("{host}:80")
     }
 }

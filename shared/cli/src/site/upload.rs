@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
 
 use ork_core::Value;
 use ork_core::diagnostic::{Diagnostic, Position, Severity};
@@ -11,12 +10,13 @@ use ork_core::ids::{VersionHash, WorkflowName};
 use ork_core::limits;
 use ork_core::names::ObjectName;
 use ork_core::parse::codes;
-use ork_engine::ports::{Generation, ObjectError, Objects};
-use tokio::time::Instant;
+use ork_engine::ports::{ObjectError, Objects};
+use tokio::sync::oneshot;
 
 use super::Sending;
 use super::bundle::{self, Bounds, Bundle, Wanted};
 use super::remote::Remote;
+use super::verdict::{became_current, verdict};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -26,10 +26,6 @@ use crate::workflow_file::{self, PROJECT_FILE, WorkflowFile, absolute, count, re
 const BUNDLE: &str = "# bundle:";
 /// Bundles from this size on go up from a file: that may take longer, and begins again where it broke off.
 const FROM_FILE: usize = 8 << 20;
-/// Bytes of a verdict, far above what it comes to.
-const STATUS_BYTES: u64 = 8 << 20;
-/// Between the first two looks for a verdict, and the longest.
-const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// Uploads `file` and waits until its version is current.
 pub(super) async fn upload(
@@ -48,7 +44,7 @@ pub(super) async fn upload(
         .as_ref()
         .map(|(bytes, path)| Settings { bytes, path });
     let bundle = match sending.bundle {
-        true => Some(packed(remote, &file.path, settings, config)?),
+        true => Some(packed(remote, &file.path, settings, config).await?),
         false => None,
     };
     let text = Text::of(&file.path, bundle.as_deref().map(|bundle| &bundle.hash))?;
@@ -67,7 +63,9 @@ pub(super) async fn upload(
     let generation = sent.map_err(|error| remote.object_failure(&error))?;
     let patience = sending.patience.to_duration();
     let verdict = verdict(remote, name, generation, patience).await?;
-    judged(&verdict, file, &text, settings, out)
+    let version = judged(&verdict, file, &text, settings, out)?;
+    became_current(remote, name, &version).await?;
+    Ok(version)
 }
 
 /// The `ork.yaml` that a workflow file belongs to.
@@ -78,7 +76,7 @@ struct Settings<'a> {
 }
 
 /// The bundle of a workflow file's folder.
-fn packed(
+async fn packed(
     remote: &Remote,
     file: &Path,
     settings: Option<Settings<'_>>,
@@ -89,12 +87,25 @@ fn packed(
         return Ok(known.clone());
     }
     let state = config.state.as_deref().map(absolute).transpose()?;
-    let wanted = Wanted {
-        folder,
-        project: settings.map(|settings| settings.bytes),
-        state: state.as_deref(),
-    };
-    let bundle = Rc::new(bundle::pack(wanted, Bounds::default())?);
+    let (here, project) = (
+        folder.to_owned(),
+        settings.map(|settings| settings.bytes.to_owned()),
+    );
+    // Apart from this thread, which is to hear of Ctrl-C while a large folder is packed.
+    let (done, packed) = oneshot::channel();
+    std::thread::spawn(move || {
+        let wanted = Wanted {
+            folder: &here,
+            project: project.as_deref(),
+            state: state.as_deref(),
+        };
+        // Nobody waits for it any more when the command was stopped.
+        let _ = done.send(bundle::pack(wanted, Bounds::default()));
+    });
+    let bundle = packed
+        .await
+        .map_err(|_| Failure::new(format!("packing the folder `{}` broke off", shown(folder))))?;
+    let bundle = Rc::new(bundle?);
     let mut bundles = remote.bundles.borrow_mut();
     bundles.insert(folder.to_owned(), bundle.clone());
     Ok(bundle)
@@ -183,73 +194,6 @@ impl Text {
         let line = i64::from(line).saturating_sub(self.above);
         u32::try_from(line.max(1)).unwrap_or(u32::MAX)
     }
-}
-
-/// Waits for what monitor says about one upload.
-async fn verdict(
-    remote: &Remote,
-    name: &WorkflowName,
-    generation: Generation,
-    patience: Duration,
-) -> Result<Value, Failure> {
-    let place = ObjectName::UploadStatus(name.clone());
-    let until = Instant::now() + patience;
-    let (mut pause, longest) = LOOK;
-    let trouble = loop {
-        let trouble = match remote.objects().get(&place, STATUS_BYTES).await {
-            Ok(Some(object)) => {
-                // One that says something else is of an earlier upload; the one that it waits for replaces it.
-                let said = serde_json::from_slice::<Value>(&object.bytes).unwrap_or_default();
-                if said["generation"].as_u64() == Some(generation.0) {
-                    return Ok(said);
-                }
-                None
-            }
-            Ok(None) => None,
-            Err(error @ ObjectError::Unavailable(_)) => Some(error),
-            Err(error) => return Err(remote.object_failure(&error)),
-        };
-        let now = Instant::now();
-        if now >= until {
-            break trouble;
-        }
-        tokio::time::sleep(pause.min(until - now)).await;
-        pause = (pause * 3 / 2).min(longest);
-    };
-    if let Some(error) = trouble {
-        return Err(remote.object_failure(&error));
-    }
-    Err(silence(remote, name, generation, patience).await)
-}
-
-/// Why nothing was heard.
-async fn silence(
-    remote: &Remote,
-    name: &WorkflowName,
-    generation: Generation,
-    patience: Duration,
-) -> Failure {
-    let now = remote
-        .objects()
-        .metadata(&ObjectName::Upload(name.clone()))
-        .await;
-    if let Ok(now) = now
-        && now.is_none_or(|now| now.generation != generation)
-    {
-        return Failure::new(format!(
-            "somebody else uploaded or removed `{name}` at the same moment; what is current is theirs"
-        ))
-        .hint(format!("look at it with `ork workflow status {name}`, and deploy again if it is to be yours"));
-    }
-    let bucket = &remote.deployment().bucket;
-    Failure::new(format!(
-        "`{name}` is uploaded, and nobody has said anything about it within {} s",
-        patience.as_secs_f64()
-    ))
-    .hint(format!(
-        "is the function `monitor` running, and does bucket `{bucket}` notify its topic of new objects? The upload stays: monitor takes it \
-         when the notice arrives (--timeout waits longer)"
-    ))
 }
 
 /// The version that was stored, or everything that is wrong with the file.

@@ -88,6 +88,23 @@ fn a_run_in_a_state_folder_costs_nothing() {
         .ok()
         .json();
     assert_eq!(document["total"]["dollars"], 0.0);
+    assert_eq!(document["total"]["store_reads"], 0);
+    assert_eq!(document["dollars_per_task"], 0.0);
+    // Every key that one of a project has (docs/cli.md), so that a program can read either.
+    let keys: Vec<&String> = document.as_object().expect("an object").keys().collect();
+    assert_eq!(
+        keys,
+        [
+            "dollars_per_task",
+            "functions",
+            "prices_of",
+            "run_id",
+            "task_instances",
+            "total",
+            "worker_compute",
+            "workflow"
+        ]
+    );
 }
 
 #[test]
@@ -112,13 +129,45 @@ fn a_folder_with_workflows_is_deployed_whole() {
         .ok()
         .says("alpha: version")
         .says("was current already");
-    project.write("c.yaml", "name: gamma\n");
+    project.write("c.yaml", "name: gamma\ntasks: 3\n");
     project.ork(&["workflow", "deploy", "."]).exits(2);
+    // What has no tasks is some other YAML, as for `ork dev`; by its own name it is wrong.
+    project.write("c.yaml", "name: gamma\n");
+    project.ork(&["workflow", "deploy", "."]).ok();
+    project.ork(&["workflow", "deploy", "c.yaml"]).exits(2);
     std::fs::create_dir(project.path("empty")).expect("made");
     project
         .ork(&["workflow", "deploy", "empty"])
         .exits(2)
         .says("no workflow file in the folder `empty`");
+}
+
+#[test]
+fn two_files_of_one_workflow_are_refused_before_anything_is_stored() {
+    let project = alpha();
+    project.write("b.yaml", "name: alpha\ntasks:\n  b: {}\n");
+    for args in [
+        &["workflow", "deploy", "."][..],
+        &["workflow", "deploy", "a.yaml", "b.yaml"],
+        &["workflow", "deploy", "--project", "p", "--bucket", "b", "."],
+    ] {
+        project
+            .ork(args)
+            .exits(2)
+            .says("`a.yaml` and `b.yaml` are both called alpha");
+    }
+    assert!(!project.path(".ork").exists());
+    // One file twice is one file; and each state folder has its own workflows.
+    std::fs::create_dir(project.path("below")).expect("made");
+    project.write("below/c.yaml", ALPHA);
+    let args = ["workflow", "deploy", "a.yaml", "below/../a.yaml", "below"];
+    project.ork(&args).ok();
+    assert!(project.path("below/.ork").exists());
+    project
+        .ork(&[&args[..], &["--state", "s"]].concat())
+        .exits(2)
+        .says("`a.yaml` and `below/c.yaml`");
+    assert!(!project.path("s").exists());
 }
 
 #[test]
@@ -141,6 +190,8 @@ mod connecting {
     use std::net::TcpListener;
     use std::process::Command;
     use std::time::{Duration, Instant};
+
+    use rustix::process::Signal;
 
     use super::*;
     use crate::support::Ran;
@@ -185,7 +236,7 @@ mod connecting {
             "PUBSUB_EMULATOR_HOST",
             "STORAGE_EMULATOR_HOST",
         ];
-        for missing in &all[1..] {
+        for missing in &all {
             let args = with_place(&["run", "list"]);
             let mut command = nowhere(&project, &args, "127.0.0.1:1");
             project
@@ -211,6 +262,23 @@ mod connecting {
                 .says("project p")
                 .says("is it running")
                 .says("FIRESTORE_EMULATOR_HOST is 127.0.0.1");
+        }
+    }
+
+    #[test]
+    fn ctrl_c_while_deploying_leaves_at_once_and_says_what_may_come_of_it() {
+        let project = alpha();
+        for signal in [Signal::INT, Signal::TERM] {
+            // Somebody who takes the call and says nothing.
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let address = listener.local_addr().expect("its address").to_string();
+            let args = with_place(&["workflow", "deploy", "a.yaml", "--json"]);
+            let ork = project.begin(&mut nowhere(&project, &args, &address));
+            let _call = listener.accept().expect("it calls");
+            ork.signal(signal);
+            let ran = in_time(|| ork.end());
+            let ran = ran.exits(130).says("may still become current");
+            assert_eq!(ran.out, "");
         }
     }
 

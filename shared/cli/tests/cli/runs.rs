@@ -90,6 +90,20 @@ fn logs_can_be_followed_to_the_end() {
 }
 
 #[test]
+fn logs_that_are_followed_are_those_of_all_attempts() {
+    let flaky = "name: flaky\ntasks:\n  a:\n    executor: process\n    command: |\n      echo x >> tries\n      echo try $(grep -c x tries)\n      [ $(grep -c x tries) -eq 3 ]\n    retries: {max: 2, delay: 0ms}\n";
+    let project = Project::with("f.yaml", flaky);
+    project.ork(&["execute", "f.yaml"]).ok();
+    let logs = |options: &[&str]| {
+        let args = [&["run", "logs", "latest", "a"], options].concat();
+        project.ork(&args).ok().out
+    };
+    assert_eq!(logs(&["--follow"]), "try 1\ntry 2\ntry 3\n");
+    assert_eq!(logs(&["--follow", "--attempt", "2"]), "try 2\n");
+    assert_eq!(logs(&[]), "try 3\n");
+}
+
+#[test]
 fn what_failed_can_be_retried_and_recovered_with_a_limit() {
     let flaky = "name: flaky\nmax_recovery_attempts: 1\ntasks:\n  a:\n    executor: process\n    command: echo a >> done\n  b:\n    executor: process\n    command: test -e mended\n    depends_on: [a]\n";
     let project = Project::with("f.yaml", flaky);

@@ -71,8 +71,9 @@ fn a_run_without_a_place_says_what_it_waits_for() {
         .as_str()
         .expect("an id")
         .to_owned();
-    project.write("go", "");
+    // Before its process can go on and end the run by itself.
     project.ork(&["run", "cancel", &stuck]).ok();
+    project.write("go", "");
     next.end().exits(0);
     last.end().exits(0);
 }

@@ -55,6 +55,7 @@ impl Project {
             "PUBSUB_EMULATOR_HOST",
             "STORAGE_EMULATOR_HOST",
             "GOOGLE_APPLICATION_CREDENTIALS",
+            "GCE_METADATA_HOST",
             "CLICOLOR_FORCE",
         ] {
             command.env_remove(name);
@@ -76,8 +77,10 @@ impl Project {
     }
     /// Starts it and lets it run.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
-        let mut child = self
-            .command(args)
+        self.begin(&mut self.command(args))
+    }
+    pub(crate) fn begin(&self, command: &mut Command) -> Running {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -123,7 +123,7 @@ impl Folder {
             Ok(bytes) => bytes,
             Err(failure) => return Some(News::Unreadable(failure)),
         };
-        if path.extension().is_some_and(|ending| ending != "workflow") && !has_tasks(&bytes) {
+        if !workflow_file::claims_to_be_one(&path, &bytes) {
             return None;
         }
         let mut checked = workflow_file::check(&shown(&path), &bytes, project);
@@ -172,24 +172,14 @@ impl Folder {
     }
 }
 
-/// Whether a YAML file claims to be a workflow: other YAML files lie about in most folders.
-fn has_tasks(bytes: &[u8]) -> bool {
-    bytes.split(|&byte| byte == b'\n').any(|line| {
-        line.starts_with(b"tasks:") || line.starts_with(b"\"tasks\":") || line.starts_with(b"{")
-    })
-}
-
+/// The files that may be workflow files, by their names; what they hold is looked at only when they change.
 fn files(root: &Path) -> BTreeMap<PathBuf, Stamp> {
     let Ok(entries) = fs::read_dir(root) else {
         return BTreeMap::new();
     };
     let paths = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            let ending = path.extension().and_then(|ending| ending.to_str());
-            matches!(ending, Some("yaml" | "yml" | "workflow"))
-                && path.file_name().is_some_and(|name| name != PROJECT_FILE)
-        });
+        .filter(|path| workflow_file::is_named_like_one(path));
     paths
         .filter_map(|path| Some((path.clone(), stamp(&path)?)))
         .collect()

@@ -1,7 +1,8 @@
 //! `ork run logs`: what the tasks of a run printed.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use ork_core::definition::TaskIndex;
@@ -10,6 +11,7 @@ use ork_local::RunView;
 
 use crate::commands::execute::task;
 use crate::config::Config;
+use crate::drive::PATIENCE;
 use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -35,7 +37,7 @@ pub(crate) struct LogsArgs {
     /// Go on as more is printed, until the run ends
     #[arg(short, long)]
     follow: bool,
-    /// Which attempt [default: the latest]
+    /// Which attempt [default: the latest; with --follow all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     attempt: Option<u32>,
     #[command(flatten)]
@@ -47,7 +49,25 @@ pub(crate) struct LogsArgs {
 struct Wanted {
     task: Option<TaskIndex>,
     index: Option<u32>,
-    attempt: Option<u32>,
+    attempts: Attempts,
+}
+
+/// Which attempts of an instance.
+#[derive(Debug, Clone, Copy)]
+enum Attempts {
+    Latest,
+    One(u32),
+    All,
+}
+
+impl Attempts {
+    fn of(self, latest: u32) -> RangeInclusive<u32> {
+        match self {
+            Self::Latest => latest..=latest,
+            Self::One(n) => n..=n,
+            Self::All => 1..=latest,
+        }
+    }
 }
 
 /// Prints logs.
@@ -72,11 +92,17 @@ pub(crate) fn logs(args: &LogsArgs, config: &Config, out: &Output) -> Result<Exi
 }
 
 fn wanted(args: &LogsArgs, view: &RunView) -> Result<Wanted, Failure> {
+    let attempts = match args.attempt {
+        Some(n) => Attempts::One(n),
+        // One that is retried between two looks has printed, too.
+        None if args.follow => Attempts::All,
+        None => Attempts::Latest,
+    };
     let Some(text) = &args.task else {
         return Ok(Wanted {
             task: None,
             index: None,
-            attempt: args.attempt,
+            attempts,
         });
     };
     let (name, index) = match text.split_once('.') {
@@ -100,7 +126,7 @@ fn wanted(args: &LogsArgs, view: &RunView) -> Result<Wanted, Failure> {
     Ok(Wanted {
         task: Some(at),
         index,
-        attempt: args.attempt,
+        attempts,
     })
 }
 
@@ -113,7 +139,7 @@ async fn print(
 ) -> Result<Exit, Failure> {
     let mut printed = false;
     for place in places(view, wanted) {
-        printed |= reader.read_on(site, view, &place, true, out).await?;
+        printed |= reader.read_on(site, view, &place, End::Here, out).await?;
     }
     if !printed {
         out.say("nothing was printed");
@@ -132,23 +158,43 @@ async fn follow(
         Site::Folder(_) => LOOK,
         Site::Project(_) => LOOK_FAR,
     };
+    let (mut before, mut seen_at) = (false, Instant::now());
     loop {
-        // Asked before the logs are read: what ends in between is read once more.
-        let view = site.view(run).await?;
-        let over = match wanted.task {
-            None => view.header.status.is_terminal(),
-            Some(at) => {
-                view.header.status.is_terminal() || view.state.task(at).status().is_terminal()
-            }
-        };
-        for place in places(&view, wanted) {
-            reader.read_on(site, &view, &place, over, out).await?;
-        }
-        if over {
-            return Ok(Exit::Success);
+        match look(site, run, wanted, reader, before, out).await {
+            // The log of an attempt may come after the news of its end: what was over before this look is.
+            Ok(over) if over && before => return Ok(Exit::Success),
+            Ok(over) => (before, seen_at) = (over, Instant::now()),
+            Err(failure) if failure.is_passing && seen_at.elapsed() < PATIENCE => {}
+            Err(failure) => return Err(failure),
         }
         tokio::time::sleep(pause).await;
     }
+}
+
+/// Prints what is new; whether nothing more can come but what is late. `last` when that was so at the look before.
+async fn look(
+    site: &Site,
+    run: &RunId,
+    wanted: Wanted,
+    reader: &mut Reader,
+    last: bool,
+    out: &Output,
+) -> Result<bool, Failure> {
+    // Asked before the logs are read: what ends in between is read once more.
+    let view = site.view(run).await?;
+    let over = view.header.status.is_terminal()
+        || wanted
+            .task
+            .is_some_and(|at| view.state.task(at).status().is_terminal());
+    for place in places(&view, wanted) {
+        let end = match over || place.ended {
+            true if over && last => End::Here,
+            true => End::Near,
+            false => End::Open,
+        };
+        reader.read_on(site, &view, &place, end, out).await?;
+    }
+    Ok(over)
 }
 
 /// One log: the label of its lines and whose it is.
@@ -177,25 +223,39 @@ fn places(view: &RunView, wanted: Wanted) -> Vec<Place> {
             } else {
                 definition.name.to_string()
             };
-            let attempt = wanted.attempt.unwrap_or(instance.attempt);
-            places.push(Place {
-                label,
-                of: Attempt {
-                    task: at,
-                    index,
-                    attempt,
-                },
-                ended: instance.status().is_terminal() || attempt < instance.attempt,
-            });
+            for attempt in wanted.attempts.of(instance.attempt) {
+                places.push(Place {
+                    label: label.clone(),
+                    of: Attempt {
+                        task: at,
+                        index,
+                        attempt,
+                    },
+                    ended: instance.status().is_terminal() || attempt < instance.attempt,
+                });
+            }
         }
     }
     places
+}
+
+/// Whether more of a log may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It is being printed.
+    Open,
+    /// Its attempt has ended; the log may be on its way.
+    Near,
+    /// What is there is all.
+    Here,
 }
 
 /// How far a log has been printed.
 #[derive(Debug, Clone, Copy, Default)]
 struct Printed {
     bytes: u64,
+    /// Whether its attempt had ended when it was last read.
+    ended: bool,
     /// Whether that is all there will be.
     whole: bool,
 }
@@ -214,10 +274,11 @@ impl Reader {
         site: &Site,
         view: &RunView,
         place: &Place,
-        over: bool,
+        end: End,
         out: &Output,
     ) -> Result<bool, Failure> {
-        let over = over || place.ended;
+        let known = self.places.get(&place.of).copied().unwrap_or_default();
+        let over = end == End::Here || (end == End::Near && known.ended);
         let mut any = false;
         loop {
             let known = self.places.get(&place.of).copied().unwrap_or_default();
@@ -238,6 +299,8 @@ impl Reader {
             }
             let printed = Printed {
                 bytes: known.bytes + bytes.len() as u64,
+                // Only a look that came to its end counts, for the next one is then the last.
+                ended: end != End::Open && !full,
                 whole: last,
             };
             self.places.insert(place.of, printed);

@@ -4,6 +4,7 @@ use clap::Args;
 use ork_core::time::Time;
 use ork_local::RunView;
 
+use super::look::LookArg;
 use crate::config::Config;
 use crate::cost::Cost;
 use crate::document;
@@ -11,18 +12,14 @@ use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, harmless};
 use crate::progress;
-use crate::run_ref;
-use crate::site::{Site, SiteArg};
+use crate::site::Site;
 use crate::table::{Cell, Table};
 
 /// `ork run status`
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Run id, the beginning of one, or `latest`
-    #[arg(value_name = "RUN", default_value = "latest")]
-    run: String,
     #[command(flatten)]
-    site: SiteArg,
+    run: LookArg,
     /// Print the progress document to standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -31,8 +28,7 @@ pub(crate) struct StatusArgs {
 /// Shows how far a run is.
 pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     engine::block_on(async {
-        let site = Site::to_look(args.site.nearest(config)?, config).await?;
-        let run = run_ref::find(&site, &args.run).await?;
+        let (site, run) = args.run.find(config).await?;
         let view = site.view(&run).await?;
         let cost = match &site {
             Site::Folder(_) => None,

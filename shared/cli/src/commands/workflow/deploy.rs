@@ -1,9 +1,10 @@
 //! `ork workflow deploy`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ork_core::ids::WorkflowName;
 use ork_core::time::Millis;
 use serde_json::{Value, json};
 
@@ -11,10 +12,11 @@ use crate::config::Config;
 use crate::duration;
 use crate::engine;
 use crate::failure::{Exit, Failure};
-use crate::neighbours::Neighbours;
+use crate::neighbours::{Neighbours, callees_first};
 use crate::output::Output;
+use crate::signals::Stops;
 use crate::site::{Place, Sending, Site, SiteArg};
-use crate::workflow_file::{self, WorkflowFile, shown};
+use crate::workflow_file::{self, WorkflowFile, real, shown};
 
 /// `ork workflow deploy`
 #[derive(Debug, Args)]
@@ -50,56 +52,135 @@ pub(crate) fn deploy(args: &DeployArgs, config: &Config, out: &Output) -> Result
         _ => None,
     };
     let sending = sending(args, project.is_some())?;
+    let mut deployed = Deployed {
+        sending,
+        config,
+        out,
+        all: Vec::new(),
+    };
     engine::block_on(async {
-        let mut deployed: Vec<Value> = Vec::new();
-        let mut store = async |site: &Site, file: &WorkflowFile| {
-            let (version, changed) = site.deploy(file, sending, config, out).await?;
-            let name = &file.workflow.name;
-            let what = if changed {
-                "is current now"
-            } else {
-                "was current already"
-            };
-            out.say(&format!(
-                "{}: version {} {what}",
-                out.talk.bold(name.as_str()),
-                version.short()
-            ));
-            deployed.push(json!({ "workflow": name, "version": version, "changed": changed, "file": file.path }));
-            Ok(())
-        };
-        match project {
+        let exit = match project {
             Some(place) => {
                 let files = files.into_iter().map(|(_, file)| file).collect();
                 let (files, elsewhere) = with_neighbours(files, out)?;
-                let site = Site::to_look(place, config).await?;
-                for file in &files {
-                    store(&site, file).await?;
-                }
-                let known = match elsewhere.is_empty() {
-                    true => Vec::new(),
-                    false => site.workflows().await?,
-                };
-                for name in elsewhere {
-                    if !known.iter().any(|one| one.name.as_str() == name) {
-                        out.warn(&format!(
-                            "sub-workflow `{name}` is not deployed, and no file beside those that run it is called that"
-                        ));
+                let mut stops = Stops::listen()?;
+                tokio::select! {
+                    biased;
+                    _ = stops.next() => {
+                        out.say("stopped; an upload that was under way may still become current: `ork workflow list` shows what is");
+                        Exit::LeftAtOnce
+                    }
+                    done = deployed.project(place, &files, elsewhere) => {
+                        done?;
+                        Exit::Success
                     }
                 }
             }
             None => {
-                for (place, file) in &files {
-                    let site = Site::to_record(place.clone(), config).await?;
-                    store(&site, file).await?;
-                }
+                deployed.folders(&files).await?;
+                Exit::Success
+            }
+        };
+        if args.json && exit == Exit::Success {
+            out.json(&json!({ "workflows": deployed.all }))?;
+        }
+        Ok(exit)
+    })
+}
+
+/// What is deployed, and how.
+struct Deployed<'a> {
+    sending: Sending,
+    config: &'a Config,
+    out: &'a Output,
+    /// What there is to tell programs about it.
+    all: Vec<Value>,
+}
+
+impl Deployed<'_> {
+    /// Each beside its file, or all into the folder that was named.
+    async fn folders(&mut self, files: &[(Place, WorkflowFile)]) -> Result<(), Failure> {
+        each_once(files.iter().map(|(place, file)| (Some(place), file)))?;
+        for (place, file) in files {
+            let site = Site::to_record(place.clone(), self.config).await?;
+            self.store(&site, file).await?;
+        }
+        Ok(())
+    }
+
+    async fn project(
+        &mut self,
+        place: Place,
+        files: &[WorkflowFile],
+        elsewhere: BTreeSet<String>,
+    ) -> Result<(), Failure> {
+        let site = Site::to_look(place, self.config).await?;
+        for file in files {
+            self.store(&site, file).await?;
+        }
+        let known = match elsewhere.is_empty() {
+            true => Vec::new(),
+            false => site.workflows().await?,
+        };
+        for name in elsewhere {
+            if !known.iter().any(|one| one.name.as_str() == name) {
+                self.out.warn(&format!(
+                    "sub-workflow `{name}` is not deployed, and no file beside those that run it is called that"
+                ));
             }
         }
-        if args.json {
-            out.json(&json!({ "workflows": deployed }))?;
+        Ok(())
+    }
+
+    async fn store(&mut self, site: &Site, file: &WorkflowFile) -> Result<(), Failure> {
+        let (version, changed) = site
+            .deploy(file, self.sending, self.config, self.out)
+            .await?;
+        let name = &file.workflow.name;
+        let what = if changed {
+            "is current now"
+        } else {
+            "was current already"
+        };
+        self.out.say(&format!(
+            "{}: version {} {what}",
+            self.out.talk.bold(name.as_str()),
+            version.short()
+        ));
+        self.all.push(
+            json!({ "workflow": name, "version": version, "changed": changed, "file": file.path }),
+        );
+        Ok(())
+    }
+}
+
+/// Refuses two files of one workflow in one place: the one that happens to come last would be current.
+fn each_once<'a>(
+    files: impl IntoIterator<Item = (Option<&'a Place>, &'a WorkflowFile)>,
+) -> Result<(), Failure> {
+    let mut seen: BTreeMap<(Option<PathBuf>, &WorkflowName), &Path> = BTreeMap::new();
+    for (place, file) in files {
+        let place = match place {
+            // The folder need not be there yet; the one that it is in is.
+            Some(Place::Folder(state)) => match (state.parent(), state.file_name()) {
+                (Some(above), Some(name)) => Some(real(above).join(name)),
+                _ => Some(state.clone()),
+            },
+            Some(Place::Project(_)) | None => None,
+        };
+        let name = &file.workflow.name;
+        if let Some(first) = seen.insert((place, name), &file.path)
+            && first != file.path
+        {
+            return Err(Failure::new(format!(
+                "`{}` and `{}` are both called {name}, and only one of them can be its current version",
+                shown(first),
+                shown(&file.path)
+            ))
+            .hint("nothing was stored; change the name of one of them, or deploy only one"));
         }
-        Ok(Exit::Success)
-    })
+    }
+    Ok(())
 }
 
 /// A file, or the workflow files right in a folder.
@@ -114,7 +195,7 @@ fn named(path: &Path) -> Result<Vec<PathBuf>, Failure> {
             shown(path)
         ))
         .hint(
-            "workflow files end in .yaml, .yml or .workflow; folders below are not looked into",
+            "workflow files end in .yaml, .yml or .workflow, and YAML files have `tasks:`; folders below are not looked into",
         ));
     }
     Ok(files)
@@ -155,6 +236,7 @@ fn with_neighbours(
             }
         }
     }
+    each_once(all.iter().map(|file| (None, file)))?;
     elsewhere.retain(|name| !all.iter().any(|file| file.workflow.name.as_str() == name));
-    Ok((all, elsewhere))
+    Ok((callees_first(all), elsewhere))
 }

@@ -186,6 +186,22 @@ fn a_gitignore_above_counts_in_a_repository_only() {
 }
 
 #[test]
+fn a_repository_on_the_way_to_a_folder_is_not_one_above_it() {
+    let above = Folder::new()
+        .with(".gitignore", "*.bin\n")
+        .with("other/.git/HEAD", "")
+        .with("flow/w.yaml", "")
+        .with("flow/x.bin", "");
+    let wanted = Wanted {
+        folder: &above.path().join("other/../flow"),
+        project: None,
+        state: None,
+    };
+    let bundle = pack(wanted, Bounds::default()).expect("packed");
+    assert_eq!(names(&bundle), ["w.yaml", "x.bin"]);
+}
+
+#[test]
 fn the_settings_of_the_project_come_to_the_root() {
     for folder in [workflow(), workflow().with("ork.yaml", "old")] {
         let wanted = Wanted {

@@ -49,6 +49,8 @@ e2e: check-tools ## the services as processes on the emulators: examples, lost a
 test-python: check-python ## the tests of the Python SDK
 	@if $(PYTHON) -c 'import pydantic' 2>/dev/null; then :; else \
 		$(call skip,the SDK tests with pydantic models,pip install pydantic); fi
+	@if $(PYTHON) -c 'import yaml, hatchling' 2>/dev/null; then :; else \
+		$(call skip,the SDK tests of workflow files and of the wheel,pip install pyyaml hatchling); fi
 	@cd shared/sdk-python && $(abspath-python) -m unittest discover -s tests
 
 bench: check-tools ## measure, and print a table with the machine's floors beside it (ONLY=python, process, marker, engine, store)
@@ -67,6 +69,9 @@ lint: check-tools ## formatting, clippy, Python syntax, types and style
 		$(call skip,the style of Python,pip install ruff); fi
 	@if $(PYTHON) -m mypy --version >/dev/null 2>&1; then cd shared/sdk-python && $(abspath-python) -m mypy; else \
 		$(call skip,the types of Python,pip install mypy); fi
+	@if $(PYTHON) -m pyright --version >/dev/null 2>&1; then cd shared/sdk-python && $(abspath-python) -m pyright; else \
+		$(call skip,the types of Python as editors see them,pip install 'pyright[nodejs]'); fi
+	@$(CARGO) fmt --check --manifest-path examples/rust_task/Cargo.toml
 
 fmt: check-cargo ## format the Rust sources
 	@$(CARGO) fmt --all

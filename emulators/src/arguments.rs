@@ -10,7 +10,8 @@ use ork_emulators::{Options, Part};
 /// How often the functions are ticked when nothing is said.
 const TICKS: Cadence = Cadence::Every(Duration::from_secs(10));
 
-/// Starts Google's Firestore and Pub/Sub emulators and Ork's stand-ins for Cloud Storage, Cloud Run jobs and Cloud Tasks; with
+/// Starts Google's Firestore and Pub/Sub emulators and Ork's stand-ins for Cloud Storage, Cloud Run jobs, Cloud Tasks, BigQuery,
+/// Dataproc and IAM; with
 /// --functions all of Ork.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "ork-emulators", version, about, args_override_self = true)]
@@ -99,6 +100,14 @@ pub(crate) struct Arguments {
         hide_default_value = true
     )]
     tasks_port: u16,
+    /// The port of BigQuery, Dataproc and IAM [default: any free one]
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "PORT",
+        hide_default_value = true
+    )]
+    services_port: u16,
     /// The port of what wipes a project [default: any free one]
     #[arg(
         long,
@@ -125,6 +134,7 @@ enum Which {
     Storage,
     Run,
     Tasks,
+    Services,
 }
 
 impl Arguments {
@@ -146,6 +156,7 @@ impl Arguments {
         options.storage = part(Which::Storage, self.storage_port);
         options.run_jobs = part(Which::Run, self.run_port);
         options.tasks = part(Which::Tasks, self.tasks_port);
+        options.services = part(Which::Services, self.services_port);
         options.control_port = self.control_port;
         options.strict_rate = self.strict_rate;
         options.run_jobs_options.parallelism = self.parallelism;
@@ -264,6 +275,8 @@ mod tests {
             "tasks",
             "--without",
             "firestore",
+            "--without",
+            "services",
             "--storage-port",
             "9000",
             "--",
@@ -275,6 +288,7 @@ mod tests {
             (options.tasks, options.firestore, options.pubsub),
             (Part::Off, Part::Off, Part::On(0))
         );
+        assert_eq!(options.services, Part::Off);
         assert_eq!(options.storage, Part::On(9000));
         assert_eq!(arguments.worker, ["worker", "--fast"]);
     }

@@ -13,6 +13,7 @@ use crate::names::Names;
 use crate::options::Options;
 use crate::parts::{STORAGE, google, storage};
 use crate::run_jobs::{Job, RunJobs, RunJobsOptions};
+use crate::services::{Services, ServicesOptions};
 use crate::storage::Storage;
 use crate::tasks::{Tasks, TasksOptions};
 use crate::wipe::Wiper;
@@ -28,6 +29,7 @@ pub struct Emulators {
     storage: Option<Storage>,
     run_jobs: Option<RunJobs>,
     tasks: Option<Tasks>,
+    services: Option<Services>,
     control: Option<Server>,
 }
 
@@ -43,6 +45,7 @@ impl Emulators {
             storage: None,
             run_jobs: None,
             tasks: None,
+            services: None,
             control: None,
             options,
         };
@@ -72,6 +75,13 @@ impl Emulators {
                 ..options.tasks_options.clone()
             };
             self.tasks = Some(Tasks::start(options).await?);
+        }
+        if let Some(address) = options.address(options.services) {
+            let options = ServicesOptions {
+                address,
+                ..options.services_options.clone()
+            };
+            self.services = Some(Services::start(options).await?);
         }
         self.create_project(&options.project, &options.bucket)
             .await?;
@@ -179,6 +189,7 @@ impl Emulators {
     pub fn env_of(&self, project: &str, bucket: &str) -> BTreeMap<String, String> {
         let names = self.names_of(project);
         let address = |address: Option<SocketAddr>| address.map(|address| address.to_string());
+        let services = self.services.as_ref().map(Services::endpoint);
         let variables = [
             ("ORK_PROJECT", Some(project.to_owned())),
             ("ORK_DATABASE", Some(self.options.database.clone())),
@@ -220,6 +231,15 @@ impl Emulators {
                 "ORK_TASKS_ENDPOINT",
                 self.tasks.as_ref().map(Tasks::endpoint),
             ),
+            // Jobs that are asked about over HTTP are on this machine, too.
+            (
+                "ORK_OUTGOING_ALLOW",
+                services.is_some().then(|| "127.0.0.1".to_owned()),
+            ),
+            ("ORK_BIGQUERY_ENDPOINT", services.clone()),
+            ("ORK_DATAPROC_ENDPOINT", services.clone()),
+            // Ork itself has no setting of that name, and refuses what begins with its own and is none.
+            ("EMULATORS_IAM", services),
         ];
         variables
             .into_iter()
@@ -250,6 +270,10 @@ impl Emulators {
             (
                 "Cloud Tasks (stand-in)",
                 self.tasks.as_ref().map(Tasks::address),
+            ),
+            (
+                "BigQuery, Dataproc, IAM (stand-in)",
+                self.services.as_ref().map(Services::address),
             ),
             ("Control", self.control.as_ref().map(Server::address)),
         ]
@@ -288,7 +312,13 @@ impl Emulators {
         self.tasks.as_ref()
     }
 
-    /// Forgets what happened in a project: documents, messages, objects, executions, tasks. Topics, subscriptions, the bucket,
+    /// The stand-in for BigQuery, Dataproc and IAM, unless it was left out.
+    #[must_use]
+    pub fn services(&self) -> Option<&Services> {
+        self.services.as_ref()
+    }
+
+    /// Forgets what happened in a project: documents, messages, objects, executions, tasks, remote jobs. Topics, subscriptions, the bucket,
     /// jobs and queues stay.
     ///
     /// # Errors
@@ -303,6 +333,7 @@ impl Emulators {
             client: client(),
             run_jobs: self.run_jobs.as_ref().map(RunJobs::endpoint),
             tasks: self.tasks.as_ref().map(Tasks::endpoint),
+            services: self.services.as_ref().map(Services::endpoint),
             storage: self.storage.as_ref().map(Storage::endpoint),
             pubsub: self.pubsub.as_ref().map(|pubsub| pubsub.admin().clone()),
             firestore: firestore.map(|firestore| format!("http://{}", firestore.address())),
@@ -338,6 +369,7 @@ impl Emulators {
             storage,
             run_jobs,
             tasks,
+            services,
             control,
             options: _,
         } = self;
@@ -349,6 +381,9 @@ impl Emulators {
         }
         if let Some(tasks) = tasks {
             tasks.stop().await;
+        }
+        if let Some(services) = services {
+            services.stop().await;
         }
         if let Some(storage) = storage {
             storage.stop().await;

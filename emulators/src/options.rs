@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::run_jobs::RunJobsOptions;
+use crate::services::ServicesOptions;
 use crate::tasks::TasksOptions;
 
 /// Whether a part is started.
@@ -46,6 +47,10 @@ pub struct Options {
     pub tasks: Part,
     /// More about it; its address comes from `host` and `tasks`.
     pub tasks_options: TasksOptions,
+    /// The stand-in for BigQuery, Dataproc and IAM.
+    pub services: Part,
+    /// More about it; its address comes from `host` and `services`. Cloud Storage checks signatures with its keys.
+    pub services_options: ServicesOptions,
     /// The value of `ORK_WAKE_URL`, when it is known already.
     pub wake_url: Option<String>,
     /// The port of `POST /wipe/PROJECT`; 0 = any free port.
@@ -69,6 +74,8 @@ impl Default for Options {
             run_jobs_options: RunJobsOptions::default(),
             tasks: Part::On(0),
             tasks_options: TasksOptions::default(),
+            services: Part::On(0),
+            services_options: ServicesOptions::default(),
             wake_url: None,
             control_port: 0,
         }

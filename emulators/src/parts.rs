@@ -50,6 +50,7 @@ pub(crate) async fn storage(
         pubsub: pubsub.map(|pubsub| pubsub.address().to_string()),
         address,
         strict_rate: options.strict_rate,
+        keyring: options.services_options.keyring.clone(),
     });
     Ok(Some(started.await.context(STORAGE)?))
 }

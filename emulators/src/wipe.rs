@@ -11,6 +11,7 @@ pub(crate) struct Wiper {
     pub(crate) client: reqwest::Client,
     pub(crate) run_jobs: Option<String>,
     pub(crate) tasks: Option<String>,
+    pub(crate) services: Option<String>,
     pub(crate) storage: Option<String>,
     pub(crate) pubsub: Option<PubsubAdmin>,
     pub(crate) firestore: Option<String>,
@@ -18,11 +19,12 @@ pub(crate) struct Wiper {
 }
 
 impl Wiper {
-    /// Forgets a project's documents, messages, objects, executions and tasks. First what acts, then what is acted upon.
+    /// Forgets a project's documents, messages, objects, executions, tasks and remote jobs. First what acts, then what is acted upon.
     pub(crate) async fn wipe(&self, project: &str, bucket: &str) -> anyhow::Result<()> {
         for (what, part) in [
             ("the stand-in for Cloud Run jobs", &self.run_jobs),
             ("the stand-in for Cloud Tasks", &self.tasks),
+            ("the stand-in for BigQuery and Dataproc", &self.services),
         ] {
             if let Some(part) = part {
                 let url = format!("{part}/control/wipe/{project}");

@@ -1,7 +1,7 @@
 //! Errors as Google's HTTP APIs write them.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -33,6 +33,10 @@ pub(crate) struct ApiError {
     http: u16,
     status: &'static str,
     message: String,
+    /// One word, which only the older APIs give.
+    reason: Option<String>,
+    /// When to come again, in seconds.
+    retry_after: Option<u32>,
 }
 
 impl ApiError {
@@ -42,6 +46,8 @@ impl ApiError {
             http,
             status,
             message: message.into(),
+            reason: None,
+            retry_after: None,
         }
     }
 
@@ -54,6 +60,7 @@ impl ApiError {
             404 => "NOT_FOUND",
             409 => "ABORTED",
             429 => "RESOURCE_EXHAUSTED",
+            499 => "CANCELLED",
             500 => "INTERNAL",
             501 => "UNIMPLEMENTED",
             503 => "UNAVAILABLE",
@@ -65,19 +72,47 @@ impl ApiError {
             http,
             status,
             message: message.into(),
+            reason: None,
+            retry_after: None,
         })
+    }
+
+    /// With the list of errors that BigQuery and the other older APIs add.
+    pub(crate) fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// With the header `Retry-After`.
+    pub(crate) fn retry_after(mut self, seconds: Option<u32>) -> Self {
+        self.retry_after = seconds;
+        self
     }
 
     pub(crate) fn message(&self) -> &str {
         &self.message
+    }
+
+    pub(crate) fn http(&self) -> u16 {
+        self.http
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let http = StatusCode::from_u16(self.http).expect("only error statuses get here");
-        let body =
+        let mut body =
             json!({"error": {"code": self.http, "message": self.message, "status": self.status}});
-        (http, Json(body)).into_response()
+        if let Some(reason) = self.reason {
+            body["error"]["errors"] =
+                json!([{"message": self.message, "domain": "global", "reason": reason}]);
+        }
+        let mut response = (http, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::drive::{Plan, drive};
 use super::execution::Execution;
@@ -12,9 +13,11 @@ use super::job::Work;
 use super::name::{self, short};
 use super::request::{JobRequest, RunRequest};
 use super::resource::{self, Enums};
+use super::simulated;
 use super::state::{Kind, uid};
 use super::{Inner, Registered};
 use crate::http::{ApiError, Code};
+use crate::services::Script;
 
 /// How many resources a page has when nothing is said, and at most.
 const PAGE_MAX: usize = 100;
@@ -42,37 +45,54 @@ fn no_execution(name: &str) -> ApiError {
 }
 
 /// The error that a fault makes of a call.
-fn on_demand(status: u16) -> ApiError {
+fn on_demand(status: u16, retry_after: Option<u32>) -> ApiError {
     let message = if status == 429 {
         "Quota exceeded (on demand)."
     } else {
         "The call failed (on demand)."
     };
-    ApiError::of_status(status, message).unwrap_or_else(|| {
-        ApiError::new(Code::Unimplemented, format!("a fault with status {status}"))
-    })
+    ApiError::of_status(status, message)
+        .unwrap_or_else(|| {
+            ApiError::new(Code::Unimplemented, format!("a fault with status {status}"))
+        })
+        .retry_after(retry_after)
+}
+
+/// The error that is answered instead of doing the call.
+fn instead(effect: &Effect) -> Option<ApiError> {
+    match *effect {
+        Effect::Answer { status } => Some(on_demand(status, None)),
+        Effect::TryAgain {
+            status,
+            retry_after,
+        } => Some(on_demand(status, Some(retry_after))),
+        _ => None,
+    }
 }
 
 impl Inner {
-    /// Does a call, unless a fault stands before it or between it and its answer.
-    fn with_faults(&self, on: Call, job: &str, call: impl FnOnce() -> Answer) -> Answer {
+    /// Does a call (told whether it is to be without effect), unless a fault stands before it or between it and its answer.
+    fn with_faults(&self, on: Call, job: &str, call: impl FnOnce(bool) -> Answer) -> Answer {
         let effect = self.state().faults.take(on, job);
+        if let Some(refusal) = effect.as_ref().and_then(instead) {
+            return Err(refusal);
+        }
         match effect {
-            Some(Effect::Answer { status }) => Err(on_demand(status)),
             Some(Effect::AnswerAfterwards { status }) => {
-                call().and_then(|_| Err(on_demand(status)))
+                call(false).and_then(|_| Err(on_demand(status, None)))
             }
-            _ => call(),
+            effect => call(effect == Some(Effect::Ignore)),
         }
     }
 
-    pub(super) fn run(self: &Arc<Self>, job: &str, request: RunRequest, enums: Enums) -> Answer {
+    pub(super) fn run(self: &Arc<Self>, name: &str, request: RunRequest, enums: Enums) -> Answer {
+        let job = name;
         let validate_only = request.validate_only;
         let changes = request.overrides.check()?;
         let mut state = self.state();
         let effect = state.faults.take(Call::Run, job);
-        if let Some(Effect::Answer { status }) = effect {
-            return Err(on_demand(status));
+        if let Some(refusal) = effect.as_ref().and_then(instead) {
+            return Err(refusal);
         }
         let registered = state.jobs.get(job).ok_or_else(|| no_job(job))?;
         let execution_name = state.new_execution_name(job);
@@ -85,6 +105,24 @@ impl Inner {
         execution.env.clone_from(&plan.env);
         execution.task_count = plan.task_count;
         execution.timeout = plan.timeout;
+        if let Work::Simulated(job) = &plan.work {
+            let mut script = job.script.clone();
+            if let Some(text) = plan.env.get(simulated::VARIABLE) {
+                let said = Script::parse(text)
+                    .and_then(|said| simulated::check(&said).map(|()| said))
+                    .map_err(|why| {
+                        let message = format!("{}: {why}", simulated::VARIABLE);
+                        ApiError::new(Code::InvalidArgument, message)
+                    })?;
+                script = script.overlaid(said);
+            }
+            if !validate_only {
+                script = script.overlaid(simulated::take(&mut state.planned, name));
+            }
+            let (changes, script) = watch::channel(script);
+            execution.script = Some(changes);
+            plan.script = script;
+        }
         if validate_only {
             return Ok(
                 json!({"name": "", "done": true, "response": resource::execution(&execution, enums)}),
@@ -102,7 +140,7 @@ impl Inner {
         state.executions.insert(execution_name.clone(), execution);
         let operation = state.add_operation(job, Kind::Execution(execution_name));
         match afterwards {
-            Some(status) => Err(on_demand(status)),
+            Some(status) => Err(on_demand(status, None)),
             None => Ok(resource::operation(
                 &state.operations[&operation],
                 &state,
@@ -115,18 +153,7 @@ impl Inner {
     fn prepare(&self, job: &Registered, name: String) -> (Execution, Plan) {
         let (cancel, cancelled) = Execution::new_cancel();
         let now = Timestamp::now();
-        let (command, args, env) = match &job.work {
-            Work::Process(process) => (
-                process.command.clone(),
-                process.args.clone(),
-                process.env.clone(),
-            ),
-            Work::Instant(_) => (
-                vec!["(instant)".to_owned()],
-                Vec::new(),
-                std::collections::BTreeMap::new(),
-            ),
-        };
+        let (image, command, args, env) = job.work.container();
         let plan = Plan {
             execution: name.clone(),
             job: job.name.clone(),
@@ -138,12 +165,15 @@ impl Inner {
             permits: job.permits.clone(),
             effect: None,
             cancelled,
+            // A simulated job gets its own.
+            script: watch::channel(Script::default()).1,
         };
         let execution = Execution {
             log: self.log_of(&name),
             name,
             job: job.name.clone(),
             uid: uid(),
+            image,
             command,
             args: Vec::new(),
             env: std::collections::BTreeMap::new(),
@@ -162,6 +192,8 @@ impl Inner {
             groups: std::collections::BTreeMap::new(),
             cancel,
             driver: None,
+            script: None,
+            cancels: 0,
         };
         (execution, plan)
     }
@@ -175,14 +207,14 @@ impl Inner {
     ) -> Answer {
         let name = format!("{location}/jobs/{id}");
         name::check_job(&name)?;
-        let job = request.check()?;
+        let work = request.check()?;
         if self.state().jobs.contains_key(&name) {
             return Err(ApiError::new(
                 Code::AlreadyExists,
                 format!("Resource '{id}' already exists."),
             ));
         }
-        self.register(&name, Work::Process(job))?;
+        self.register(&name, work)?;
         let mut state = self.state();
         let operation = state.add_operation(&name, Kind::Job(name.clone()));
         Ok(resource::operation(
@@ -210,7 +242,7 @@ impl Inner {
     }
 
     pub(super) fn get_execution(&self, name: &str, job: &str, enums: Enums) -> Answer {
-        self.with_faults(Call::Get, job, || {
+        self.with_faults(Call::Get, job, |_| {
             let state = self.state();
             let execution = state
                 .executions
@@ -221,7 +253,7 @@ impl Inner {
     }
 
     pub(super) fn list_executions(&self, job: &str, page: &Page, enums: Enums) -> Answer {
-        self.with_faults(Call::List, job, || {
+        self.with_faults(Call::List, job, |_| {
             let state = self.state();
             if short(job) != "-" && !state.jobs.contains_key(job) {
                 return Err(no_job(job));
@@ -233,7 +265,7 @@ impl Inner {
     }
 
     pub(super) fn cancel_execution(&self, name: &str, job: &str, enums: Enums) -> Answer {
-        self.with_faults(Call::Cancel, job, || {
+        self.with_faults(Call::Cancel, job, |ignored| {
             let mut state = self.state();
             let execution = state
                 .executions
@@ -246,8 +278,9 @@ impl Inner {
                 );
                 return Err(ApiError::new(Code::FailedPrecondition, message));
             }
-            execution.updated = Timestamp::now();
-            execution.cancel.send_replace(true);
+            if !ignored {
+                execution.ask_to_cancel(Timestamp::now());
+            }
             let operation = state.add_operation(job, Kind::Execution(name.to_owned()));
             Ok(resource::operation(
                 &state.operations[&operation],

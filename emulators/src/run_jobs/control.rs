@@ -14,8 +14,9 @@ use serde::Deserialize;
 use super::Inner;
 use super::fault::Fault;
 use super::job::{Job, Work};
-use super::routes::read;
-use crate::http::{ApiError, Code};
+use super::simulated::{Planned, Simulated};
+use crate::http::{ApiError, Code, read};
+use crate::services::Script;
 
 /// The body of `POST /control/jobs`.
 #[derive(Debug, Deserialize)]
@@ -23,7 +24,12 @@ use crate::http::{ApiError, Code};
 struct Registration {
     /// `projects/P/locations/L/jobs/J`
     name: String,
+    /// The command line that stands for the container …
+    #[serde(default)]
     command: Vec<String>,
+    /// … or what the job does instead.
+    #[serde(default)]
+    simulate: Option<Script>,
     #[serde(default)]
     args: Vec<String>,
     #[serde(default)]
@@ -41,6 +47,23 @@ pub(super) async fn register(
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
     let registration: Registration = read(&body)?;
+    if let Some(script) = registration.simulate {
+        if !registration.command.is_empty() || registration.dir.is_some() {
+            return Err(ApiError::new(
+                Code::InvalidArgument,
+                "a job has either a `command` or a script to `simulate` it",
+            ));
+        }
+        let mut job = Simulated::new("stand-in");
+        job.script = script;
+        job.args = registration.args;
+        job.env = registration.env;
+        if let Some(seconds) = registration.timeout_seconds {
+            job.timeout = Duration::from_secs(seconds);
+        }
+        inner.register(&registration.name, Work::Simulated(job))?;
+        return Ok(StatusCode::NO_CONTENT);
+    }
     let mut job = Job::new(registration.command).with_env(registration.env);
     job.args = registration.args;
     job.dir = registration.dir;
@@ -70,6 +93,23 @@ pub(super) async fn add_fault(
 
 pub(super) async fn clear_faults(State(inner): State<Arc<Inner>>) -> StatusCode {
     inner.state().faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+pub(super) async fn scripts(State(inner): State<Arc<Inner>>) -> Json<Vec<Planned>> {
+    Json(inner.state().planned.clone())
+}
+
+pub(super) async fn add_script(
+    State(inner): State<Arc<Inner>>,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    inner.plan(read(&body)?)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn clear_scripts(State(inner): State<Arc<Inner>>) -> StatusCode {
+    inner.state().planned.clear();
     StatusCode::NO_CONTENT
 }
 

@@ -13,7 +13,9 @@ use super::execution::End;
 use super::fault::{Effect, concerns};
 use super::job::{Instant, TaskEnd, Work};
 use super::name::short;
+use super::simulated;
 use super::task_process::TaskProcess;
+use crate::services::Script;
 
 /// What is needed to run an execution.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(super) struct Plan {
     pub(super) permits: Arc<Semaphore>,
     pub(super) effect: Option<Effect>,
     pub(super) cancelled: watch::Receiver<bool>,
+    /// What the tasks do, if they are simulated.
+    pub(super) script: watch::Receiver<Script>,
 }
 
 /// Resolves when the execution is cancelled; never, when it is not.
@@ -45,7 +49,7 @@ pub(super) async fn drive(inner: Arc<Inner>, plan: Plan) {
     let wait = match &plan.effect {
         Some(Effect::NeverStart) => None,
         Some(Effect::SlowStart { delay_ms }) => Some(Duration::from_millis(*delay_ms)),
-        _ => Some(Duration::ZERO),
+        _ => Some(plan.script.borrow().pending()),
     };
     let started = tokio::select! {
         biased;
@@ -103,6 +107,16 @@ async fn run_task(inner: &Inner, plan: &Plan, index: u32) -> End {
     let env = environment(plan, index);
     match &plan.work {
         Work::Instant(instant) => answer(plan, instant, env, index).await,
+        Work::Simulated(_) => {
+            let failed = |why: &str| failed(plan, index, why.trim_end_matches('.'));
+            simulated::run(
+                plan.script.clone(),
+                plan.cancelled.clone(),
+                plan.timeout,
+                failed,
+            )
+            .await
+        }
         Work::Process(job) => {
             let mut command = job.command.clone();
             command.extend(plan.args.iter().cloned());

@@ -9,6 +9,8 @@ use rustix::process::Pid;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use crate::services::Script;
+
 /// How a task ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum End {
@@ -23,6 +25,7 @@ pub(super) struct Execution {
     pub(super) name: String,
     pub(super) job: String,
     pub(super) uid: String,
+    pub(super) image: String,
     pub(super) command: Vec<String>,
     pub(super) args: Vec<String>,
     pub(super) env: BTreeMap<String, String>,
@@ -45,6 +48,10 @@ pub(super) struct Execution {
     pub(super) log: PathBuf,
     pub(super) cancel: watch::Sender<bool>,
     pub(super) driver: Option<AbortHandle>,
+    /// What its tasks do, if they are simulated.
+    pub(super) script: Option<watch::Sender<Script>>,
+    /// How often it was asked to be cancelled.
+    pub(super) cancels: u32,
 }
 
 /// Where an execution stands.
@@ -91,6 +98,17 @@ impl Execution {
         self.running -= 1;
         self.count(end);
         self.updated = now;
+    }
+
+    /// Somebody wants it cancelled; a script may have that ignored some times.
+    pub(super) fn ask_to_cancel(&mut self, now: Timestamp) {
+        self.cancels += 1;
+        let ignored = self.script.as_ref();
+        let ignored = ignored.and_then(|script| script.borrow().ignore_cancels);
+        if self.cancels > ignored.unwrap_or(0) {
+            self.updated = now;
+            self.cancel.send_replace(true);
+        }
     }
 
     fn count(&mut self, end: End) {

@@ -1,5 +1,7 @@
 //! What goes wrong on demand.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Something that goes wrong with the next matching calls.
@@ -43,6 +45,20 @@ pub enum Effect {
         /// 400 to 599.
         status: u16,
     },
+    /// The same, and the header `Retry-After` with it.
+    TryAgain {
+        /// 400 to 599.
+        status: u16,
+        /// In seconds.
+        retry_after: u32,
+    },
+    /// The call is answered that much later; what else is to happen to it happens then.
+    Late {
+        /// How much later.
+        delay_ms: u64,
+    },
+    /// The call is answered as if all was well, and nothing is cancelled. Only on `cancel`.
+    Ignore,
     /// The call does what it should, and the answer is this error status all the same.
     AnswerAfterwards {
         /// 400 to 599.
@@ -90,9 +106,13 @@ impl Fault {
         let only_on_run = "this effect is only possible on `run`";
         match &self.effect {
             _ if self.times == Some(0) => Some("0 times is never".to_owned()),
-            Effect::Answer { status } | Effect::AnswerAfterwards { status } => (!(400..600)
-                .contains(status))
-            .then(|| format!("the status {status} is no error: give 400 to 599")),
+            Effect::Answer { status }
+            | Effect::AnswerAfterwards { status }
+            | Effect::TryAgain { status, .. } => (!(400..600).contains(status))
+                .then(|| format!("the status {status} is no error: give 400 to 599")),
+            Effect::Late { .. } => None,
+            Effect::Ignore => (self.on != Call::Cancel)
+                .then(|| "this effect is only possible on `cancel`".to_owned()),
             Effect::ExitWith { code: 0, .. } => Some("an exit code of 0 is no failure".to_owned()),
             _ => (self.on != Call::Run).then(|| only_on_run.to_owned()),
         }
@@ -116,10 +136,24 @@ impl Faults {
         &self.0
     }
 
-    /// The first fault that fits this call, used up by once.
+    /// How long the answer to this call is to wait.
+    pub(super) fn take_delay(&mut self, call: Call, job: &str) -> Duration {
+        match self.take_of(call, job, true) {
+            Some(Effect::Late { delay_ms }) => Duration::from_millis(delay_ms),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// The first fault that fits this call and is more than a delay, used up by once.
     pub(super) fn take(&mut self, call: Call, job: &str) -> Option<Effect> {
+        self.take_of(call, job, false)
+    }
+
+    fn take_of(&mut self, call: Call, job: &str, late: bool) -> Option<Effect> {
         let at = self.0.iter().position(|fault| {
-            fault.on == call && fault.job.as_deref().is_none_or(|name| name == job)
+            fault.on == call
+                && matches!(fault.effect, Effect::Late { .. }) == late
+                && fault.job.as_deref().is_none_or(|name| name == job)
         })?;
         let fault = &mut self.0[at];
         let effect = fault.effect.clone();

@@ -8,6 +8,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::simulated::Simulated;
+
+/// The image of what has none.
+const STAND_IN: &str = "stand-in";
+
 /// A job whose tasks are real processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
@@ -103,9 +108,36 @@ impl fmt::Debug for Instant {
     }
 }
 
-/// Either.
+/// One of the three.
 #[derive(Clone, Debug)]
 pub(super) enum Work {
     Process(Job),
     Instant(Instant),
+    Simulated(Simulated),
+}
+
+impl Work {
+    /// Image, command, arguments and environment of the container.
+    pub(super) fn container(&self) -> (String, Vec<String>, Vec<String>, BTreeMap<String, String>) {
+        match self {
+            Self::Process(job) => (
+                STAND_IN.to_owned(),
+                job.command.clone(),
+                job.args.clone(),
+                job.env.clone(),
+            ),
+            Self::Instant(_) => (
+                STAND_IN.to_owned(),
+                vec!["(instant)".to_owned()],
+                Vec::new(),
+                BTreeMap::new(),
+            ),
+            Self::Simulated(job) => (
+                job.image.clone(),
+                job.command.clone(),
+                job.args.clone(),
+                job.env.clone(),
+            ),
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod name;
 mod request;
 mod resource;
 mod routes;
+mod simulated;
 mod state;
 mod task_process;
 
@@ -32,6 +33,7 @@ use state::{Registered, State};
 pub use execution::Phase;
 pub use fault::{Call, Effect, Fault};
 pub use job::{Instant, Job, TaskEnd};
+pub use simulated::{Planned, Simulated};
 
 /// How many tasks a job answers at a time whose tasks are answered by a function.
 const INSTANT_PARALLELISM: usize = 1_000;
@@ -84,6 +86,8 @@ pub struct ExecutionView {
     pub failed: u32,
     /// How many were cancelled.
     pub cancelled: u32,
+    /// How often it was asked to be cancelled.
+    pub cancels: u32,
     /// The environment its tasks have on top of CLOUD_RUN_*.
     pub env: std::collections::BTreeMap<String, String>,
 }
@@ -99,6 +103,7 @@ impl ExecutionView {
             succeeded: execution.succeeded,
             failed: execution.failed,
             cancelled: execution.cancelled,
+            cancels: execution.cancels,
             env: execution.env.clone(),
         }
     }
@@ -157,6 +162,26 @@ impl RunJobs {
     pub fn register_instant(&self, name: &str, instant: Instant) -> anyhow::Result<()> {
         self.inner
             .register(name, Work::Instant(instant))
+            .map_err(|error| anyhow!("{}", error.message()))
+    }
+
+    /// Makes a job known whose container is not here: its tasks do what a script says.
+    ///
+    /// # Errors
+    /// `name` is no full name of a job, or the script makes no sense.
+    pub fn register_simulated(&self, name: &str, job: Simulated) -> anyhow::Result<()> {
+        self.inner
+            .register(name, Work::Simulated(job))
+            .map_err(|error| anyhow!("{}", error.message()))
+    }
+
+    /// Says what an execution of a simulated job does, or the next ones.
+    ///
+    /// # Errors
+    /// The script makes no sense, or there is no such execution.
+    pub fn script(&self, planned: Planned) -> anyhow::Result<()> {
+        self.inner
+            .plan(planned)
             .map_err(|error| anyhow!("{}", error.message()))
     }
 
@@ -279,6 +304,9 @@ impl Inner {
         state
             .operations
             .retain(|name, _| !name.starts_with(&prefix));
+        let concerns =
+            |name: &Option<String>| name.as_ref().is_some_and(|name| name.starts_with(&prefix));
+        state.planned.retain(|planned| !concerns(&planned.job));
         state.executions.retain(|name, execution| {
             let stays = !name.starts_with(&prefix);
             if !stays {
@@ -303,7 +331,16 @@ impl Inner {
                 job.parallelism.unwrap_or(self.parallelism),
             ),
             Work::Instant(_) => (1, Duration::from_secs(600), INSTANT_PARALLELISM),
+            Work::Simulated(job) => (job.task_count, job.timeout, INSTANT_PARALLELISM),
         };
+        if let Work::Simulated(job) = &work {
+            simulated::check(&job.script).map_err(|why| {
+                crate::http::ApiError::new(
+                    crate::http::Code::InvalidArgument,
+                    format!("{name}: its script cannot be: {why}"),
+                )
+            })?;
+        }
         if matches!(&work, Work::Process(job) if job.command.is_empty()) {
             return Err(crate::http::ApiError::new(
                 crate::http::Code::InvalidArgument,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::job::Job;
+use super::job::{Job, Work};
+use super::simulated::Simulated;
 use crate::http::{ApiError, Code};
 
 /// The most tasks an execution may have.
@@ -170,6 +171,7 @@ struct TaskTemplate {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Container {
+    image: String,
     command: Vec<String>,
     args: Vec<String>,
     env: Vec<EnvVar>,
@@ -178,7 +180,7 @@ struct Container {
 
 impl JobRequest {
     /// The job that was asked for. What the stand-in cannot do is refused rather than left out.
-    pub(super) fn check(self) -> Result<Job, ApiError> {
+    pub(super) fn check(self) -> Result<Work, ApiError> {
         let template = self.template.template;
         let mut containers = template.containers.into_iter();
         let (Some(container), None) = (containers.next(), containers.next()) else {
@@ -186,9 +188,27 @@ impl JobRequest {
                 "job.template.template.containers: the stand-in runs exactly one container",
             ));
         };
+        let count = self.template.task_count.filter(|count| *count != 0);
+        let count = count.map(|count| task_count(count, "job.template.task_count"));
+        let count = count.transpose()?.unwrap_or(1);
+        let limit = template
+            .timeout
+            .as_deref()
+            .map(|text| timeout(text, "job.template.template.timeout"))
+            .transpose()?;
+        let env = env(container.env, "job.template.template.containers[0]")?;
+        if !container.image.is_empty() {
+            let mut job = Simulated::new(container.image);
+            job.command = container.command;
+            job.args = container.args;
+            job.env = env;
+            job.task_count = count;
+            job.timeout = limit.unwrap_or(job.timeout);
+            return Ok(Work::Simulated(job));
+        }
         if container.command.is_empty() {
             return Err(invalid(
-                "job.template.template.containers[0].command: the stand-in has no images: give the command line that stands for the container",
+                "job.template.template.containers[0]: give an image, which is simulated, or without one the command line that stands for the container",
             ));
         }
         if template.max_retries != Some(0) {
@@ -198,16 +218,12 @@ impl JobRequest {
         }
         let mut job = Job::new(container.command);
         job.args = container.args;
-        job.env = env(container.env, "job.template.template.containers[0]")?;
+        job.env = env;
+        job.task_count = count;
+        job.timeout = limit.unwrap_or(job.timeout);
         job.dir = Some(container.working_dir)
             .filter(|dir| !dir.is_empty())
             .map(Into::into);
-        if let Some(count) = self.template.task_count.filter(|count| *count != 0) {
-            job.task_count = task_count(count, "job.template.task_count")?;
-        }
-        if let Some(text) = &template.timeout {
-            job.timeout = timeout(text, "job.template.template.timeout")?;
-        }
         if let Some(parallelism) = self
             .template
             .parallelism
@@ -217,7 +233,7 @@ impl JobRequest {
                 .map_err(|_| invalid("job.template.parallelism: it is negative"))?;
             job.parallelism = Some(parallelism);
         }
-        Ok(job)
+        Ok(Work::Process(job))
     }
 }
 
@@ -277,7 +293,8 @@ mod tests {
     fn a_job_that_the_stand_in_cannot_run_is_refused() {
         for body in [
             r#"{}"#,
-            r#"{"template":{"template":{"containers":[{"image":"i"}],"maxRetries":0}}}"#,
+            r#"{"template":{"template":{"containers":[{"args":["a"]}],"maxRetries":0}}}"#,
+            r#"{"template":{"template":{"containers":[{"image":"i"}],"timeout":"soon"}}}"#,
             r#"{"template":{"template":{"containers":[{"command":["true"]}]}}}"#,
             r#"{"template":{"template":{"containers":[{"command":["true"]}],"maxRetries":3}}}"#,
         ] {

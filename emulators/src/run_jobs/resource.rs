@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::execution::{Execution, Phase};
-use super::job::Work;
 use super::name::short;
 use super::state::{Kind, Operation, Registered, State};
 
@@ -46,12 +45,17 @@ fn seconds(duration: Duration) -> String {
     format!("{}s", duration.as_secs_f64())
 }
 
-fn container(command: &[String], args: &[String], env: &BTreeMap<String, String>) -> Value {
+fn container(
+    image: &str,
+    command: &[String],
+    args: &[String],
+    env: &BTreeMap<String, String>,
+) -> Value {
     let env: Vec<Value> = env
         .iter()
         .map(|(name, value)| json!({"name": name, "value": value}))
         .collect();
-    json!({"name": "worker", "image": "stand-in", "command": command, "args": args, "env": env})
+    json!({"name": "worker", "image": image, "command": command, "args": args, "env": env})
 }
 
 /// The resource of an execution.
@@ -69,7 +73,7 @@ pub(super) fn execution(execution: &Execution, enums: Enums) -> Value {
         "parallelism": execution.parallelism,
         "taskCount": execution.task_count,
         "template": {
-            "containers": [container(&execution.command, &execution.args, &execution.env)],
+            "containers": [container(&execution.image, &execution.command, &execution.args, &execution.env)],
             "timeout": seconds(execution.timeout),
             "maxRetries": 0,
         },
@@ -147,14 +151,7 @@ fn conditions(execution: &Execution, enums: Enums) -> Vec<Value> {
 
 /// The resource of a job.
 pub(super) fn job(job: &Registered, state: &State, enums: Enums) -> Value {
-    let (command, args, env) = match &job.work {
-        Work::Process(process) => (
-            process.command.clone(),
-            process.args.clone(),
-            process.env.clone(),
-        ),
-        Work::Instant(_) => (vec!["(instant)".to_owned()], Vec::new(), BTreeMap::new()),
-    };
+    let (image, command, args, env) = job.work.container();
     let ready =
         json!({"type": "Ready", "state": enums.succeeded(), "lastTransitionTime": job.created});
     let executions = state.executions_of(&job.name);
@@ -168,7 +165,7 @@ pub(super) fn job(job: &Registered, state: &State, enums: Enums) -> Value {
         "template": {
             "taskCount": job.task_count,
             "parallelism": job.parallelism,
-            "template": {"containers": [container(&command, &args, &env)], "timeout": seconds(job.timeout), "maxRetries": 0},
+            "template": {"containers": [container(&image, &command, &args, &env)], "timeout": seconds(job.timeout), "maxRetries": 0},
         },
         "terminalCondition": ready,
         "executionCount": executions.len(),

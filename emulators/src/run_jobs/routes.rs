@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -9,14 +10,14 @@ use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::calls::Page;
+use super::fault::Call;
 use super::name::{Name, parse};
 use super::resource::Enums;
 use super::{Inner, control};
-use crate::http::{ApiError, Code};
+use crate::http::{ApiError, Code, read};
 
 pub(super) fn router(inner: Arc<Inner>) -> Router {
     Router::new()
@@ -27,6 +28,12 @@ pub(super) fn router(inner: Arc<Inner>) -> Router {
             get(control::faults)
                 .post(control::add_fault)
                 .delete(control::clear_faults),
+        )
+        .route(
+            "/control/scripts",
+            get(control::scripts)
+                .post(control::add_script)
+                .delete(control::clear_scripts),
         )
         .route("/control/output/{*execution}", get(control::output))
         .route("/control/kill/{index}/{*execution}", post(control::kill))
@@ -41,10 +48,29 @@ async fn call(
     Query(query): Query<HashMap<String, String>>,
     body: Bytes,
 ) -> Response {
+    let delay = delay(&inner, &method, &path);
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
     match answer(&inner, &method, &path, &query, &body) {
         Ok(value) => Json(value).into_response(),
         Err(error) => error.into_response(),
     }
+}
+
+/// How long a fault lets this call wait.
+fn delay(inner: &Inner, method: &Method, path: &str) -> Duration {
+    let Ok((name, verb)) = parse(path) else {
+        return Duration::ZERO;
+    };
+    let (on, job) = match (method.as_str(), &name, verb) {
+        ("POST", Name::Job { job }, Some("run")) => (Call::Run, job),
+        ("GET", Name::Execution { job, .. }, None) => (Call::Get, job),
+        ("GET", Name::Executions { job }, None) => (Call::List, job),
+        ("POST", Name::Execution { job, .. }, Some("cancel")) => (Call::Cancel, job),
+        _ => return Duration::ZERO,
+    };
+    inner.state().faults.take_delay(on, job)
 }
 
 fn answer(
@@ -94,15 +120,4 @@ fn answer(
             format!("the stand-in for Cloud Run jobs has no {method} of {path}"),
         )),
     }
-}
-
-/// A JSON body; an empty one stands for an empty object.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    let body = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|error| {
-        ApiError::new(
-            Code::InvalidArgument,
-            format!("the body is not what is expected: {error}"),
-        )
-    })
 }

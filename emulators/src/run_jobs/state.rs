@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::execution::Execution;
 use super::fault::Faults;
 use super::job::Work;
+use super::simulated::Planned;
 
 /// A job that can be run.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub(super) struct State {
     pub(super) executions: BTreeMap<String, Execution>,
     pub(super) operations: BTreeMap<String, Operation>,
     pub(super) faults: Faults,
+    /// Scripts for runs to come.
+    pub(super) planned: Vec<Planned>,
 }
 
 impl State {

@@ -61,6 +61,11 @@ fn route(server: &Server, method: &Method, path: &str, body: &[u8]) -> Result<Re
             lock(&server.faults).clear();
             server.store.notifier.set_delivery(Delivery::default());
         }
+        ("PUT", ["signers", account]) => {
+            let account = percent_encoding::percent_decode_str(account).decode_utf8_lossy();
+            let trusted = server.keyring.trust(&account, body);
+            trusted.map_err(|error| Refusal::invalid(error.to_string()))?;
+        }
         ("GET", ["operations"]) => {
             let mut answer = json!(*lock(&server.operations));
             answer["notifications"] = json!(server.store.notifier.counts());

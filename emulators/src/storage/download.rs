@@ -18,9 +18,15 @@ pub(super) fn download(call: &Call, name: &Name) -> Result<Response, Refusal> {
     let object = call
         .store
         .get(&name.bucket, &name.object, generation, &conditions)?;
-    check_etag(&call.headers, &object)?;
+    serve(&call.headers, &object)
+}
+
+/// The bytes of an object, or the range of them that the headers ask for.
+pub(super) fn serve(headers: &HeaderMap, object: &Object) -> Result<Response, Refusal> {
+    check_etag(headers, object)?;
     let data = &object.content.data;
-    let wanted = match call.header("range") {
+    let range = headers.get(header::RANGE);
+    let wanted = match range.and_then(|range| range.to_str().ok()) {
         Some(range) => wanted(range, data.len()),
         None => Wanted::All,
     };
@@ -46,7 +52,7 @@ pub(super) fn download(call: &Call, name: &Name) -> Result<Response, Refusal> {
     if let Some(range) = range {
         set(headers, header::CONTENT_RANGE, &range);
     }
-    describe(headers, &object);
+    describe(headers, object);
     Ok(response)
 }
 
@@ -105,12 +111,23 @@ fn describe(headers: &mut HeaderMap, object: &Object) {
             set(headers, name, value);
         }
     }
-    set(headers, header::ETAG, &object.etag());
     let modified = object
         .updated
         .strftime("%a, %d %b %Y %H:%M:%S GMT")
         .to_string();
     set(headers, header::LAST_MODIFIED, &modified);
+    name(headers, object);
+    for (key, value) in &settings.metadata {
+        if let Ok(name) = HeaderName::try_from(format!("x-goog-meta-{key}")) {
+            set(headers, name, value);
+        }
+    }
+}
+
+/// What tells one generation of an object from all others.
+pub(super) fn name(headers: &mut HeaderMap, object: &Object) {
+    let settings = &object.settings;
+    set(headers, header::ETAG, &object.etag());
     let named = [
         ("x-goog-generation", object.generation.to_string()),
         ("x-goog-metageneration", object.metageneration.to_string()),
@@ -130,11 +147,6 @@ fn describe(headers: &mut HeaderMap, object: &Object) {
     ];
     for (name, value) in named {
         set(headers, HeaderName::from_static(name), &value);
-    }
-    for (key, value) in &settings.metadata {
-        if let Ok(name) = HeaderName::try_from(format!("x-goog-meta-{key}")) {
-            set(headers, name, value);
-        }
     }
 }
 

@@ -9,15 +9,19 @@
 //! notifications create` also sets a policy on the topic, which Google's Pub/Sub emulator answers with UNIMPLEMENTED: make
 //! notifications with `POST /storage/v1/b/BUCKET/notificationConfigs` or [`Storage::notify`].
 //!
-//! What Google does and this does not: versioning and soft delete (only the present generation is there), permissions, ACLs and
-//! signatures (everybody may do everything), encryption keys, `fields` and read masks (answers are whole), decompressing
-//! `Content-Encoding: gzip`, folders, the XML API, gRPC's streaming methods. What is asked for by name and missing is answered
+//! Signed URLs of version 4 are checked: `GET`, `HEAD`, `PUT` and `DELETE` of `/BUCKET/OBJECT`, as the XML API has them. That API is
+//! not open to requests without a signature or a token (any token will do).
+//!
+//! What Google does and this does not: versioning and soft delete (only the present generation is there), permissions and
+//! ACLs (whoever asks over JSON or gRPC may do everything), encryption keys, `fields` and read masks (answers are whole), decompressing
+//! `Content-Encoding: gzip`, folders, the rest of the XML API, gRPC's streaming methods. What is asked for by name and missing is answered
 //! 501 or UNIMPLEMENTED. That a notification's topic exists is not checked: it is published to once it does.
 //!
 //! For tests, under `/emulator/v1/`:
 //! - `DELETE b` removes everything, `DELETE projects/P` the buckets of a project, `DELETE b/BUCKET` what is in a bucket;
 //! - `POST faults` takes a [`Fault`], `GET faults` lists them, `DELETE faults` ends them;
 //! - `PUT faults/notifications` with `{"times": 0, "delay_ms": 0}` loses notifications, delivers them several times, or late;
+//! - `PUT signers/ACCOUNT` with a public RSA key (PEM or DER) lets what it signs count as signed by that service account;
 //! - `GET operations` gives [`Operations`] with [`Notifications`], `DELETE operations` sets them to zero.
 
 mod batch;
@@ -46,6 +50,7 @@ mod settings;
 mod store;
 mod target;
 mod upload;
+mod xml;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -65,6 +70,7 @@ use self::notifier::{Delivery, Notifier};
 use self::refusal::Refusal;
 use self::server::Server;
 use self::store::{Store, lock};
+use crate::keyring::Keyring;
 
 pub use self::faults::Fault;
 pub use self::notifier::Notifications;
@@ -82,6 +88,8 @@ pub struct StorageOptions {
     pub address: SocketAddr,
     /// A second write of the same object within a second is answered 429, as Google may do.
     pub strict_rate: bool,
+    /// The keys of the service accounts whose signed URLs count.
+    pub keyring: Keyring,
 }
 
 impl Default for StorageOptions {
@@ -90,6 +98,7 @@ impl Default for StorageOptions {
             pubsub: None,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             strict_rate: false,
+            keyring: Keyring::default(),
         }
     }
 }
@@ -116,6 +125,7 @@ impl Storage {
         let notifier = Notifier::new(options.pubsub.as_deref())?;
         let server = Arc::new(Server {
             store: Store::new(base, notifier, options.strict_rate),
+            keyring: options.keyring,
             faults: Mutex::new(Faults::default()),
             operations: Mutex::new(Operations::default()),
         });

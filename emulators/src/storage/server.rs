@@ -16,11 +16,14 @@ use super::query::Query;
 use super::refusal::Refusal;
 use super::store::{Store, lock};
 use super::target::Target;
-use super::{batch, buckets, control, download, grpc, objects, upload};
+use super::{batch, buckets, control, download, grpc, objects, upload, xml};
+use crate::keyring::Keyring;
 
 /// Everything that the requests share.
 pub(super) struct Server {
     pub(super) store: Store,
+    /// Whose signatures count.
+    pub(super) keyring: Keyring,
     pub(super) faults: Mutex<Faults>,
     pub(super) operations: Mutex<Operations>,
 }
@@ -37,6 +40,16 @@ pub(super) async fn answer(State(server): State<Arc<Server>>, request: Request) 
         return batch::answer(&server, request).await;
     }
     let rpc = path.strip_prefix(grpc::SERVICE).map(str::to_owned);
+    let xml = xml::is_meant(request.uri());
+    let refused = |refusal: &Refusal, rpc: bool| {
+        if rpc {
+            refusal.grpc().into_http()
+        } else if xml {
+            xml::refusal(refusal)
+        } else {
+            refusal.json()
+        }
+    };
     let fault = server.fault(&request);
     if let Some(fault) = &fault
         && fault.delay_ms > 0
@@ -50,19 +63,16 @@ pub(super) async fn answer(State(server): State<Arc<Server>>, request: Request) 
     if let Some(refusal) = &injected
         && !fault.as_ref().is_some_and(|fault| fault.after)
     {
-        return match rpc {
-            Some(_) => refusal.grpc().into_http(),
-            None => refusal.json(),
-        };
+        return refused(refusal, rpc.is_some());
     }
     let response = match &rpc {
         Some(method) => server.rpc(method, request).await,
+        None if xml => xml::answer(&server, request).await,
         None => server.json(request).await,
     };
-    match (injected, rpc) {
-        (None, _) => response,
-        (Some(refusal), Some(_)) => refusal.grpc().into_http(),
-        (Some(refusal), None) => refusal.json(),
+    match injected {
+        None => response,
+        Some(refusal) => refused(&refusal, rpc.is_some()),
     }
 }
 

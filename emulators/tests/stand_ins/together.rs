@@ -44,7 +44,7 @@ async fn one_start_gives_every_part_and_the_environment_of_the_functions() {
         .await
         .unwrap();
     let (env, names) = (emulators.env(), emulators.names());
-    assert_eq!(emulators.addresses().len(), 6);
+    assert_eq!(emulators.addresses().len(), 7);
     for (name, value) in [
         ("ORK_PROJECT", "prj"),
         ("ORK_DATABASE", "(default)"),
@@ -77,6 +77,15 @@ async fn one_start_gives_every_part_and_the_environment_of_the_functions() {
             &emulators.run_jobs().unwrap().endpoint(),
         ),
         ("ORK_TASKS_ENDPOINT", &emulators.tasks().unwrap().endpoint()),
+        (
+            "ORK_BIGQUERY_ENDPOINT",
+            &emulators.services().unwrap().endpoint(),
+        ),
+        (
+            "ORK_DATAPROC_ENDPOINT",
+            &emulators.services().unwrap().endpoint(),
+        ),
+        ("EMULATORS_IAM", &emulators.services().unwrap().endpoint()),
     ] {
         assert_eq!(env[name], value, "{name}");
     }
@@ -171,6 +180,7 @@ async fn parts_can_be_left_out_and_nothing_of_google_is_needed_then() {
         firestore: Part::Off,
         pubsub: Part::Off,
         tasks: Part::Off,
+        services: Part::Off,
         sdk_root: Some("/nowhere".into()),
         wake_url: Some("http://127.0.0.1:1/wake".to_owned()),
         ..Options::for_project("prj", "bkt")
@@ -185,6 +195,7 @@ async fn parts_can_be_left_out_and_nothing_of_google_is_needed_then() {
         !env.contains_key("FIRESTORE_EMULATOR_HOST")
             && !env.contains_key("PUBSUB_EMULATOR_HOST")
             && !env.contains_key("ORK_TASKS_ENDPOINT")
+            && !env.contains_key("ORK_BIGQUERY_ENDPOINT")
     );
     emulators.stop().await;
 
@@ -219,6 +230,10 @@ async fn parts_can_be_left_out_and_nothing_of_google_is_needed_then() {
             tasks: Part::On(port),
             ..options.clone()
         },
+        Options {
+            services: Part::On(port),
+            ..options.clone()
+        },
     ] {
         let error = format!(
             "{:#}",
@@ -232,4 +247,48 @@ async fn parts_can_be_left_out_and_nothing_of_google_is_needed_then() {
             "{error}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_wipe_reaches_remote_jobs_and_signed_urls_share_their_keys() {
+    let options = Options {
+        firestore: Part::Off,
+        pubsub: Part::Off,
+        ..Options::for_project("prj", "bkt")
+    };
+    let emulators = Emulators::start(options).await.unwrap();
+    let services = emulators.services().unwrap();
+    let client = reqwest::Client::new();
+    for project in ["prj", "other"] {
+        let url = format!("{}/http/projects/{project}/jobs", services.endpoint());
+        let made = client.post(url).json(&serde_json::json!({})).send().await;
+        assert_eq!(made.unwrap().status(), 200);
+    }
+    let wipe = format!("{}/wipe/prj", emulators.control().unwrap());
+    assert_eq!(client.post(wipe).send().await.unwrap().status(), 204);
+    let left: Vec<_> = services.jobs().into_iter().map(|job| job.project).collect();
+    assert_eq!(left, ["other"]);
+
+    // An account that Cloud Storage does not know is another refusal than a signature that is wrong.
+    let now = jiff::Timestamp::now()
+        .strftime("%Y%m%dT%H%M%SZ")
+        .to_string();
+    let url = format!(
+        "{}/bkt/a?X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Credential=a@b/{}/auto/storage/goog4_request&X-Goog-Date={now}&X-Goog-Expires=60&X-Goog-SignedHeaders=host&X-Goog-Signature=00",
+        emulators.storage().unwrap().endpoint(),
+        &now[..8],
+    );
+    let said = async || client.get(&url).send().await.unwrap().text().await.unwrap();
+    assert!(said().await.contains("<Code>AccessDenied</Code>"));
+    let sign = format!(
+        "{}/v1/projects/-/serviceAccounts/a@b:signBlob",
+        emulators.env()["EMULATORS_IAM"]
+    );
+    let body = serde_json::json!({"payload": "eA=="});
+    assert_eq!(
+        client.post(sign).json(&body).send().await.unwrap().status(),
+        200
+    );
+    assert!(said().await.contains("<Code>SignatureDoesNotMatch</Code>"));
+    emulators.stop().await;
 }

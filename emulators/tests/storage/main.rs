@@ -14,4 +14,5 @@ mod objects;
 mod protocol;
 mod python;
 mod resumable;
+mod signed;
 mod support;

@@ -52,6 +52,8 @@ fn emulated() -> BTreeMap<String, String> {
         ("STORAGE_EMULATOR_HOST", "http://127.0.0.1:8730"),
         ("ORK_RUN_ENDPOINT", "http://127.0.0.1:8740/"),
         ("ORK_TASKS_ENDPOINT", "http://127.0.0.1:8750"),
+        ("ORK_BIGQUERY_ENDPOINT", "http://127.0.0.1:8760"),
+        ("ORK_DATAPROC_ENDPOINT", "http://127.0.0.1:8760"),
     ] {
         all.insert(name.into(), value.into());
     }
@@ -239,6 +241,8 @@ fn emulators_and_google_cloud_do_not_mix() {
         "STORAGE_EMULATOR_HOST",
         "ORK_RUN_ENDPOINT",
         "ORK_TASKS_ENDPOINT",
+        "ORK_BIGQUERY_ENDPOINT",
+        "ORK_DATAPROC_ENDPOINT",
     ] {
         let mut all = emulated();
         all.remove(left_out);

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use ork_core::bundle;
 use ork_core::definition::Workflow;
 use ork_core::diagnostic::{Diagnostic, Position};
 use ork_core::ids::{PoolName, VersionHash, WorkflowName};
@@ -23,9 +24,6 @@ const PROJECT: &str = "ork.yaml";
 const TRIES: usize = 5;
 /// Bytes of a status file, far above what its messages come to.
 const STATUS_BYTES: u64 = 8 << 20;
-/// What the first line of a file with a bundle begins with.
-const BUNDLE: &str = "# bundle:";
-
 /// An upload as it is now.
 #[derive(PartialEq, Eq)]
 enum Found {
@@ -210,7 +208,7 @@ fn read(
         ));
         errors.push(other);
     }
-    match bundle(bytes) {
+    match bundle::named_by(bytes) {
         Ok(hash) => workflow.bundle = hash,
         Err(wrong) => {
             let mut wrong = Diagnostic::error(&file, codes::WRONG_KIND, Position::START, wrong);
@@ -223,20 +221,6 @@ fn read(
     } else {
         Err(findings(errors))
     }
-}
-
-/// The bundle that the first line names.
-fn bundle(bytes: &[u8]) -> Result<Option<VersionHash>, String> {
-    let end = bytes.iter().position(|b| matches!(b, b'\n' | b'\r'));
-    let line = String::from_utf8_lossy(&bytes[..end.unwrap_or(bytes.len())]);
-    let Some(said) = line.strip_prefix(BUNDLE) else {
-        return Ok(None);
-    };
-    let said = said.trim();
-    let hash = said.strip_prefix("sha256:").and_then(VersionHash::parse);
-    let shown: String = said.chars().take(80).collect();
-    hash.map(Some)
-        .ok_or_else(|| format!("the bundle `{shown}` is not a SHA-256"))
 }
 
 /// Where the file says its name, for people; its beginning when that cannot be seen.

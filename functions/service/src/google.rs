@@ -1,5 +1,6 @@
 //! Settings as the adapters want them.
 
+use ork_gcp::trackers::Outgoing;
 use ork_gcp::{ClientOptions, Endpoints, GoogleOptions, Topics, Wake};
 use ork_host::settings::Settings;
 
@@ -22,10 +23,16 @@ pub(crate) fn options(settings: &Settings) -> GoogleOptions {
                 pubsub: emulators.pubsub,
                 run: emulators.run,
                 tasks: emulators.tasks,
+                bigquery: emulators.bigquery,
+                dataproc: emulators.dataproc,
             },
         },
         region: cloud.region,
         worker_jobs: cloud.worker_jobs,
+        outgoing: Outgoing {
+            allow: cloud.outgoing_allow,
+            services: cloud.trackers,
+        },
         wake: cloud.wake.map(|wake| Wake {
             queue: wake.queue,
             url: wake.url,

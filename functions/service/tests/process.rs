@@ -41,6 +41,8 @@ fn variables(address: &str) -> BTreeMap<&'static str, String> {
         ("PUBSUB_EMULATOR_HOST", address),
         ("STORAGE_EMULATOR_HOST", &here),
         ("ORK_RUN_ENDPOINT", &here),
+        ("ORK_BIGQUERY_ENDPOINT", &here),
+        ("ORK_DATAPROC_ENDPOINT", &here),
     ]
     .map(|(name, value)| (name, value.to_owned()))
     .into()

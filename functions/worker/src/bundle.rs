@@ -10,14 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
+use ork_core::bundle;
 use tar::{Archive, Entry, EntryType};
-
-/// Bytes of a bundle.
-pub(crate) const BUNDLE_BYTES: u64 = 256 << 20;
-/// Bytes that a bundle may unpack to.
-const UNPACKED_BYTES: u64 = 1 << 30;
-/// Files, folders and links in a bundle.
-const ENTRIES: usize = 100_000;
 
 /// What a bundle may come to.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +23,8 @@ pub(crate) struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            bytes: UNPACKED_BYTES,
-            entries: ENTRIES,
+            bytes: bundle::UNPACKED_BYTES,
+            entries: bundle::ENTRIES,
         }
     }
 }
@@ -117,7 +111,7 @@ fn place<R: Read>(entry: &mut Entry<'_, R>, into: &Path) -> Result<(), UnpackErr
         }
         EntryType::Symlink => {
             let target = entry.link_name_bytes().unwrap_or_default().into_owned();
-            if !stays(&target, folders.len()) {
+            if !bundle::link_stays(Path::new(OsStr::from_bytes(&target)), folders.len()) {
                 return Err(refuse(&format!(
                     "is a link to `{}`, which may lead out of its folder",
                     String::from_utf8_lossy(&target)
@@ -145,21 +139,6 @@ fn inside(path: &[u8]) -> Option<Vec<PathBuf>> {
         }
     }
     Some(parts)
-}
-
-/// Whether a link so many folders deep stays inside. It may go up first, through folders that are none but folders, and then
-/// down; after a way down the way up is another one than it seems, for what was passed may be a link.
-fn stays(target: &[u8], depth: usize) -> bool {
-    let (mut up, mut down) = (0, false);
-    for part in Path::new(OsStr::from_bytes(target)).components() {
-        match part {
-            Component::Normal(_) => down = true,
-            Component::CurDir => {}
-            Component::ParentDir if !down => up += 1,
-            _ => return false,
-        }
-    }
-    !target.is_empty() && !target.contains(&0) && up <= depth
 }
 
 /// Makes a folder unless it is there; `false` when something else is.

@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ork_core::bundle;
 use ork_core::ids::VersionHash;
 use ork_core::names::ObjectName;
 use ork_core::run::Category;
@@ -13,7 +14,7 @@ use ork_core::task::TaskSpec;
 use ork_engine::ports::{ObjectError, Objects};
 use tracing::{info, warn};
 
-use crate::bundle::{BUNDLE_BYTES, Bounds, UnpackError, unpack};
+use crate::bundle::{Bounds, UnpackError, unpack};
 use crate::patience::patiently;
 use crate::settings::WorkerSettings;
 
@@ -88,7 +89,7 @@ async fn fetch<O: Objects>(
     let name = ObjectName::Bundle(spec.workflow_name.clone(), hash.clone());
     let no = |category, message: String| Err(NoCode { category, message });
     let got = patiently("fetching the bundle", patience, async || {
-        objects.get(&name, BUNDLE_BYTES).await
+        objects.get(&name, bundle::BYTES).await
     });
     let bytes = match got.await {
         Ok(Some(object)) => object.bytes,

@@ -13,7 +13,7 @@ pub(crate) struct Variable {
 }
 
 /// The registry, in the order it is shown.
-pub(crate) const VARIABLES: [Variable; 15] = [
+pub(crate) const VARIABLES: [Variable; 20] = [
     Variable {
         name: "ORK_PYTHON",
         doc: "Interpreter for Python tasks that have no environment of their own",
@@ -63,6 +63,26 @@ pub(crate) const VARIABLES: [Variable; 15] = [
         doc: "Metadata server that gives credentials on a machine of Google's",
     },
     Variable {
+        name: "ORK_OUTGOING_ALLOW",
+        doc: "Internal hosts and ranges that deferred jobs of type `custom_http` may be at",
+    },
+    Variable {
+        name: "ORK_TRACKERS",
+        doc: "Further types of deferred jobs: a JSON object of URLs",
+    },
+    Variable {
+        name: "ORK_RUN_ENDPOINT",
+        doc: "Cloud Run emulator for deferred jobs, http://HOST:PORT",
+    },
+    Variable {
+        name: "ORK_BIGQUERY_ENDPOINT",
+        doc: "BigQuery emulator for deferred jobs, http://HOST:PORT",
+    },
+    Variable {
+        name: "ORK_DATAPROC_ENDPOINT",
+        doc: "Dataproc emulator for deferred jobs, http://HOST:PORT",
+    },
+    Variable {
         name: "NO_COLOR",
         doc: "No colours, whatever the terminal",
     },
@@ -91,6 +111,24 @@ pub(crate) struct Config {
     pub(crate) dumb_terminal: bool,
     /// What is said about Google Cloud.
     pub(crate) cloud: Cloud,
+    /// What is said about services that run deferred jobs.
+    pub(crate) services: Services,
+}
+
+/// What the environment says about services that run deferred jobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "cloud"), expect(dead_code, reason = "nobody is asked"))]
+pub(crate) struct Services {
+    /// `ORK_OUTGOING_ALLOW`.
+    pub(crate) outgoing_allow: Option<String>,
+    /// `ORK_TRACKERS`.
+    pub(crate) trackers: Option<String>,
+    /// `ORK_RUN_ENDPOINT`.
+    pub(crate) run: Option<String>,
+    /// `ORK_BIGQUERY_ENDPOINT`.
+    pub(crate) bigquery: Option<String>,
+    /// `ORK_DATAPROC_ENDPOINT`.
+    pub(crate) dataproc: Option<String>,
 }
 
 /// What the environment says about Google Cloud.
@@ -134,6 +172,11 @@ impl Config {
             storage,
             credentials,
             metadata,
+            outgoing_allow,
+            trackers,
+            run,
+            bigquery,
+            dataproc,
             no_color,
             force_color,
             term,
@@ -158,6 +201,13 @@ impl Config {
                 storage: text(storage),
                 credentials: credentials.map(PathBuf::from),
                 metadata: text(metadata),
+            },
+            services: Services {
+                outgoing_allow: text(outgoing_allow),
+                trackers: text(trackers),
+                run: text(run),
+                bigquery: text(bigquery),
+                dataproc: text(dataproc),
             },
         }
     }

@@ -111,6 +111,20 @@ pub(crate) fn progress(view: &RunView, now: Time) -> Value {
     if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
         document.extend(more);
     }
+    let stopping: Vec<Value> = view
+        .state
+        .cancellations()
+        .map(|(task, index, one)| {
+            json!({
+                "task": view.graph.task(task).name, "index": index, "attempt": one.attempt,
+                "jobs": one.count, "left": one.left(), "since": one.since.rfc3339(),
+            })
+        })
+        .collect();
+    // Only a run that has any says so.
+    if !stopping.is_empty() {
+        document["stopping"] = json!(stopping);
+    }
     document
 }
 

@@ -89,6 +89,7 @@ pub(crate) fn to_execute(
     settings.ork_exe = Some(own_path()?);
     settings.secret_lookup = config::secret;
     settings.custom = custom;
+    settings.jobs = crate::site::jobs(&config.services);
     open(settings)
 }
 

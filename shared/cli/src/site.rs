@@ -4,6 +4,11 @@ mod arg;
 #[cfg(feature = "cloud")]
 mod bundle;
 #[cfg(feature = "cloud")]
+mod jobs;
+#[cfg(not(feature = "cloud"))]
+#[path = "site/no_jobs.rs"]
+mod jobs;
+#[cfg(feature = "cloud")]
 mod remote;
 #[cfg(not(feature = "cloud"))]
 #[path = "site/no_remote.rs"]
@@ -35,6 +40,7 @@ use crate::workflow_file::{WorkflowFile, reason, shown};
 #[cfg(feature = "cloud")]
 pub(crate) use arg::Emulators;
 pub(crate) use arg::{Deployment, Place, SiteArg};
+pub(crate) use jobs::jobs;
 pub(crate) use remote::Remote;
 
 /// Headers asked for at once.

@@ -2,18 +2,23 @@
 //!
 //! `expected/*.json` holds the part of the JSON output that matters; `expected/files` holds files that a run must make.
 
+mod example_folders;
+
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use example_folders::{
+    build_rust_task, can_download, compare, compare_files, copy_folder, expected, has,
+    make_polyglot, source,
+};
+
 /// A copy of one example.
 struct Example {
     name: &'static str,
-    source: PathBuf,
     copy: TempDir,
 }
 
@@ -27,12 +32,9 @@ struct Ran {
 
 impl Example {
     fn new(name: &'static str) -> Self {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../examples")
-            .join(name);
         let copy = tempfile::tempdir().expect("a temporary folder");
-        copy_folder(&source, copy.path());
-        Self { name, source, copy }
+        copy_folder(&source(name), copy.path());
+        Self { name, copy }
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -62,11 +64,7 @@ impl Example {
 
     /// Compares with `expected/FILE`.
     fn expect(&self, file: &str, found: &Value) {
-        let path = self.source.join("expected").join(file);
-        let text =
-            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let expected: Value = serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let expected = expected(self.name, file);
         let mut differences = Vec::new();
         compare("", &expected, found, &mut differences);
         assert!(
@@ -79,23 +77,7 @@ impl Example {
 
     /// Compares every file below `expected/files`.
     fn expect_files(&self) {
-        let mut files = Vec::new();
-        let root = self.source.join("expected/files");
-        all_files(&root, &mut files);
-        assert!(!files.is_empty(), "{}: expected/files is empty", self.name);
-        for file in files {
-            let relative = file
-                .strip_prefix(&root)
-                .expect("below it")
-                .to_str()
-                .expect("a plain name");
-            assert_eq!(
-                self.text(relative),
-                fs::read_to_string(&file).expect("readable"),
-                "{}: {relative}",
-                self.name
-            );
-        }
+        compare_files(self.name, self.copy.path());
     }
 }
 
@@ -129,85 +111,6 @@ impl Ran {
             )
         })
     }
-}
-
-/// Objects may have more fields than expected; everything else must be equal.
-fn compare(at: &str, expected: &Value, found: &Value, differences: &mut Vec<String>) {
-    match (expected, found) {
-        (Value::Object(expected), Value::Object(found)) => {
-            for (key, value) in expected {
-                compare(
-                    &format!("{at}.{key}"),
-                    value,
-                    found.get(key).unwrap_or(&Value::Null),
-                    differences,
-                );
-            }
-        }
-        (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
-            for (index, (expected, found)) in expected.iter().zip(found).enumerate() {
-                compare(&format!("{at}[{index}]"), expected, found, differences);
-            }
-        }
-        _ if expected == found => {}
-        _ => differences.push(format!("{at}: expected {expected}, found {found}")),
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {
-        let entry = entry.expect("a folder entry");
-        let name = entry.file_name();
-        if [".ork", "build", "__pycache__", "expected"]
-            .iter()
-            .any(|left| name == *left)
-        {
-            continue;
-        }
-        let target = to.join(&name);
-        if entry.file_type().expect("a kind of file").is_dir() {
-            fs::create_dir(&target).expect("a new folder");
-            copy_folder(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("a copy");
-        }
-    }
-}
-
-fn all_files(folder: &Path, into: &mut Vec<PathBuf>) {
-    for entry in
-        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-    {
-        let path = entry.expect("a folder entry").path();
-        if path.is_dir() {
-            all_files(&path, into)
-        } else {
-            into.push(path)
-        }
-    }
-}
-
-/// Says loudly that a part was left out. With `ORK_REQUIRE_ALL=1` that is a failure.
-fn skip(what: &str, remedy: &str) {
-    let text = format!("SKIPPED {what}: {remedy}");
-    assert!(
-        std::env::var_os("ORK_REQUIRE_ALL").is_none_or(|value| value != "1"),
-        "{text}"
-    );
-    // Written directly, because the test harness swallows what is printed.
-    writeln!(std::io::stderr(), "\n{text}\n").expect("standard error takes text");
-}
-
-/// Whether a program is there; says so if it is not.
-fn has(program: &str, args: &[&str], what: &str, remedy: &str) -> bool {
-    let there = Command::new(program)
-        .args(args)
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !there {
-        skip(what, remedy);
-    }
-    there
 }
 
 fn has_python(example: &str) -> bool {
@@ -361,29 +264,7 @@ fn fun_pipeline_installs_its_requirements() {
         return;
     }
     let example = Example::new("fun-pipeline");
-    let downloads = tempfile::tempdir().expect("a temporary folder");
-    let probe = [
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--dest",
-    ];
-    let target = downloads.path().to_str().expect("a plain name");
-    let requirements = example.path("requirements.txt");
-    let args = [
-        &probe[..],
-        &[target, "-r", requirements.to_str().expect("a plain name")],
-    ]
-    .concat();
-    if !has(
-        "python3",
-        &args,
-        "examples/fun-pipeline",
-        "pip cannot download from PyPI; connect to a network, and install pip and venv for python3",
-    ) {
+    if !can_download("fun-pipeline") {
         return;
     }
     let found = example.execute("harvest.workflow", &[], 0);
@@ -396,26 +277,50 @@ fn fun_pipeline_installs_its_requirements() {
 
 #[test]
 fn polyglot_passes_values_between_languages() {
-    if !has_python("examples/polyglot")
-        || !has("make", &["--version"], "examples/polyglot", "install make")
-        || !has(
-            "rustc",
-            &["--version"],
-            "examples/polyglot",
-            "put rustc on PATH",
-        )
-    {
+    if !has_python("examples/polyglot") {
         return;
     }
     let example = Example::new("polyglot");
-    let built = Command::new("make")
-        .current_dir(example.copy.path())
-        .env_remove("MAKEFLAGS")
-        .output()
-        .expect("make starts");
-    Ran::new("make".to_owned(), &built).expect_code(0);
-    example.expect("output.json", &example.execute("workflow.yaml", &[], 0));
-    example.expect_files();
+    if make_polyglot(example.copy.path()) {
+        example.expect("output.json", &example.execute("workflow.yaml", &[], 0));
+        example.expect_files();
+    }
+}
+
+#[test]
+fn a_rust_crate_is_a_program_and_a_shared_object() {
+    let example = Example::new("rust_task");
+    if build_rust_task(example.copy.path()) {
+        example.expect("output.json", &example.execute("workflow.yaml", &[], 0));
+        let broken = ["--param", "file=data/broken.csv"];
+        example.expect("broken.json", &example.execute("workflow.yaml", &broken, 1));
+    }
+}
+
+/// With the stand-ins it runs in the tests of the services; here is what becomes of it without them.
+#[test]
+fn deferrables_say_where_nobody_answers() {
+    if !has_python("examples/deferrables") {
+        return;
+    }
+    let example = Example::new("deferrables");
+    let nowhere = "http://127.0.0.1:1";
+    let params = [format!("bigquery={nowhere}"), format!("service={nowhere}")];
+    let params = ["--param", &params[0], "--param", &params[1]];
+    let found = example.execute("workflow.yaml", &params, 1);
+    assert_eq!(found["tasks"]["aggregate"]["attempts"], 3, "{found:#}");
+    let error = found["tasks"]["aggregate"].to_string();
+    assert!(
+        error.contains("/bigquery/v2/projects/ork-local/jobs"),
+        "{found:#}"
+    );
+    let google = params.map(|one| one.replace(nowhere, "https://bigquery.googleapis.com"));
+    let google: Vec<&str> = google.iter().map(String::as_str).collect();
+    let found = example.execute("workflow.yaml", &google, 1);
+    assert_eq!(
+        found["tasks"]["aggregate"]["attempts"], 1,
+        "it is not tried again: {found:#}"
+    );
 }
 
 #[test]
@@ -499,9 +404,7 @@ fn subworkflow_runs_the_other_once_per_region() {
 #[test]
 fn every_example_has_a_readme_and_a_test() {
     let tests = include_str!("examples.rs");
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples"))
-        .expect("the examples")
-    {
+    for entry in fs::read_dir(source("")).expect("the examples") {
         let path = entry.expect("a folder entry").path();
         let name = path
             .file_name()

@@ -4,6 +4,8 @@
 //! file contents come in as values, decisions go out as values. `tests/purity.rs` holds the crate to that.
 
 pub mod bind;
+pub mod bundle;
+pub mod deferred;
 pub mod definition;
 pub mod diagnostic;
 pub mod expr;

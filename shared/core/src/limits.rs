@@ -67,6 +67,24 @@ pub const MAX_RECOVERY_ATTEMPTS: u32 = 3;
 pub const ANNOUNCE_AGAIN: Millis = Millis::from_secs(5);
 /// Pause between polls of a deferred job, at first.
 pub const POLL_INTERVAL: Millis = Millis::from_secs(10);
+/// The longest pause between polls of a job that has been at work for long, unless it asks for a longer one.
+pub const POLL_LONGEST: Millis = Millis::from_secs(60);
+/// How long one question about a deferred job may take.
+pub const POLL_TIMEOUT: Millis = Millis::from_secs(30);
+/// Deferred jobs of one run that are asked about in one step, the longest due first.
+pub const POLLS: u32 = 100;
+/// The longest pause that a service can ask for which has no time now.
+pub const RETRY_AFTER_LONGEST: Millis = Millis::from_secs(300);
+/// How long a deferred job may be unknown to its service.
+pub const JOB_UNKNOWN: Millis = Millis::from_secs(60);
+/// Pause before a job that is to be stopped is looked at again, at first; it doubles.
+pub const CANCEL_AGAIN: Millis = Millis::from_secs(5);
+/// The longest such pause.
+pub const CANCEL_AGAIN_LONGEST: Millis = Millis::from_secs(300);
+/// Questions in a row that may be turned down before it is believed that all will be.
+pub const DENIALS: u32 = 3;
+/// Attempts of one instance whose jobs are being stopped at the same time.
+pub const CANCELLATIONS: usize = 4;
 /// How long after a claim to see whether the attempt has begun; a quarter of a start timeout that is shorter than four of these, or a heartbeat timeout that is shorter.
 pub const CLAIM_LEASE: Millis = Millis::from_secs(60);
 /// How long until something that was asked for and not answered is asked for again.

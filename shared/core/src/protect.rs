@@ -81,6 +81,8 @@ protections!(
     CancelCheck = "cancel_check",
     /// The last outputs are in their place before the commit that ends the run.
     PublishFirst = "publish_first",
+    /// That the jobs of an attempt are to be stopped is kept until they are known to be over.
+    CancelKept = "cancel_kept",
     /// Pages are read between two looks at the same header.
     PagesMatch = "pages_match",
 );

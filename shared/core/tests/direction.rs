@@ -20,12 +20,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ork-gcp",
             "ork-local",
             "ork-library-host",
+            "ork-outgoing",
         ],
     ),
     ("ork-bench", &["ork-core", "ork-engine", "ork-local"]),
     ("ork-fuzz", &["ork-core", "ork-engine"]),
     ("ork-sim", &["ork-core", "ork-engine"]),
-    ("ork-gcp", &["ork-core", "ork-engine"]),
+    ("ork-gcp", &["ork-core", "ork-engine", "ork-outgoing"]),
+    ("ork-outgoing", &["ork-core", "ork-engine"]),
     ("ork-host", &["ork-core", "ork-engine"]),
     ("ork-tick", FUNCTION),
     ("ork-dispatch", FUNCTION),
@@ -40,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ork-host",
             "ork-local",
             "ork-library-host",
+            "ork-outgoing",
         ],
     ),
     (
@@ -53,8 +56,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ork-monitor",
             "ork-poll",
             "ork-worker",
+            "ork-outgoing",
         ],
     ),
+    // Tasks are written against the SDK alone, by people who have nothing else of Ork.
+    ("ork-sdk", &["ork-sdk-macros"]),
+    ("ork-sdk-macros", &[]),
     // Stand-ins know Google's protocols and nothing of Ork.
     ("ork-emulators", &[]),
 ];

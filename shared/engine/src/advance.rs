@@ -10,9 +10,10 @@ use ork_core::protect::Protection;
 use ork_core::run::{ClaimOffer, Command, Effect, Event, Graph, Note, Out, Resolution, RunStatus};
 use ork_core::time::Time;
 
+use crate::deferral::Heard;
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::{Loaded, load, stored};
-use crate::owed::{Deferred, deferred, still_holds};
+use crate::owed::still_holds;
 use crate::places::Places;
 use crate::ports::{
     Clock, Function, Hint, Index, Key, Ports, Precondition, Queue, Store, StoreErrorKind, Write,
@@ -64,8 +65,6 @@ pub struct Stepped {
 pub(crate) struct Advanced {
     pub(crate) graph: Arc<Graph>,
     pub(crate) effects: Vec<Effect>,
-    /// What was deferred before the commit: the jobs of attempts that may have to be stopped.
-    pub(crate) deferred: Deferred,
 }
 
 /// Something to be applied to a run.
@@ -85,7 +84,6 @@ struct Unsure {
     marker: u64,
     out: Out,
     freed: Vec<RunId>,
-    deferred: Deferred,
     /// The state itself, when it would have been the first that is stored.
     first: Option<Loaded>,
     /// The store said that it was not applied.
@@ -159,6 +157,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Option<Advanced>, EngineError> {
         let mut kept = self.memory.take(&todo.run);
         let mut unsure: Option<Unsure> = None;
+        let mut heard = Heard::default();
         // What commits asked for whose answers were lost and over which somebody else committed.
         let mut owed = Vec::new();
         // Whether one of them may have stood without leaving a trace that can still be seen.
@@ -181,7 +180,7 @@ impl<P: Ports> Engine<P> {
                         && self.holds(Protection::CommitMarker) =>
                 {
                     return Ok(Some(
-                        self.committed(todo, loaded, lost.out, lost.freed, lost.deferred, stepped)
+                        self.committed(todo, loaded, lost.out, lost.freed, stepped)
                             .await,
                     ));
                 }
@@ -213,7 +212,6 @@ impl<P: Ports> Engine<P> {
                 }
             };
             let now = self.ports.clock().now();
-            let deferred = deferred(&loaded.state);
             let mut places = Places::read(&self.ports, &loaded).await?;
             let mut refused = None;
             let mut nothing_stands = todo
@@ -224,7 +222,7 @@ impl<P: Ports> Engine<P> {
                 let status = loaded.state.header.status;
                 let events = self.events_for(todo, &loaded, &places).await?;
                 refused = self
-                    .apply(&mut loaded, &events, &todo.times, &mut out)
+                    .apply(&mut loaded, &events, &todo.times, &mut heard, &mut out)
                     .await?;
                 if status.is_terminal()
                     && let Some(why) = places.refuse_again(&loaded)
@@ -264,8 +262,14 @@ impl<P: Ports> Engine<P> {
                     pools: places.offer(&loaded),
                     supervised: claim.supervised,
                 };
-                self.apply(&mut loaded, &[Event::Claim(offer)], &[], &mut out)
-                    .await?;
+                self.apply(
+                    &mut loaded,
+                    &[Event::Claim(offer)],
+                    &[],
+                    &mut heard,
+                    &mut out,
+                )
+                .await?;
             }
             let commands = todo.events.iter().any(|event| {
                 matches!(
@@ -305,7 +309,7 @@ impl<P: Ports> Engine<P> {
                 Ok(()) => {
                     out.effects.append(&mut owed);
                     return Ok(Some(
-                        self.committed(todo, loaded, out, places.freed(), deferred, stepped)
+                        self.committed(todo, loaded, out, places.freed(), stepped)
                             .await,
                     ));
                 }
@@ -322,7 +326,6 @@ impl<P: Ports> Engine<P> {
                         marker: mark,
                         out,
                         freed: places.freed(),
-                        deferred,
                         first,
                         refuted,
                     });
@@ -346,7 +349,6 @@ impl<P: Ports> Engine<P> {
         mut loaded: Loaded,
         out: Out,
         freed: Vec<RunId>,
-        deferred: Deferred,
         stepped: &mut Stepped,
     ) -> Advanced {
         let now = self.ports.clock().now();
@@ -380,7 +382,6 @@ impl<P: Ports> Engine<P> {
         Advanced {
             graph,
             effects: out.effects,
-            deferred,
         }
     }
 
@@ -449,6 +450,7 @@ impl<P: Ports> Engine<P> {
         loaded: &mut Loaded,
         events: &[Event],
         times: &[Time],
+        heard: &mut Heard,
         out: &mut Out,
     ) -> Result<Option<EngineError>, EngineError> {
         let now = self.ports.clock().now();
@@ -462,16 +464,28 @@ impl<P: Ports> Engine<P> {
             }
         }
         loop {
-            let mut unresolved = Vec::new();
+            let (mut unresolved, mut questions) = (Vec::new(), Vec::new());
             out.effects.retain(|effect| match effect {
                 Effect::Resolve { task, generation } => {
                     unresolved.push((*task, *generation));
                     false
                 }
+                Effect::Poll(attempt) => {
+                    questions.push(*attempt);
+                    false
+                }
                 _ => true,
             });
-            if unresolved.is_empty() {
+            if unresolved.is_empty() && questions.is_empty() {
                 return Ok(refused);
+            }
+            // One commit for the question and its answer.
+            for event in self.ask(&graph, &loaded.state, &questions, heard).await {
+                self.ports.observe(&loaded.state, &event);
+                loaded
+                    .state
+                    .apply(&graph, &event, self.ports.clock().now(), out)
+                    .map_err(|refusal| EngineError::refused(refusal.0))?;
             }
             for (task, generation) in unresolved {
                 let result = match values::resolve(&self.ports, &graph, &loaded.state, task).await {

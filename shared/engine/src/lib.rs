@@ -11,6 +11,7 @@ pub mod batch;
 mod children;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod deferral;
 mod deploy;
 mod documents;
 mod error;

@@ -3,21 +3,19 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use ork_core::Value;
 use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::names::AttemptFile;
 use ork_core::protect::Protection;
 use ork_core::run::{Attempt, Category, Effect, Event, Graph, State};
-use ork_core::task::{Output, Verdict};
+use ork_core::task::Verdict;
 use ork_core::time::Time;
 
 use crate::advance::{Advanced, ClaimRequest, JUST_NOW, Todo};
 use crate::attempt_objects::encode_verdict;
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::{Loaded, load};
-use crate::owed::Deferred;
-use crate::ports::{Clock, Executor, JobStatus, Ports, StartError, Tracker, TrackerError};
+use crate::ports::{Clock, Executor, ObjectError, Ports, StartError};
 use crate::reap::Claimed;
 use crate::worker::create_verdict;
 use crate::{Engine, values};
@@ -31,11 +29,7 @@ impl<P: Ports> Engine<P> {
         claim: Option<ClaimRequest>,
         todo: &mut VecDeque<Todo>,
     ) -> Option<EngineError> {
-        let Advanced {
-            graph,
-            effects,
-            deferred,
-        } = advanced;
+        let Advanced { graph, effects } = advanced;
         let mut starts = Vec::new();
         let mut ended = Vec::new();
         let mut answers = Answers::default();
@@ -57,7 +51,7 @@ impl<P: Ports> Engine<P> {
                         })
                 }
                 Effect::Stop(attempt) => {
-                    self.stop(run, &graph, attempt, &deferred).await;
+                    self.stop(run, &graph, attempt, &mut answers).await;
                     Ok(())
                 }
                 Effect::StartChild(attempt) => {
@@ -69,14 +63,16 @@ impl<P: Ports> Engine<P> {
                     .reap(run, &graph, attempt, why)
                     .await
                     .map(|(event, at)| answers.push_at(event, at)),
-                Effect::Poll(attempt) => self.poll(run, &graph, attempt, &mut answers).await,
+                Effect::StopJobs(attempt) => {
+                    self.stop_jobs(run, &graph, attempt, &mut answers).await
+                }
                 Effect::TaskEnded(task) => {
                     ended.push(task);
                     Ok(())
                 }
                 Effect::RunEnded(_) => self.tell_parent(run, todo).await,
                 // Answered before the commit.
-                Effect::Resolve { .. } => Ok(()),
+                Effect::Resolve { .. } | Effect::Poll(_) => Ok(()),
             };
             trouble = trouble.or_else(|| done.err());
         }
@@ -276,30 +272,15 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    /// Stops an attempt and asks for its deferred jobs to be stopped.
-    async fn stop(&self, run: &RunId, graph: &Graph, attempt: Attempt, deferred: &Deferred) {
+    /// Stops an attempt that is with a worker.
+    async fn stop(&self, run: &RunId, graph: &Graph, attempt: Attempt, answers: &mut Answers) {
         self.ports.executor().stop(&attempt.in_run(run)).await;
-        self.void(run, graph, attempt).await;
-        let Some(known) = deferred.get(&(attempt.task, attempt.index, attempt.attempt)) else {
-            return;
-        };
-        let Ok(jobs) = self
-            .jobs(run, graph, attempt, &known.jobs, known.count)
-            .await
-        else {
-            return;
-        };
-        for (job, description) in (0u32..).zip(&jobs) {
-            if known.done & (1 << job) == 0 {
-                // As far as that is possible: the attempt is over either way, and jobs have limits of their own.
-                let _ = self.ports.tracker().cancel(description).await;
-            }
-        }
+        self.void(run, graph, attempt, answers).await;
     }
 
     /// Leaves word for the worker of an attempt that was stopped: it does not begin any more, or it finds that it is over.
     /// As far as that is possible: whatever it still does is void.
-    async fn void(&self, run: &RunId, graph: &Graph, attempt: Attempt) {
+    async fn void(&self, run: &RunId, graph: &Graph, attempt: Attempt, answers: &mut Answers) {
         // Children of an engine's own process are told by their parent.
         let own = self
             .memory
@@ -316,106 +297,15 @@ impl<P: Ports> Engine<P> {
             };
             let name = Self::attempt_object(run, graph, attempt, AttemptFile::Result);
             let bytes = encode_verdict(&verdict);
-            let _ = create_verdict(self.ports.objects(), graph.protections(), &name, &bytes).await;
-        }
-    }
-
-    /// The descriptions of an attempt's deferred jobs.
-    async fn jobs(
-        &self,
-        run: &RunId,
-        graph: &Graph,
-        attempt: Attempt,
-        jobs: &Output,
-        count: u32,
-    ) -> Result<Vec<Value>, EngineError> {
-        let task = &graph.task(attempt.task).name;
-        let text = match jobs {
-            Output::Inline(text) => text.clone(),
-            Output::Object { .. } => {
-                let name = |file| Self::attempt_object(run, graph, attempt, file);
-                values::stored_text(
-                    &self.ports,
-                    name(AttemptFile::Output),
-                    name(AttemptFile::Result),
-                )
-                .await?
+            let left =
+                create_verdict(self.ports.objects(), graph.protections(), &name, &bytes).await;
+            // It may have handed over to jobs before it could be told.
+            if let Err(ObjectError::Precondition(_)) = left
+                && let Ok(Some(left)) = self.find_verdict(&name).await
+            {
+                answers.push(left.by(attempt));
             }
-        };
-        let list: Vec<Value> = serde_json::from_str(&text).map_err(|error| {
-            EngineError::corrupt(format!(
-                "the deferred jobs of {task} cannot be read: {error}"
-            ))
-        })?;
-        if list.len() != count as usize || list.len() > limits::DEFERRED_JOBS {
-            return Err(EngineError::corrupt(format!(
-                "{task} deferred to {count} job(s), but describes {}",
-                list.len()
-            )));
         }
-        Ok(list)
-    }
-
-    /// Asks about the deferred jobs of an attempt that are not done.
-    async fn poll(
-        &self,
-        run: &RunId,
-        graph: &Graph,
-        attempt: Attempt,
-        answers: &mut Answers,
-    ) -> Result<(), EngineError> {
-        let loaded = self.recall(run).await?;
-        let deferral = match loaded.state.instance(attempt.task, attempt.index) {
-            Some(instance) if instance.attempt == attempt.attempt => match &instance.state {
-                State::Deferred(deferral) => Some(deferral.clone()),
-                _ => None,
-            },
-            _ => None,
-        };
-        self.memory.put_back(run, loaded);
-        let Some(deferral) = deferral else {
-            return Ok(());
-        };
-        let jobs = match self
-            .jobs(run, graph, attempt, &deferral.jobs, deferral.count)
-            .await
-        {
-            Ok(jobs) => jobs,
-            // Nobody will ever be able to ask about them.
-            Err(error) if error.kind == EngineErrorKind::Corrupt => {
-                answers.push(Event::Job {
-                    attempt,
-                    job: 0,
-                    result: Some(Err(error.message)),
-                    poll_at: self.ports.clock().now(),
-                });
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        for (job, description) in (0u32..).zip(&jobs) {
-            if deferral.done & (1 << job) != 0 {
-                continue;
-            }
-            let answer = self.ports.tracker().poll(description).await;
-            let now = self.ports.clock().now();
-            let (result, pause) = match answer {
-                Ok(JobStatus::Running) => (None, limits::POLL_INTERVAL),
-                Ok(JobStatus::Succeeded) => (Some(Ok(())), limits::POLL_INTERVAL),
-                Ok(JobStatus::Failed(why)) => (Some(Err(why)), limits::POLL_INTERVAL),
-                Err(TrackerError::Transient { retry_after, .. }) => {
-                    (None, retry_after.unwrap_or(limits::POLL_INTERVAL))
-                }
-                Err(TrackerError::Permanent(why)) => (Some(Err(why)), limits::POLL_INTERVAL),
-            };
-            answers.push(Event::Job {
-                attempt,
-                job,
-                result,
-                poll_at: now + pause,
-            });
-        }
-        Ok(())
     }
 }
 
@@ -460,7 +350,7 @@ impl Answers {
     pub(crate) fn push(&mut self, event: Event) {
         self.push_at(event, None);
     }
-    fn push_at(&mut self, event: Event, at: Option<Time>) {
+    pub(crate) fn push_at(&mut self, event: Event, at: Option<Time>) {
         self.events.push(event);
         self.times.push(at.unwrap_or(JUST_NOW));
     }

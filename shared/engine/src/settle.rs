@@ -172,18 +172,18 @@ fn of_run(run: &RunId, graph: &Graph, name: &ObjectName) -> Option<Said> {
     })
 }
 
-/// Whether the verdict of an attempt has been settled, in a state that was committed: there is nothing more to be heard of it.
+/// Whether the verdict of an attempt has been settled, in a state that was committed, and there is nothing more to be heard of it.
 fn is_over(state: &RunState, attempt: Attempt) -> bool {
+    // One that was cancelled or reset had no verdict, and may yet have handed over to jobs.
     let over = |instance: &Instance| {
         let settled = matches!(
             instance.status(),
             InstanceStatus::Success
                 | InstanceStatus::Failed
-                | InstanceStatus::Cancelled
                 | InstanceStatus::Retrying
                 | InstanceStatus::Deferred
         );
-        attempt.attempt < instance.attempt || (attempt.attempt == instance.attempt && settled)
+        attempt.attempt == instance.attempt && settled
     };
     state
         .instance(attempt.task, attempt.index)

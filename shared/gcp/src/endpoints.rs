@@ -17,6 +17,10 @@ pub struct Endpoints {
     pub run: Option<String>,
     /// Cloud Tasks.
     pub tasks: Option<String>,
+    /// BigQuery.
+    pub bigquery: Option<String>,
+    /// Dataproc.
+    pub dataproc: Option<String>,
 }
 
 /// Why a client cannot be made. Nothing was asked of Google yet.

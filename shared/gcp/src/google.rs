@@ -5,11 +5,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ork_core::Value;
 use ork_core::task::{AttemptId, TaskSpec};
-use ork_engine::ports::{
-    Executor, JobStatus, Key, Metering, Ports, StartError, Tracker, TrackerError,
-};
+use ork_engine::ports::{Executor, Key, Metering, Ports, StartError};
 
 use crate::clock::SystemClock;
 use crate::endpoints::{ConnectError, Endpoints};
@@ -20,6 +17,7 @@ use crate::pubsub::{PubsubHints, Topics};
 use crate::queue::GoogleQueue;
 use crate::run_jobs::{RunJobs, WorkerJobs};
 use crate::tasks::{CloudTasks, Wake};
+use crate::trackers::{Outgoing, Trackers};
 
 /// Where a deployment's state is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +43,8 @@ pub struct GoogleOptions {
     pub region: String,
     /// The jobs that run tasks, by what they are for; see [`WorkerJobs`].
     pub worker_jobs: BTreeMap<String, String>,
+    /// What users may ask about jobs beside Google's services.
+    pub outgoing: Outgoing,
     /// Which queue wakes whom. `None`: nobody; what is due is found by the tick.
     pub wake: Option<Wake>,
 }
@@ -59,7 +59,7 @@ struct World {
     objects: GcsObjects,
     queue: GoogleQueue,
     executor: Starter,
-    tracker: NoTracker,
+    tracker: Trackers,
     clock: SystemClock,
     meter: Meter,
     random: Random,
@@ -89,21 +89,23 @@ impl Google {
         .await?
         .metered(meter.clone());
         let executor = Starter::Jobs(Box::new(executor));
-        Self::over(client, objects, wakes, executor, meter).await
+        let tracker = Trackers::connect(&endpoints, &options.outgoing)?;
+        Self::over(client, objects, wakes, (executor, tracker), meter).await
     }
 
     /// For somebody who looks at runs, starts them and tells them what to do, and leaves the rest to the functions.
     pub async fn client(options: ClientOptions) -> Result<Self, ConnectError> {
         let meter = Meter::of_client("client");
         let objects = objects(&options, &meter).await?;
-        Self::over(options, objects, None, Starter::Nowhere, meter).await
+        let workers = (Starter::Nowhere, Trackers::Nobody);
+        Self::over(options, objects, None, workers, meter).await
     }
 
     async fn over(
         options: ClientOptions,
         objects: GcsObjects,
         wakes: Option<CloudTasks>,
-        executor: Starter,
+        (executor, tracker): (Starter, Trackers),
         meter: Meter,
     ) -> Result<Self, ConnectError> {
         named("project", &options.project)?;
@@ -126,7 +128,7 @@ impl Google {
             objects,
             queue: GoogleQueue::new(hints, wakes),
             executor,
-            tracker: NoTracker,
+            tracker,
             clock: SystemClock,
             meter,
             random: Random::new(),
@@ -157,7 +159,7 @@ impl Ports for Google {
     type Objects = GcsObjects;
     type Queue = GoogleQueue;
     type Executor = Starter;
-    type Tracker = NoTracker;
+    type Tracker = Trackers;
     type Clock = SystemClock;
 
     fn store(&self) -> &FirestoreStore {
@@ -172,7 +174,7 @@ impl Ports for Google {
     fn executor(&self) -> &Starter {
         &self.0.executor
     }
-    fn tracker(&self) -> &NoTracker {
+    fn tracker(&self) -> &Trackers {
         &self.0.tracker
     }
     fn clock(&self) -> &SystemClock {
@@ -235,26 +237,6 @@ fn observer(meter: Meter) -> Observer {
     })
 }
 
-/// Says of every deferred job that nobody tracks it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoTracker;
-
-fn untracked() -> TrackerError {
-    TrackerError::Permanent(
-        "deferred jobs are not tracked by this version: wait for the job inside the task, and return its result"
-            .into(),
-    )
-}
-
-impl Tracker for NoTracker {
-    async fn poll(&self, _job: &Value) -> Result<JobStatus, TrackerError> {
-        Err(untracked())
-    }
-    async fn cancel(&self, _job: &Value) -> Result<(), TrackerError> {
-        Err(untracked())
-    }
-}
-
 /// Numbers nobody else gets: from the system's randomness, by which the standard library seeds its hash maps, and never two alike in one process.
 #[derive(Debug)]
 struct Random {
@@ -298,6 +280,8 @@ mod tests {
                     pubsub: nobody(),
                     run: nobody(),
                     tasks: nobody(),
+                    bigquery: nobody(),
+                    dataproc: nobody(),
                 },
             },
             region: "r".into(),
@@ -305,6 +289,7 @@ mod tests {
                 "default".to_owned(),
                 "projects/p/locations/r/jobs/j".to_owned(),
             )]),
+            outgoing: Outgoing::default(),
             wake: None,
         }
     }

@@ -1,4 +1,4 @@
-//! Ork's adapters for Google Cloud: Firestore, Cloud Storage, Pub/Sub, Cloud Tasks, Cloud Run.
+//! Ork's adapters for Google Cloud: Firestore, Cloud Storage, Pub/Sub, Cloud Tasks, Cloud Run, BigQuery, Dataproc.
 //!
 //! Nothing here reads environment variables: addresses and names are given by whoever makes the adapters.
 
@@ -15,11 +15,12 @@ mod queue;
 mod retry;
 pub mod run_jobs;
 mod tasks;
+pub mod trackers;
 
 pub use clock::SystemClock;
 pub use endpoints::{ConnectError, Endpoints};
 pub use firestore::FirestoreStore;
-pub use google::{ClientOptions, Google, GoogleOptions, NoTracker, Starter};
+pub use google::{ClientOptions, Google, GoogleOptions, Starter};
 pub use meter::{Meter, Usage};
 pub use objects::GcsObjects;
 pub use pubsub::{PubsubHints, Topics};

@@ -228,12 +228,6 @@ class Testing(unittest.TestCase):
         with self.assertRaisesRegex(testing.TaskFailed, "unknown.*ValueError: no"):
             result.output  # noqa: B018
 
-    def test_metrics_refuse_what_is_no_number(self):
-        metrics = testing.context().metrics
-        for value in ("1", True, float("nan")):
-            with self.assertRaises((TypeError, ValueError)):
-                metrics.count("x", value)
-
     def test_there_is_no_context_outside_of_a_task(self):
         with self.assertRaises(RuntimeError):
             ork.current_context()

@@ -9,8 +9,8 @@ import textwrap
 import unittest
 
 import paths  # noqa: F401
-from test_warm import CONTEXT, alive, until
 from warm_client import SRC, Frames, Run, Warm, pack
+from warm_support import CONTEXT, alive, until
 
 
 class Spare:
@@ -86,7 +86,9 @@ class Spares(unittest.TestCase):
         return {"id": 1, "file": file, "function": "f", "cwd": self.folder, "context": CONTEXT, **frame}
 
     def test_each_serves_one_task_and_leaves(self):
-        file = self.write("import os\ndef f(a): print('hi', a); return [os.getpid(), os.getpgrp(), os.getcwd()]\n")
+        file = self.write(
+            "import os\ndef f(a): print('hi', a); return [os.getpid(), os.getpgrp(), os.getcwd()]\n"
+        )
         spares = self.fork(3, file)
         for number, spare in enumerate(spares):
             answer = spare.ask(**self.task(file, input={"a": number}))
@@ -115,7 +117,9 @@ class Spares(unittest.TestCase):
         first.ask(**self.task(file))
         with open(self.folder + "/seen", encoding="utf-8") as seen:
             self.assertEqual(seen.read(), f"{first.run.pid} ")
-        other = self.write("import os, sys\ndef f(): return [hasattr(sys, 'leaked'), 'LEAKED' in os.environ]\n", "o.py")
+        other = self.write(
+            "import os, sys\ndef f(): return [hasattr(sys, 'leaked'), 'LEAKED' in os.environ]\n", "o.py"
+        )
         self.assertEqual(second.ask(**self.task(other))["output"], [False, False])
 
     def test_a_file_changed_after_the_fork_is_what_runs(self):
@@ -129,12 +133,16 @@ class Spares(unittest.TestCase):
         self.assertEqual((answer["ok"], answer["category"], answer["code"]), (False, "permanent", 64))
 
     def test_variables_are_those_of_its_own_task(self):
-        file = self.write("import os\ndef f(**_): return {k: v for k, v in os.environ.items() if k[:4] in ('ORK_', 'OWN_')}\n")
+        file = self.write(
+            "import os\ndef f(**_): return {k: v for k, v in os.environ.items() if k[:4] in ('ORK_', 'OWN_')}\n"
+        )
         first, second = self.fork(2, file)
         context = {"task_id": "r2/u", "run_id": "r2", "task_name": "u", "workflow_name": "x", "attempt": 7}
         found = first.ask(**self.task(file, context=context, env={"OWN_A": "1"}, input={"b": 1}))["output"]
         self.assertEqual(found["OWN_A"], "1")
-        self.assertEqual((found["ORK_RUN_ID"], found["ORK_ATTEMPT"], found["ORK_INPUT_JSON"]), ("r2", "7", '{"b":1}'))
+        self.assertEqual(
+            (found["ORK_RUN_ID"], found["ORK_ATTEMPT"], found["ORK_INPUT_JSON"]), ("r2", "7", '{"b":1}')
+        )
         self.assertEqual((found["ORK_PARALLEL_INDEX"], found["ORK_TASK_FILE"]), ("0", file))
         task = {"id": 2, "module": "tasks", "function": "f", "cwd": self.folder, "path": [self.folder]}
         found = second.ask(**task, context=CONTEXT)["output"]

@@ -1,11 +1,11 @@
 //! Which states met which events: the transition table of the state machine, as the simulator walked it.
 
 use ork_core::definition::Executor;
-use ork_core::run::{Command, Event, Graph, InstanceStatus, RunState, RunStatus};
+use ork_core::run::{Command, Event, Graph, InstanceStatus, JobAnswer, RunState, RunStatus};
 use ork_core::task::Verdict;
 
 /// What concerns one attempt.
-pub const OF_ATTEMPTS: [&str; 10] = [
+pub const OF_ATTEMPTS: [&str; 14] = [
     "started",
     "heartbeat",
     "not_started",
@@ -16,6 +16,10 @@ pub const OF_ATTEMPTS: [&str; 10] = [
     "job done",
     "job failed",
     "child ended",
+    "job unanswered",
+    "job missing",
+    "job denied",
+    "jobs stopped",
 ];
 
 /// What concerns one task.
@@ -83,16 +87,20 @@ impl Coverage {
             ),
             Event::Job {
                 attempt: at,
-                result,
+                answer,
                 ..
             } => attempt(
                 at,
-                match result {
-                    None => 6,
-                    Some(Ok(())) => 7,
-                    Some(Err(_)) => 8,
+                match answer {
+                    JobAnswer::Running => 6,
+                    JobAnswer::Done => 7,
+                    JobAnswer::Failed(_) | JobAnswer::Lost(_) => 8,
+                    JobAnswer::Unanswered { .. } => 10,
+                    JobAnswer::Missing(_) => 11,
+                    JobAnswer::Denied(_) => 12,
                 },
             ),
+            Event::JobsStopped { attempt: at, .. } => attempt(at, 13),
             Event::ChildEnded { attempt: at, .. } => attempt(at, 9),
             Event::Start => self.runs[run][0] += 1,
             Event::Resolved { .. } => self.runs[run][1] += 1,
@@ -207,6 +215,12 @@ impl Pair {
             ("instance", "dispatched" | "deferred", "child ended") => {
                 Some("a sub-workflow's attempt is running from its claim to its end")
             }
+            (
+                "instance",
+                "pending" | "queued" | "dispatched" | "running" | "skipped",
+                "job running" | "job done" | "job failed" | "job unanswered" | "job missing"
+                | "job denied",
+            ) => Some("questions about jobs are asked and answered in one commit"),
             ("run", "pending" | "success" | "failed", "resolved") => {
                 Some("a task is evaluated in the commit that finds it ready, in a run that goes on")
             }

@@ -93,6 +93,16 @@ faults!(
     TrackerPermanent = "tracker: permanent", 60;
     /// A question about a job is answered minutes later.
     TrackerSlow = "tracker: slow", 120;
+    /// Ork may not ask about a job, or have it stopped, for once.
+    TrackerDenied = "tracker: denied", 300;
+    /// A service does not know a job yet for up to most of a minute.
+    JobUnknown = "job: unknown yet", 500;
+    /// A service has forgotten a job: it is not at work and nobody knows it.
+    JobGone = "job: gone", 150;
+    /// A job goes on for minutes after it was told to stop.
+    JobStopsLate = "job: stops late", 500;
+    /// A job that was told to stop goes on; it has to be told again.
+    JobStopIgnored = "job: stop ignored", 400;
     /// A job takes hours.
     JobSlow = "job: slow", 200;
     /// A job fails.

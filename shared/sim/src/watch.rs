@@ -16,6 +16,7 @@ use crate::world::Inner;
 mod attempts;
 mod compare;
 pub(crate) mod ends;
+mod jobs;
 
 pub(crate) use attempts::{
     Left, after_notice, after_tick, attempt_started, effect, leaves_verdicts, left, object_written,
@@ -154,7 +155,8 @@ impl Inner {
             .map_err(|wrong| ("I5", format!("run {run}: {wrong}")))?;
         let status = state.header.status;
         let net = self.now + limits::WAKE_NET + Millis::from_secs(600);
-        expect(wake_at.is_none() == status.is_terminal(), "I6", || {
+        let rests = status.is_terminal() && state.cancellations().next().is_none();
+        expect(wake_at.is_none() == rests, "I6", || {
             format!("run {run} is {status} and is looked at {wake_at:?}")
         })?;
         expect(wake_at.is_none_or(|at| at <= net), "I6", || {

@@ -38,9 +38,13 @@ pub(crate) fn event(event: &Event) -> String {
         Event::Job {
             attempt: at,
             job,
-            result,
-            ..
-        } => format!("job {job} of {} {result:?}", attempt(at)),
+            answer,
+        } => format!("job {job} of {} {answer:?}", attempt(at)),
+        Event::JobsStopped {
+            attempt: at,
+            over,
+            denied,
+        } => format!("stopped jobs {over:b} of {} {denied:?}", attempt(at)),
         Event::ChildEnded {
             attempt: at,
             run,

@@ -46,7 +46,7 @@ fn draw(inner: &mut Inner, spec: &TaskSpec) -> (Millis, Verdict) {
     } else if !matches!(spec.executor, Executor::Script { .. })
         && inner.random.chance(behaviour.defer_thousandths)
     {
-        let count = inner.random.between(1, 3);
+        let count = inner.random.between(1, 6);
         let jobs = inner.make_jobs(&spec.id, count);
         Verdict::Deferred {
             jobs: Output::Inline(jobs.into()),

@@ -97,6 +97,10 @@ pub struct Emulators {
     pub run: Option<String>,
     /// `http://host:port` of Cloud Tasks.
     pub tasks: Option<String>,
+    /// `http://host:port` of BigQuery.
+    pub bigquery: Option<String>,
+    /// `http://host:port` of Dataproc.
+    pub dataproc: Option<String>,
 }
 
 /// What a service needs of Google Cloud besides project and bucket.
@@ -114,6 +118,10 @@ pub struct Cloud {
     pub worker_jobs: BTreeMap<String, String>,
     /// How precise wakes are asked for; `None`: at the tick only.
     pub wake: Option<Wake>,
+    /// Internal places that outgoing requests of users may go to.
+    pub outgoing_allow: String,
+    /// Further types of deferred jobs: a JSON object of URLs, or nothing.
+    pub trackers: String,
 }
 
 /// How precise wakes are asked for.

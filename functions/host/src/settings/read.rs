@@ -85,6 +85,8 @@ impl Reader<'_> {
             pubsub: at("PUBSUB_EMULATOR_HOST"),
             run: at("ORK_RUN_ENDPOINT"),
             tasks: at("ORK_TASKS_ENDPOINT"),
+            bigquery: at("ORK_BIGQUERY_ENDPOINT"),
+            dataproc: at("ORK_DATAPROC_ENDPOINT"),
         };
         let any = [
             ("FIRESTORE_EMULATOR_HOST", true),
@@ -92,6 +94,8 @@ impl Reader<'_> {
             ("PUBSUB_EMULATOR_HOST", true),
             ("ORK_RUN_ENDPOINT", true),
             ("ORK_TASKS_ENDPOINT", wakes),
+            ("ORK_BIGQUERY_ENDPOINT", true),
+            ("ORK_DATAPROC_ENDPOINT", true),
         ];
         let set = any.iter().find(|(name, _)| self.text(name).is_some());
         if let Some((set, _)) = set {
@@ -172,6 +176,9 @@ impl Reader<'_> {
         let topic_dispatch = self.optional("ORK_TOPIC_DISPATCH", values::topic);
         let topic_poll = self.optional("ORK_TOPIC_POLL", values::topic);
         let worker_jobs = self.optional("ORK_WORKER_JOBS", values::worker_jobs);
+        // Whoever uses them reads them, before the port is open.
+        let outgoing_allow = self.optional("ORK_OUTGOING_ALLOW", |text| Ok(text.to_owned()));
+        let trackers = self.optional("ORK_TRACKERS", |text| Ok(text.to_owned()));
         Some(Cloud {
             database: database?,
             region: region?,
@@ -179,6 +186,8 @@ impl Reader<'_> {
             topic_poll: topic_poll?,
             worker_jobs: worker_jobs.unwrap_or_default(),
             wake,
+            outgoing_allow: outgoing_allow.unwrap_or_default(),
+            trackers: trackers.unwrap_or_default(),
         })
     }
 

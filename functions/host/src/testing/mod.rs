@@ -35,6 +35,8 @@ pub fn settings(role: Role) -> Settings {
             topic_dispatch: "projects/p/topics/dispatch".into(),
             topic_poll: "projects/p/topics/poll".into(),
             worker_jobs: BTreeMap::new(),
+            outgoing_allow: String::new(),
+            trackers: String::new(),
             wake: None,
         },
         serving: Serving {

@@ -15,8 +15,8 @@ use ork_engine::conformance::model::Model;
 use ork_engine::conformance::model_objects::ModelObjects;
 use ork_engine::ports::{
     Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed, Object,
-    ObjectError, Objects, Ports, Queue, QueueError, StartError, Store, StoreError, StoreErrorKind,
-    Tracker, TrackerError, Version, Write,
+    ObjectError, Objects, Ports, Queue, QueueError, StartError, Stopping, Store, StoreError,
+    StoreErrorKind, Tracker, TrackerError, Version, Write,
 };
 use ork_engine::{Engine, StartRun, encode_verdict};
 use tokio::sync::Semaphore;
@@ -306,7 +306,7 @@ impl Tracker for World {
     async fn poll(&self, _: &Value) -> Result<JobStatus, TrackerError> {
         Ok(JobStatus::Running)
     }
-    async fn cancel(&self, _: &Value) -> Result<(), TrackerError> {
-        Ok(())
+    async fn cancel(&self, _: &Value) -> Result<Stopping, TrackerError> {
+        Ok(Stopping::Over)
     }
 }

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::connect::connect;
+use crate::example_folders::copy_folder;
 use crate::gate::{Gate, Way};
 use crate::services::ROLES;
 
@@ -137,6 +138,11 @@ impl Cloud {
         env
     }
 
+    /// The project.
+    pub(crate) fn project(&self) -> &str {
+        &self.project
+    }
+
     /// The worker job runs tasks in `code`.
     pub(crate) fn work_in(&self, code: &Path) {
         let command = [env!("CARGO_BIN_EXE_ork-service"), "worker"];
@@ -160,7 +166,7 @@ impl Cloud {
             .join("../../examples")
             .join(example);
         let target = self.folder_of(example);
-        copy(&source, &target);
+        copy_folder(&source, &target);
         target
     }
 
@@ -255,17 +261,7 @@ impl Cloud {
 
     /// Waits until `look` finds something.
     pub(crate) async fn until<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            assert!(
-                Instant::now() < until,
-                "{what} did not come within {PATIENCE:?}"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        until(what, look).await
     }
 
     pub(crate) async fn stop(self) {
@@ -275,20 +271,17 @@ impl Cloud {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let name = entry.file_name();
-        let left = [".ork", "build", "__pycache__", "expected"];
-        if left.iter().any(|left| name == *left) {
-            continue;
+/// Waits until `look` finds something.
+pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
         }
-        let target = to.join(&name);
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("a copy");
-        }
+        assert!(
+            Instant::now() < until,
+            "{what} did not come within {PATIENCE:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

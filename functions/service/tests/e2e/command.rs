@@ -6,10 +6,11 @@ use std::process::Output;
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, Setup};
-use crate::examples::{check, expected};
+use crate::example_folders::expected;
+use crate::examples::check;
 
 /// The command, built beside this package's own program; `None`, said loudly, where it was not.
-fn command() -> Option<PathBuf> {
+pub(crate) fn command() -> Option<PathBuf> {
     let ork = Path::new(env!("CARGO_BIN_EXE_ork-service")).with_file_name("ork");
     if ork.is_file() {
         return Some(ork);
@@ -23,14 +24,18 @@ fn command() -> Option<PathBuf> {
 }
 
 /// Somebody at a terminal in a folder, with the project in the environment.
-struct Person<'a> {
+pub(crate) struct Person<'a> {
     ork: PathBuf,
     cloud: &'a Cloud,
     folder: PathBuf,
 }
 
-impl Person<'_> {
-    async fn types(&self, arguments: &[&str]) -> Output {
+impl<'a> Person<'a> {
+    pub(crate) fn new(ork: PathBuf, cloud: &'a Cloud, folder: PathBuf) -> Self {
+        Self { ork, cloud, folder }
+    }
+
+    pub(crate) async fn types(&self, arguments: &[&str]) -> Output {
         let command = tokio::process::Command::new(&self.ork)
             .args(arguments)
             .current_dir(&self.folder)
@@ -45,7 +50,7 @@ impl Person<'_> {
     }
 
     /// Its exit code and what it says, to either side.
-    async fn hears(&self, arguments: &[&str], code: i32) -> String {
+    pub(crate) async fn hears(&self, arguments: &[&str], code: i32) -> String {
         let output = self.types(arguments).await;
         let said = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);
@@ -58,7 +63,7 @@ impl Person<'_> {
     }
 
     /// The JSON document of a command that goes well.
-    async fn reads(&self, arguments: &[&str]) -> Value {
+    pub(crate) async fn reads(&self, arguments: &[&str]) -> Value {
         let output = self.types(arguments).await;
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "ork {arguments:?}: {said}");

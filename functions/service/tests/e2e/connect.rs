@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ork_emulators::Emulators;
+use ork_gcp::trackers::Outgoing;
 use ork_gcp::{ClientOptions, Endpoints, Google, GoogleOptions, Meter, Topics, Wake};
 
 /// Connects to the emulators of a project; `wake_url` is where its wakes go, if it has any.
@@ -34,9 +35,12 @@ pub(crate) async fn connect(
                 pubsub: url("PUBSUB_EMULATOR_HOST"),
                 run: url("ORK_RUN_ENDPOINT"),
                 tasks: url("ORK_TASKS_ENDPOINT"),
+                bigquery: url("ORK_BIGQUERY_ENDPOINT"),
+                dataproc: url("ORK_DATAPROC_ENDPOINT"),
             },
         },
         region: env["ORK_REGION"].clone(),
+        outgoing: Outgoing::default(),
         worker_jobs: BTreeMap::from([("default".to_owned(), names.worker_job)]),
         wake: wake_url.map(|url| Wake {
             queue: names.wake_queue,

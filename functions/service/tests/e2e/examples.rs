@@ -2,49 +2,15 @@
 //!
 //! Left to the laptop: `ork schedule preview` of `schedules` (it asks no cloud), `--task` and `--dry-run` of `quickstart`.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use ork_core::ids::{RunId, WorkflowName};
 use ork_core::run::{Command as Order, Event, RecoverFrom};
 use ork_engine::EngineErrorKind;
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, Setup};
-
-/// Objects may have more fields than expected; everything else must be equal.
-fn compare(at: &str, expected: &Value, found: &Value, differences: &mut Vec<String>) {
-    match (expected, found) {
-        (Value::Object(expected), Value::Object(found)) => {
-            for (key, value) in expected {
-                let found = found.get(key).unwrap_or(&Value::Null);
-                compare(&format!("{at}.{key}"), value, found, differences);
-            }
-        }
-        (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
-            for (index, (expected, found)) in expected.iter().zip(found).enumerate() {
-                compare(&format!("{at}[{index}]"), expected, found, differences);
-            }
-        }
-        _ if expected == found => {}
-        _ => differences.push(format!("{at}: expected {expected}, found {found}")),
-    }
-}
-
-/// Where the example is.
-fn source(example: &str) -> PathBuf {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    examples.join(example)
-}
-
-/// What `ork execute --json` gives for the example, as far as it matters.
-pub(crate) fn expected(example: &str, file: &str) -> Value {
-    let path = source(example).join("expected").join(file);
-    let shown = path.display();
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{shown}: {error}"));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{shown}: {error}"))
-}
+use crate::example_folders::{
+    self, build_rust_task, can_download, compare, compare_files, expected, make_polyglot, source,
+};
 
 /// The example's folder, its workflows stored and a worker job for them. The main workflow's name.
 async fn deploy(cloud: &Cloud, example: &str, files: &[&str]) -> String {
@@ -80,44 +46,6 @@ pub(crate) fn check(example: &str, params: &Value, expected: &Value, found: &Val
         "{example} with {params}: {}\n{found:#}",
         differences.join("\n  ")
     );
-}
-
-/// Compares every file below `expected/files` with what the workers left in the example's folder.
-fn check_files(cloud: &Cloud, example: &str) {
-    let root = source(example).join("expected/files");
-    let mut folders = vec![root.clone()];
-    let mut files = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("the expected files") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let relative = path.strip_prefix(&root).expect("below it");
-            let made = cloud.folder_of(example).join(relative);
-            let made = std::fs::read_to_string(&made)
-                .unwrap_or_else(|error| panic!("{}: {error}", made.display()));
-            let expected = std::fs::read_to_string(&path).expect("an expected file");
-            assert_eq!(made, expected, "{example}: {}", relative.display());
-            files += 1;
-        }
-    }
-    assert!(files > 0, "{example}: expected/files is empty");
-}
-
-/// Says loudly that a part was left out; with `ORK_REQUIRE_ALL=1` that is a failure.
-fn has(program: &str, arguments: &[&str], what: &str, remedy: &str) -> bool {
-    let tried = Command::new(program).args(arguments).output();
-    let there = tried.is_ok_and(|output| output.status.success());
-    if !there {
-        let text = format!("SKIPPED {what}: {remedy}");
-        let all = std::env::var_os("ORK_REQUIRE_ALL").is_some_and(|value| value == "1");
-        assert!(!all, "{text}");
-        // Not through `eprintln!`: the test harness would swallow it.
-        let _ = writeln!(std::io::stderr(), "{text}");
-    }
-    there
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,8 +89,8 @@ async fn the_examples_give_what_they_give_on_a_laptop() {
             run(&cloud, example, &name, params, &expected(example, file)).await;
         }
     }
-    check_files(&cloud, "quickstart");
-    check_files(&cloud, "subworkflow");
+    compare_files("quickstart", &cloud.folder_of("quickstart"));
+    compare_files("subworkflow", &cloud.folder_of("subworkflow"));
     let lock = cloud.folder_of("conditions").join("build/lock");
     assert!(!lock.exists(), "the lock is released");
     // Too strict a limit stops it before anything is loaded.
@@ -282,53 +210,28 @@ async fn a_run_that_failed_goes_on_where_it_was_mended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn values_pass_between_languages() {
-    let make = has("make", &["--version"], "examples/polyglot", "install make");
-    if !make
-        || !has(
-            "rustc",
-            &["--version"],
-            "examples/polyglot",
-            "put rustc on PATH",
-        )
-    {
-        return;
-    }
     let Some(cloud) = Cloud::start("four languages on the emulators", Setup::default()).await
     else {
         return;
     };
     let name = deploy(&cloud, "polyglot", &["workflow.yaml"]).await;
-    let built = Command::new("make")
-        .current_dir(cloud.folder_of("polyglot"))
-        .env_remove("MAKEFLAGS")
-        .output()
-        .expect("make starts");
-    assert!(built.status.success(), "{built:?}");
+    if !make_polyglot(&cloud.folder_of("polyglot")) {
+        return cloud.stop().await;
+    }
     let expected = expected("polyglot", "output.json");
     run(&cloud, "polyglot", &name, json!({}), &expected).await;
-    check_files(&cloud, "polyglot");
+    compare_files("polyglot", &cloud.folder_of("polyglot"));
+    let name = deploy(&cloud, "rust_task", &["workflow.yaml"]).await;
+    if build_rust_task(&cloud.folder_of("rust_task")) {
+        let expected = example_folders::expected("rust_task", "output.json");
+        run(&cloud, "rust_task", &name, json!({}), &expected).await;
+    }
     cloud.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn blocks_of_python_find_their_requirements() {
-    let downloads = tempfile::tempdir().expect("a folder");
-    let requirements = source("fun-pipeline").join("requirements.txt");
-    let text = |path: &Path| path.to_str().expect("a plain name").to_owned();
-    let (downloads, requirements) = (text(downloads.path()), text(&requirements));
-    let probe = [
-        &[
-            "-m",
-            "pip",
-            "--disable-pip-version-check",
-            "download",
-            "--quiet",
-        ][..],
-        &["--no-deps", "--dest", &downloads, "-r", &requirements],
-    ];
-    let remedy =
-        "pip cannot download from PyPI; connect to a network, and install pip and venv for python3";
-    if !has("python3", &probe.concat(), "examples/fun-pipeline", remedy) {
+    if !can_download("fun-pipeline") {
         return;
     }
     let test = "a file of blocks on the emulators";

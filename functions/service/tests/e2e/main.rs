@@ -5,9 +5,12 @@
 mod cloud;
 mod command;
 mod connect;
+#[path = "../../../../shared/cli/tests/example_folders/mod.rs"]
+mod example_folders;
 mod examples;
 mod faults;
 mod gate;
+mod jobs;
 mod services;
 mod uploads;
 mod whole;

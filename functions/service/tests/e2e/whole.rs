@@ -1,7 +1,7 @@
 //! What `make emulators` starts: emulators and functions together, without anything of these tests in between.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ork_core::ids::{RunId, WorkflowName};
 use ork_core::names::ObjectName;
@@ -12,22 +12,8 @@ use ork_engine::{Engine, StartRun};
 use ork_gcp::Google;
 use serde_json::{Value, json};
 
-use crate::cloud::PATIENCE;
+use crate::cloud::until;
 use crate::connect::connect;
-
-async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "{what} did not come within {PATIENCE:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
 
 async fn verdict(engine: &Engine<Google>, name: &WorkflowName) -> Value {
     let status = ObjectName::UploadStatus(name.clone());

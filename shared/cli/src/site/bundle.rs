@@ -5,9 +5,10 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
+use ork_core::bundle;
 use ork_core::ids::VersionHash;
 use tar::{Builder, EntryType, Header};
 
@@ -35,9 +36,9 @@ pub(super) struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            bytes: 256 << 20,
-            unpacked: 1 << 30,
-            entries: 100_000,
+            bytes: bundle::BYTES,
+            unpacked: bundle::UNPACKED_BYTES,
+            entries: bundle::ENTRIES,
         }
     }
 }
@@ -200,7 +201,7 @@ fn kind(entry: &ignore::DirEntry, name: &Path) -> Result<Kind, Failure> {
     if about.is_symlink() {
         let target = fs::read_link(path).map_err(unreadable)?;
         let depth = name.components().count() - 1;
-        if !stays(&target, depth) {
+        if !bundle::link_stays(&target, depth) {
             return Err(Failure::new(format!(
                 "`{}` is a link to `{}`, which may lead out of the folder that is deployed",
                 shown(path),
@@ -221,20 +222,6 @@ fn kind(entry: &ignore::DirEntry, name: &Path) -> Result<Kind, Failure> {
         runs: about.permissions().mode() & 0o111 != 0,
         bytes: about.len(),
     })
-}
-
-/// Whether a link so many folders deep stays inside, by the rule of who unpacks it: it may go up first, and then down.
-fn stays(target: &Path, depth: usize) -> bool {
-    let (mut up, mut down) = (0, false);
-    for part in target.components() {
-        match part {
-            Component::Normal(_) => down = true,
-            Component::CurDir => {}
-            Component::ParentDir if !down => up += 1,
-            _ => return false,
-        }
-    }
-    !target.as_os_str().is_empty() && up <= depth
 }
 
 fn append<W: Write>(archive: &mut Builder<W>, entry: &Entry) -> io::Result<()> {

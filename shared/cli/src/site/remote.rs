@@ -62,6 +62,8 @@ impl Remote {
                 pubsub: endpoint(|all| &all.pubsub),
                 run: None,
                 tasks: None,
+                bigquery: None,
+                dataproc: None,
             },
         };
         let project = &deployment.project;

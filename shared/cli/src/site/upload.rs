@@ -5,6 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use ork_core::Value;
+use ork_core::bundle::{has_header, header};
 use ork_core::diagnostic::{Diagnostic, Position, Severity};
 use ork_core::ids::{VersionHash, WorkflowName};
 use ork_core::limits;
@@ -22,8 +23,6 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::workflow_file::{self, PROJECT_FILE, WorkflowFile, absolute, count, reason, shown};
 
-/// What the first line of a definition with a bundle begins with.
-const BUNDLE: &str = "# bundle:";
 /// Bundles from this size on go up from a file: that may take longer, and begins again where it broke off.
 const FROM_FILE: usize = 8 << 20;
 
@@ -163,10 +162,10 @@ impl Text {
         let mut head = String::new();
         let mut above = 0;
         if let Some(hash) = bundle {
-            head.push_str(&format!("{BUNDLE} sha256:{hash}\n"));
+            head = header(hash);
             above += 1;
             // A file that was fetched from a bucket names the bundle it had there.
-            if body.starts_with(BUNDLE.as_bytes()) {
+            if has_header(body) {
                 let end = body.iter().position(|&byte| byte == b'\n');
                 body = &body[end.map_or(body.len(), |end| end + 1)..];
                 above -= 1;

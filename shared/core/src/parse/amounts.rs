@@ -6,8 +6,8 @@ use crate::time::Millis;
 /// The longest duration a file may state.
 pub(super) const LONGEST: Millis = Millis::from_secs(365 * 86_400);
 
-/// `90s`, `5m`, `1h30m`, `1.5h`, `2d`, `500ms`, or digits alone for seconds. Units come once each, the largest first.
-pub(super) fn duration(text: &str) -> Option<Millis> {
+/// A span as people write it: `90s`, `5m`, `1h30m`, `1.5h`, `2d`, `500ms`, or digits alone for seconds. Units come once each, the largest first.
+pub fn duration(text: &str) -> Option<Millis> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return text.parse().ok().map(Millis::from_secs);

@@ -31,6 +31,7 @@ use crate::definition::Workflow;
 use crate::diagnostic::{Diagnostic, Diagnostics, Position};
 use crate::ids::WorkflowName;
 
+pub use amounts::duration;
 pub use project::{CustomExecutor, Project};
 
 /// A workflow that can be run.

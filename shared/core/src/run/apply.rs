@@ -40,9 +40,13 @@ impl RunState {
             Event::Job {
                 attempt,
                 job,
-                result,
-                poll_at,
-            } => step.job(*attempt, *job, result.as_ref(), *poll_at),
+                answer,
+            } => step.job(*attempt, *job, answer),
+            Event::JobsStopped {
+                attempt,
+                over,
+                denied,
+            } => step.jobs_stopped(*attempt, *over, denied.as_ref()),
             Event::ChildEnded {
                 attempt,
                 run,

@@ -1,22 +1,22 @@
 //! What becomes of attempts: begun, alive, ended, deferred, tried again.
 
-use super::state::{Deferral, cut};
+use super::state::cut;
 use super::tasks::Step;
-use super::{Attempt, Category, Effect, Failure, InstanceStatus, NoteKind, RunStatus, State};
+use super::{Attempt, Category, Failure, InstanceStatus, NoteKind, RunStatus, State};
 use crate::definition::{Backoff, RetryPolicy, TaskIndex};
 use crate::ids::RunId;
 use crate::limits;
 use crate::protect::Protection;
 use crate::task::{Output, Report, Verdict};
-use crate::time::{Millis, Time};
+use crate::time::Millis;
 
 impl Step<'_> {
-    const fn holds(&self, protection: Protection) -> bool {
+    pub(super) const fn holds(&self, protection: Protection) -> bool {
         self.graph.protections().hold(protection)
     }
 
     /// Whether `attempt` is the live one. A superseded claim of the same attempt still speaks for it: only one worker can hold its claim object.
-    fn is_live(&self, attempt: Attempt) -> bool {
+    pub(super) fn is_live(&self, attempt: Attempt) -> bool {
         self.run
             .instance(attempt.task, attempt.index)
             .is_some_and(|instance| {
@@ -111,6 +111,9 @@ impl Step<'_> {
                 .instance(attempt.task, attempt.index)
                 .is_some_and(|i| i.status() == InstanceStatus::Deferred);
         if !self.is_live(attempt) || deferred {
+            if let Verdict::Deferred { jobs, count } = verdict {
+                self.deferred_late(attempt, jobs, *count);
+            }
             return self.stale(attempt, "a verdict");
         }
         if let Some(report) = report {
@@ -139,7 +142,7 @@ impl Step<'_> {
         }
     }
 
-    fn succeed(&mut self, attempt: Attempt, output: &Output) {
+    pub(super) fn succeed(&mut self, attempt: Attempt, output: &Output) {
         let (definition, now) = (self.definition(attempt.task), self.now);
         let instance = self.run.instance_mut(attempt.task, attempt.index);
         let started_at = *instance.started_at.get_or_insert(now);
@@ -161,89 +164,6 @@ impl Step<'_> {
             },
         );
         self.end_if_done(attempt.task);
-    }
-
-    fn defer(&mut self, attempt: Attempt, jobs: &Output, count: u32) {
-        let definition = self.definition(attempt.task);
-        if count == 0 || count as usize > limits::DEFERRED_JOBS {
-            let message = format!(
-                "it deferred to {count} jobs; between 1 and {} are allowed",
-                limits::DEFERRED_JOBS
-            );
-            return self.fail(attempt, Category::Permanent, &message);
-        }
-        let now = self.now;
-        let started_at = *self
-            .run
-            .instance_mut(attempt.task, attempt.index)
-            .started_at
-            .get_or_insert(now);
-        let deferral = Deferral {
-            jobs: jobs.clone(),
-            count,
-            done: 0,
-            poll_at: now + limits::POLL_INTERVAL,
-            end_by: started_at + definition.timeout,
-        };
-        self.run.set(
-            definition,
-            attempt.task,
-            attempt.index,
-            State::Deferred(Box::new(deferral)),
-        );
-        self.note(
-            attempt.task,
-            Some(attempt.index),
-            NoteKind::Deferred { jobs: count },
-        );
-    }
-
-    pub(super) fn job(
-        &mut self,
-        attempt: Attempt,
-        job: u32,
-        result: Option<&Result<(), String>>,
-        poll_at: Time,
-    ) {
-        let deferral = match self
-            .run
-            .instance(attempt.task, attempt.index)
-            .map(|instance| &instance.state)
-        {
-            Some(State::Deferred(deferral)) if self.is_live(attempt) && job < deferral.count => {
-                deferral
-            }
-            _ => return self.stale(attempt, "an answer about a deferred job"),
-        };
-        match result {
-            Some(Err(why)) => {
-                let message = format!("deferred job {job} failed: {why}");
-                // Its siblings are pointless now.
-                self.effect(Effect::Stop(attempt));
-                self.fail(attempt, Category::Unknown, &message);
-            }
-            Some(Ok(())) if deferral.done | (1 << job) == all_done(deferral.count) => {
-                let jobs = deferral.jobs.clone();
-                self.succeed(attempt, &jobs);
-            }
-            Some(Ok(())) | None => {
-                let definition = self.definition(attempt.task);
-                let mut next = deferral.clone();
-                match result {
-                    // The others are asked when they are due.
-                    Some(_) => next.done |= 1 << job,
-                    // Not again once the last question was asked.
-                    None if deferral.poll_at > deferral.end_by => {}
-                    None => next.poll_at = poll_at,
-                }
-                self.run.set(
-                    definition,
-                    attempt.task,
-                    attempt.index,
-                    State::Deferred(next),
-                );
-            }
-        }
     }
 
     pub(super) fn child_ended(
@@ -346,15 +266,6 @@ impl Step<'_> {
             State::Retrying { due }
         };
         self.run.set(definition, task, index, state);
-    }
-}
-
-/// The bits of `count` jobs that are all done.
-const fn all_done(count: u32) -> u64 {
-    if count >= 64 {
-        u64::MAX
-    } else {
-        (1 << count) - 1
     }
 }
 

@@ -95,6 +95,7 @@ impl Step<'_> {
             let now = self.now;
             let instance = self.run.instance_mut(task, index);
             instance.attempt += 1;
+            instance.handed_over &= !super::deferral::bit_of(instance.attempt);
             instance.fence += 1;
             instance.started_at = None;
             instance.finished_at = None;

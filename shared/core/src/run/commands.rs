@@ -102,6 +102,9 @@ impl Step<'_> {
                 attempt: instance.attempt,
                 fence: instance.fence,
             };
+            if instance.status() == InstanceStatus::Deferred {
+                return self.stop_jobs(attempt, 0);
+            }
             self.effect(if self.is_child(task) {
                 Effect::StopChild(attempt)
             } else {

@@ -5,14 +5,15 @@
 
 pub use super::codec::DecodeError;
 use super::codec::{Reader, Writer};
-use super::state::Deferral;
+use super::deferral::bit_of;
+use super::state::{Cancellation, Deferral};
 use super::{
     Category, Counts, Failure, Graph, Header, Instance, InstanceStatus, RunState, SkipReason,
     State, TaskOutcome, TaskPhase, TaskState,
 };
 use crate::limits;
 use crate::task::Output;
-use crate::time::Time;
+use crate::time::{Millis, Time};
 
 /// The format written.
 pub const RUN_FORMAT: u64 = 1;
@@ -228,10 +229,12 @@ impl RunState {
             }
             owned.fill(at);
             let mut counts = Counts::default();
-            for slot in task.first..task.first + task.count {
+            for slot in task.first..task.first + task.capacity {
                 let instance = &self.instances[slot as usize];
-                counts.put(instance.status(), 1);
-                if let Some(wake_at) = instance.state.wake_at() {
+                if slot < task.first + task.count {
+                    counts.put(instance.status(), 1);
+                }
+                if let Some(wake_at) = instance.wake_at() {
                     self.timers.insert((wake_at, slot));
                 }
             }
@@ -458,9 +461,91 @@ fn write_instance(out: &mut Writer, instance: &Instance, base: Time) {
         State::Success { output } => write_output(out, output),
         State::Skipped(reason) => write_skip(out, *reason),
     }
+    write_tail(out, instance, base);
+}
+
+/// What came to the record later, in the order in which it came: nothing where there is nothing.
+fn write_tail(out: &mut Writer, instance: &Instance, base: Time) {
+    let deferral = match &instance.state {
+        State::Deferred(deferral) => Some(deferral),
+        _ => None,
+    };
+    let cancellations = instance.cancellations();
+    if cancellations.is_empty() && instance.handed_over == 0 && instance.extra.is_none() {
+        return;
+    }
+    out.number(instance.handed_over);
+    out.number(cancellations.len() as u64);
+    for one in cancellations {
+        out.number(one.attempt);
+        write_output(out, &one.jobs);
+        out.number(one.count);
+        out.number(one.over);
+        out.time(one.since, base);
+        out.time(one.ask_at, base);
+        out.number(one.asked);
+        out.number(one.denied);
+        out.byte(u8::from(one.holds));
+    }
+    out.record(|out| {
+        if let Some(deferral) = deferral {
+            out.time(deferral.since, base);
+            out.number(deferral.every.0);
+            out.number(deferral.denied_once);
+            out.number(deferral.denied_twice);
+        }
+    });
     if let Some(extra) = &instance.extra {
         out.0.extend_from_slice(extra);
     }
+}
+
+fn read_tail(
+    reader: &mut Reader<'_>,
+    instance: &mut Instance,
+    base: Time,
+) -> Result<(), DecodeError> {
+    if reader.is_empty() {
+        return Ok(());
+    }
+    instance.handed_over = reader.number()?;
+    let count: usize = reader.small()?;
+    if count > limits::CANCELLATIONS {
+        return Err(DecodeError::Damaged("too many jobs are being stopped"));
+    }
+    for _ in 0..count {
+        let one = Cancellation {
+            attempt: reader.small()?,
+            jobs: read_output(reader)?,
+            count: jobs_in(reader.small()?)?,
+            over: reader.number()?,
+            since: reader.time(base)?,
+            ask_at: reader.time(base)?,
+            asked: reader.small()?,
+            denied: reader.small()?,
+            holds: reader.byte()? != 0,
+        };
+        instance.cancellations.get_or_insert_default().push(one);
+    }
+    let mut later = Reader(reader.bytes()?);
+    if let State::Deferred(deferral) = &mut instance.state
+        && !later.is_empty()
+    {
+        deferral.since = later.time(base)?;
+        deferral.every = Millis(later.number()?);
+        deferral.denied_once = later.number()?;
+        deferral.denied_twice = later.number()?;
+    }
+    Ok(())
+}
+
+fn jobs_in(count: u32) -> Result<u32, DecodeError> {
+    if count == 0 || count as usize > limits::DEFERRED_JOBS {
+        return Err(DecodeError::Damaged(
+            "an instance waits for too many jobs or none",
+        ));
+    }
+    Ok(count)
 }
 
 fn read_page(bytes: &[u8], into: &mut Vec<Instance>) -> Result<(), DecodeError> {
@@ -525,18 +610,19 @@ fn read_instance(reader: &mut Reader<'_>, base: Time) -> Result<Instance, Decode
         },
         InstanceStatus::Deferred => {
             let jobs = read_output(reader)?;
-            let (count, done): (u32, u64) = (reader.small()?, reader.number()?);
-            if count == 0 || count as usize > limits::DEFERRED_JOBS {
-                return Err(DecodeError::Damaged(
-                    "an instance waits for too many jobs or none",
-                ));
-            }
+            let (count, done) = (jobs_in(reader.small()?)?, reader.number()?);
+            let (poll_at, end_by) = (reader.time(base)?, reader.time(base)?);
             State::Deferred(Box::new(Deferral {
                 jobs,
                 count,
                 done,
-                poll_at: reader.time(base)?,
-                end_by: reader.time(base)?,
+                poll_at,
+                end_by,
+                // As the first version had it, which did not write them down.
+                since: instance.started_at.unwrap_or(poll_at),
+                every: limits::POLL_INTERVAL,
+                denied_once: 0,
+                denied_twice: 0,
             }))
         }
         InstanceStatus::Retrying => State::Retrying {
@@ -552,6 +638,10 @@ fn read_instance(reader: &mut Reader<'_>, base: Time) -> Result<Instance, Decode
         InstanceStatus::Skipped => State::Skipped(read_skip(reader)?),
         InstanceStatus::Cancelled => State::Cancelled,
     };
+    read_tail(reader, &mut instance, base)?;
+    if let State::Deferred(_) = instance.state {
+        instance.handed_over |= bit_of(instance.attempt);
+    }
     instance.extra = (!reader.is_empty()).then(|| reader.0.into());
     Ok(instance)
 }

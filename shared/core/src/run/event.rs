@@ -8,7 +8,7 @@ use super::{Category, Note, RunStatus};
 use crate::definition::TaskIndex;
 use crate::ids::{PoolName, RunId};
 use crate::task::{AttemptId, Report, Verdict};
-use crate::time::{Millis, Time};
+use crate::time::Millis;
 
 /// One attempt within a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -91,10 +91,17 @@ pub enum Event {
         attempt: Attempt,
         /// Its position in the attempt's list.
         job: u32,
-        /// `None`: still running. `Some(Ok)`: done. `Some(Err)`: failed and why.
-        result: Option<Result<(), String>>,
-        /// When to ask again, if it is still running.
-        poll_at: Time,
+        /// What was said of it.
+        answer: JobAnswer,
+    },
+    /// Jobs of an attempt that is over were to be stopped.
+    JobsStopped {
+        /// Which attempt.
+        attempt: Attempt,
+        /// Bit per job that is known to be over.
+        over: u64,
+        /// Why one of them was not, if that is not for want of time.
+        denied: Option<NotStopped>,
     },
     /// A sub-workflow's run ended.
     ChildEnded {
@@ -116,6 +123,37 @@ pub enum Event {
     },
     /// Somebody wants something.
     Command(Command),
+}
+
+/// What was said of a deferred job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobAnswer {
+    /// It is at work.
+    Running,
+    /// It is done.
+    Done,
+    /// It failed, and why.
+    Failed(String),
+    /// Nobody could say; the job is not to blame.
+    Unanswered {
+        /// Not before this has passed.
+        retry_after: Option<Millis>,
+    },
+    /// There is no such job; it may only not be known yet.
+    Missing(String),
+    /// Ork may not ask, and why.
+    Denied(String),
+    /// Nobody will ever be able to say, and why.
+    Lost(String),
+}
+
+/// Why jobs that were to be stopped are not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotStopped {
+    /// In words.
+    pub why: String,
+    /// It will be the same the next time.
+    pub for_good: bool,
 }
 
 /// What became of evaluating a task.
@@ -208,7 +246,7 @@ pub enum Effect {
     Start(Attempt),
     /// See whether an attempt that was handed over has begun; start it again under the higher fence if not.
     CheckStart(Attempt),
-    /// Stop an attempt, remote jobs included.
+    /// Stop an attempt that is with a worker.
     Stop(Attempt),
     /// Start the run of a sub-workflow.
     StartChild(Attempt),
@@ -221,8 +259,10 @@ pub enum Effect {
         /// Why.
         why: Overdue,
     },
-    /// Ask about an attempt's deferred jobs.
+    /// Ask about an attempt's deferred jobs; answer with [`Event::Job`], before committing as far as that is possible.
     Poll(Attempt),
+    /// Ask for the jobs of an attempt that is over to be stopped; answer with [`Event::JobsStopped`] unless nothing was learnt.
+    StopJobs(Attempt),
     /// A task has ended: its output can be shown.
     TaskEnded(TaskIndex),
     /// The run has ended.

@@ -7,6 +7,7 @@ mod attempts;
 mod claim;
 mod codec;
 mod commands;
+mod deferral;
 mod document;
 mod event;
 mod graph;
@@ -21,13 +22,15 @@ mod verify;
 
 pub use document::{DecodeError, PageBytes, RUN_FORMAT, StoredRun};
 pub use event::{
-    Attempt, ClaimOffer, Command, Effect, Event, Out, Overdue, RecoverFrom, Refusal, Resolution,
+    Attempt, ClaimOffer, Command, Effect, Event, JobAnswer, NotStopped, Out, Overdue, RecoverFrom,
+    Refusal, Resolution,
 };
 pub use graph::Graph;
 pub use header::{Header, ParentRef, RunTrigger};
 pub use note::{HeldBack, Note, NoteKind};
 pub use progress::{Progress, TaskProgress};
 pub use state::{
-    Counts, Failure, Instance, RunState, SkipReason, State, TaskOutcome, TaskPhase, TaskState,
+    Cancellation, Counts, Deferral, Failure, Instance, RunState, SkipReason, State, TaskOutcome,
+    TaskPhase, TaskState,
 };
 pub use status::{Category, InstanceStatus, RunStatus};

@@ -73,6 +73,25 @@ pub enum NoteKind {
         /// Jobs.
         jobs: u32,
     },
+    /// The jobs of an attempt that is over are to be stopped.
+    StoppingJobs {
+        /// The attempt.
+        attempt: u32,
+        /// Jobs.
+        jobs: u32,
+    },
+    /// They are over.
+    JobsStopped {
+        /// The attempt.
+        attempt: u32,
+    },
+    /// They could not be stopped.
+    JobsNotStopped {
+        /// The attempt.
+        attempt: u32,
+        /// Why.
+        why: String,
+    },
     /// An attempt failed and there will be another.
     RetryIn {
         /// The attempt that failed.
@@ -193,6 +212,16 @@ impl Note {
                 write!(text, "attempt {attempt} succeeded in {took}")
             }
             NoteKind::Deferred { jobs } => write!(text, "handed over to {jobs} deferred job(s)"),
+            NoteKind::StoppingJobs { attempt, jobs } => {
+                write!(text, "stopping {jobs} job(s) of attempt {attempt}")
+            }
+            NoteKind::JobsStopped { attempt } => {
+                write!(text, "the jobs of attempt {attempt} are over")
+            }
+            NoteKind::JobsNotStopped { attempt, why } => write!(
+                text,
+                "not all jobs of attempt {attempt} could be stopped, look after them yourself: {why}"
+            ),
             NoteKind::RetryIn {
                 attempt,
                 category,

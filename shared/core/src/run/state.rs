@@ -118,6 +118,37 @@ pub struct Deferral {
     pub poll_at: Time,
     /// By when all must be done.
     pub end_by: Time,
+    /// When it was heard of: the older it is, the less often it is asked about.
+    pub since: Time,
+    /// The shortest pause between two questions.
+    pub every: Millis,
+    /// Bit per job about which an odd number of questions in a row was turned down, of two at most.
+    pub(super) denied_once: u64,
+    /// Bit per job about which two questions in a row were turned down.
+    pub(super) denied_twice: u64,
+}
+
+/// Jobs of an attempt that is over, which are to be stopped and of which not all are known to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancellation {
+    /// The attempt that handed over to them.
+    pub attempt: u32,
+    /// JSON text of the list of jobs.
+    pub jobs: Output,
+    /// How many.
+    pub count: u32,
+    /// Bit per job that is over.
+    pub over: u64,
+    /// Since when they are to be stopped.
+    pub since: Time,
+    /// When to ask next.
+    pub ask_at: Time,
+    /// How often was asked.
+    pub asked: u32,
+    /// How often in a row that was turned down.
+    pub denied: u32,
+    /// The instance is ready for its next attempt and waits for this.
+    pub(super) holds: bool,
 }
 
 impl State {
@@ -180,6 +211,14 @@ pub struct Instance {
     pub finished_at: Option<Time>,
     /// The last failure, also while it retries or after it succeeded.
     pub failure: Option<Box<Failure>>,
+    /// Jobs of earlier attempts that are to be stopped.
+    #[expect(
+        clippy::box_collection,
+        reason = "nearly no instance has one, and there are 100,000 instances"
+    )]
+    pub(super) cancellations: Option<Box<Vec<Cancellation>>>,
+    /// Bit per attempt, of the latest 64, that is known to have handed over to jobs: it is not to be heard of twice.
+    pub(super) handed_over: u64,
     /// Fields a newer Ork wrote and this one keeps, as they were encoded.
     pub(super) extra: Option<Box<[u8]>>,
 }
@@ -195,8 +234,19 @@ impl Instance {
             started_at: None,
             finished_at: None,
             failure: None,
+            cancellations: None,
+            handed_over: 0,
             extra: None,
         }
+    }
+    /// Jobs of earlier attempts that are to be stopped and of which not all are known to be.
+    pub fn cancellations(&self) -> &[Cancellation] {
+        self.cancellations.as_deref().map_or(&[], Vec::as_slice)
+    }
+    /// The instant at which it must be looked at, if there is one.
+    pub fn wake_at(&self) -> Option<Time> {
+        let asks = self.cancellations().iter().map(|one| one.ask_at);
+        asks.chain(self.state.wake_at()).min()
     }
     /// The word for where it stands.
     pub const fn status(&self) -> InstanceStatus {
@@ -461,6 +511,18 @@ impl RunState {
         }
         held
     }
+    /// Every attempt whose jobs are to be stopped and are not all known to be: task, index and what is left to do.
+    pub fn cancellations(&self) -> impl Iterator<Item = (TaskIndex, u32, &Cancellation)> {
+        (0u32..).zip(&self.tasks).flat_map(|(at, task)| {
+            let owned = task.first as usize..(task.first + task.capacity) as usize;
+            (0u32..)
+                .zip(&self.instances[owned])
+                .flat_map(move |(index, instance)| {
+                    let all = instance.cancellations().iter();
+                    all.map(move |one| (at, index, one))
+                })
+        })
+    }
     /// Whether any instance waits to be claimed.
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
@@ -505,7 +567,18 @@ impl RunState {
         let in_place = self.is_last(task);
         let first = if in_place { owned.first } else { len };
         if !in_place {
-            let earlier: Vec<Instance> = self.instances[kept].to_vec();
+            let earlier: Vec<Instance> = self.instances[kept.clone()].to_vec();
+            // They moved: what they still have to see to is in one place only.
+            for (slot, instance) in (owned.first..).zip(&mut self.instances[kept]) {
+                if instance.cancellations.take().is_some() {
+                    self.dirty.insert(slot / limits::PAGE_INSTANCES as u32);
+                }
+            }
+            for (slot, instance) in (len..).zip(&earlier) {
+                if let Some(at) = instance.wake_at() {
+                    self.timers.insert((at, slot));
+                }
+            }
             self.instances.extend(earlier);
         }
         self.instances
@@ -523,6 +596,17 @@ impl RunState {
         let owner = &mut self.tasks[task as usize];
         let slot = owner.first + index;
         let instance = &mut self.instances[slot as usize];
+        let mut state = state;
+        if let (State::Queued { since }, Some(cancellations)) =
+            (&state, &mut instance.cancellations)
+        {
+            // Two attempts' jobs are not at work at the same time.
+            let due = cancellations.iter().map(|one| one.ask_at).min();
+            cancellations.iter_mut().for_each(|one| one.holds = true);
+            state = State::Retrying {
+                due: due.unwrap_or(*since),
+            };
+        }
         let (from, to) = (instance.status(), state.status());
         if let Some(at) = state.wake_at() {
             self.timers.insert((at, slot));
@@ -538,6 +622,31 @@ impl RunState {
         } else if from == InstanceStatus::Queued && owner.counts.of(InstanceStatus::Queued) == 0 {
             self.ready.remove(&(Reverse(definition.priority), task));
         }
+    }
+
+    /// An instance by its index among all that the task ever had.
+    pub(super) fn owned(&self, task: TaskIndex, index: u32) -> Option<&Instance> {
+        let task = self.tasks.get(task as usize)?;
+        (index < task.capacity).then(|| &self.instances[(task.first + index) as usize])
+    }
+    /// What is being stopped of such an instance.
+    pub(super) fn cancellations_mut(
+        &mut self,
+        task: TaskIndex,
+        index: u32,
+    ) -> &mut Vec<Cancellation> {
+        self.instance_mut(task, index)
+            .cancellations
+            .get_or_insert_default()
+    }
+    /// Nothing of such an instance is being stopped any more.
+    pub(super) fn no_cancellations(&mut self, task: TaskIndex, index: u32) {
+        self.instance_mut(task, index).cancellations = None;
+    }
+    /// Looks at such an instance at `at`.
+    pub(super) fn time(&mut self, task: TaskIndex, index: u32, at: Time) {
+        let slot = self.tasks[task as usize].first + index;
+        self.timers.insert((at, slot));
     }
 
     /// Mutable access to an instance whose state does not change.

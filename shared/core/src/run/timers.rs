@@ -7,12 +7,15 @@ use crate::limits;
 use crate::time::{Millis, Time};
 
 impl RunState {
-    /// The earliest instant at which this run must be looked at again; `None` only when it has ended.
+    /// The earliest instant at which this run must be looked at again; `None` only when it has ended and nothing of it is to be stopped.
     ///
     /// A ready instance that nobody has claimed keeps the run due: this is what replaces an outbox.
     pub fn next_wake_at(&mut self, now: Time) -> Option<Time> {
         match self.header.status {
-            RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled => return None,
+            // Nothing but jobs that are to be stopped.
+            RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled => {
+                return self.first_timer();
+            }
             // Whoever frees its place tells it; should that be lost, it finds out after a share of the time it has waited already.
             RunStatus::Pending => {
                 let waited = Millis(now.since(self.header.created_at).0 / 4);
@@ -22,16 +25,7 @@ impl RunState {
             }
             RunStatus::Running | RunStatus::Recovering | RunStatus::Paused => {}
         }
-        // Outdated entries go; an entry that is early for its instance (heartbeats move without one) is renewed.
-        while let Some(&(at, slot)) = self.timers.first() {
-            let due = self.instances[slot as usize].state.wake_at();
-            if due.is_some_and(|due| due <= at) {
-                break;
-            }
-            self.timers.pop_first();
-            self.timers.extend(due.map(|due| (due, slot)));
-        }
-        let timer = self.timers.first().map(|&(at, _)| at);
+        let timer = self.first_timer();
         let announce = (self.has_ready() && self.header.status != RunStatus::Paused)
             .then(|| now + limits::ANNOUNCE_AGAIN);
         let net = (now + limits::WAKE_NET).min(self.header.deadline_at.unwrap_or(Time(i64::MAX)));
@@ -44,32 +38,48 @@ impl RunState {
         )
     }
 
+    /// The first instant that an instance says.
+    fn first_timer(&mut self) -> Option<Time> {
+        // Outdated entries go; an entry that is early for its instance (heartbeats move without one) is renewed.
+        while let Some(&(at, slot)) = self.timers.first() {
+            let due = self.instances[slot as usize].wake_at();
+            if due.is_some_and(|due| due <= at) {
+                break;
+            }
+            self.timers.pop_first();
+            self.timers.extend(due.map(|due| (due, slot)));
+        }
+        self.timers.first().map(|&(at, _)| at)
+    }
+
     /// The earliest instant at which time alone changes something, for an engine that watches everything else itself.
     pub fn next_timer(&mut self, now: Time) -> Option<Time> {
         self.next_wake_at(now)?;
         let timer = self.timers.first().map(|&(at, _)| at);
-        [timer, self.header.deadline_at].into_iter().flatten().min()
+        let deadline = self.header.deadline_at;
+        let deadline = deadline.filter(|_| !self.header.status.is_terminal());
+        [timer, deadline].into_iter().flatten().min()
     }
 
     /// The earliest instant before `until` at which something goes on that waits for time and nothing else: a retry, a question about deferred
     /// jobs, the deadline. What only looks after attempts that are not heard of is not among them; it has time until the next tick.
     pub fn next_wait_over(&self, until: Time) -> Option<Time> {
-        if self.header.status.is_terminal() || self.header.status == RunStatus::Pending {
+        if self.header.status == RunStatus::Pending {
             return None;
         }
-        let counts = self.counts();
-        let waits = counts.of(InstanceStatus::Retrying) + counts.of(InstanceStatus::Deferred) > 0;
-        let timer = waits.then(|| {
-            let mut timers = self.timers.iter().take_while(|&&(at, _)| at < until);
-            let waiting = timers.find(|&&(at, slot)| {
-                let state = &self.instances[slot as usize].state;
-                matches!(state, State::Retrying { .. } | State::Deferred(_))
-                    && state.wake_at() == Some(at)
-            });
-            waiting.map(|&(at, _)| at)
+        let mut timers = self.timers.iter().take_while(|&&(at, _)| at < until);
+        let waiting = timers.find(|&&(at, slot)| {
+            let instance = &self.instances[slot as usize];
+            let waits = matches!(instance.state, State::Retrying { .. } | State::Deferred(_))
+                || !instance.cancellations().is_empty();
+            waits && instance.wake_at() == Some(at)
         });
+        let timer = waiting.map(|&(at, _)| at);
+        if self.header.status.is_terminal() {
+            return timer;
+        }
         let deadline = self.header.deadline_at.filter(|&at| at < until);
-        [timer.flatten(), deadline].into_iter().flatten().min()
+        [timer, deadline].into_iter().flatten().min()
     }
 }
 
@@ -77,10 +87,11 @@ impl Step<'_> {
     /// Time has passed.
     pub(super) fn tick(&mut self) {
         let header = &self.run.header;
-        if header.status.is_terminal() || header.status == RunStatus::Pending {
+        if header.status == RunStatus::Pending {
             return;
         }
-        if header.deadline_at.is_some_and(|at| at <= self.now) {
+        let over = header.status.is_terminal();
+        if !over && header.deadline_at.is_some_and(|at| at <= self.now) {
             self.note_run(NoteKind::DeadlinePassed);
             self.run.header.error = Some(format!(
                 "the run's deadline of {} has passed",
@@ -90,19 +101,38 @@ impl Step<'_> {
             self.end_run(RunStatus::Failed);
             return;
         }
+        let mut questions = 0;
+        let mut put_off = Vec::new();
         while let Some(&(at, slot)) = self.run.timers.first() {
             if at > self.now {
                 break;
             }
             self.run.timers.pop_first();
             // A timer may be outdated, or early for an instance whose instant moved on; `due` decides by the state.
-            match self.run.instances[slot as usize].state.wake_at() {
-                Some(due) if due <= self.now => self.due(slot),
+            let instance = &self.run.instances[slot as usize];
+            match instance.wake_at() {
+                Some(due) if due <= self.now => {
+                    if let State::Deferred(deferral) = &instance.state
+                        && instance.state.wake_at() <= Some(self.now)
+                    {
+                        // Those that have waited longest come first; the others are due at once again.
+                        if questions >= limits::POLLS {
+                            put_off.push((due, slot));
+                            continue;
+                        }
+                        questions += deferral.open();
+                    }
+                    self.due(slot);
+                }
                 Some(due) => {
                     self.run.timers.insert((due, slot));
                 }
                 None => {}
             }
+        }
+        self.run.timers.extend(put_off);
+        if over {
+            return;
         }
         for (task, generation) in self.run.unresolved() {
             self.effect(Effect::Resolve { task, generation });
@@ -114,13 +144,18 @@ impl Step<'_> {
         let task = self.run.owners[slot as usize];
         let definition = self.definition(task);
         let now = self.now;
-        let Some(index) = slot
-            .checked_sub(self.run.task(task).first)
-            .filter(|&index| index < self.run.task(task).count)
-        else {
+        let Some(index) = slot.checked_sub(self.run.task(task).first) else {
             return;
         };
+        self.ask_again(task, index);
         let instance = &self.run.instances[slot as usize];
+        let due = instance.state.wake_at().is_some_and(|at| at <= now);
+        if !due || index >= self.run.task(task).count {
+            self.run
+                .timers
+                .extend(instance.wake_at().map(|at| (at, slot)));
+            return;
+        }
         let attempt = Attempt {
             task,
             index,
@@ -214,7 +249,7 @@ impl Step<'_> {
             State::Deferred(deferral)
                 if deferral.end_by <= now && deferral.poll_at > deferral.end_by =>
             {
-                self.effect(Effect::Stop(attempt));
+                self.stop_jobs(attempt, 0);
                 let message = format!(
                     "its deferred jobs were not done within {}",
                     definition.timeout

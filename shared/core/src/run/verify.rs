@@ -230,7 +230,7 @@ impl RunState {
         let (state, definition) = (self.task(task), graph.task(task));
         for (index, instance) in (0u32..).zip(self.instances(task)) {
             let slot = state.first + index;
-            if let Some(due) = instance.state.wake_at() {
+            if let Some(due) = instance.wake_at() {
                 let watched = self
                     .timers
                     .iter()

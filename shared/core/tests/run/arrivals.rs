@@ -1,7 +1,7 @@
 //! What can arrive about a run between two commits, all of it true at once; see [`crate::permutations`].
 
 use ork_core::definition::Executor;
-use ork_core::run::{Attempt, Category, Event, Graph, RunState, RunStatus, State};
+use ork_core::run::{Attempt, Category, Event, Graph, JobAnswer, RunState, RunStatus, State};
 use ork_core::task::{Output, Report, Verdict};
 use ork_core::time::{Millis, Time};
 use ork_core::usage::Usage;
@@ -42,7 +42,7 @@ fn spent() -> Option<Box<Report>> {
 }
 
 /// What arrives about one attempt between two commits: things that can all be true.
-fn about(run: &RunState, live: Attempt, child: bool, tape: &mut Tape, now: Time) -> Vec<Event> {
+fn about(run: &RunState, live: Attempt, child: bool, tape: &mut Tape) -> Vec<Event> {
     let instance = run.instance(live.task, live.index).expect("it exists");
     let mut events = Vec::new();
     match &instance.state {
@@ -106,20 +106,19 @@ fn about(run: &RunState, live: Attempt, child: bool, tape: &mut Tape, now: Time)
             let mut failed = false;
             for job in 0..deferral.count {
                 let known = deferral.done >> job & 1 == 1;
-                let mut tell = |result, pause| {
+                let mut tell = |answer| {
                     events.push(Event::Job {
                         attempt: live,
                         job,
-                        result,
-                        poll_at: now + Millis(pause),
+                        answer,
                     });
                 };
-                tell(None, 1000 * u64::from(job));
+                tell(JobAnswer::Running);
                 match tape.below(4) {
-                    1 | 2 => tell(Some(Ok(())), 0),
+                    1 | 2 => tell(JobAnswer::Done),
                     3 if !known && !failed => {
                         failed = true;
-                        tell(Some(Err("no".into())), 0);
+                        tell(JobAnswer::Failed("no".into()));
                     }
                     _ => {}
                 }
@@ -138,7 +137,7 @@ fn about(run: &RunState, live: Attempt, child: bool, tape: &mut Tape, now: Time)
 }
 
 /// What arrives about attempts that are superseded or over.
-fn late(tape: &mut Tape, of: Attempt, now: Time) -> Event {
+fn late(tape: &mut Tape, of: Attempt) -> Event {
     match tape.below(6) {
         0 => Event::Started(of),
         1 => Event::Heartbeat(of),
@@ -150,8 +149,7 @@ fn late(tape: &mut Tape, of: Attempt, now: Time) -> Event {
         3 => Event::Job {
             attempt: of,
             job: 0,
-            result: Some(Ok(())),
-            poll_at: now,
+            answer: JobAnswer::Done,
         },
         4 => Event::ChildEnded {
             attempt: of,
@@ -159,11 +157,18 @@ fn late(tape: &mut Tape, of: Attempt, now: Time) -> Event {
             status: RunStatus::Failed,
             output: Output::null(),
         },
-        _ => Event::Finished {
-            attempt: of,
-            verdict: verdict(tape, true),
-            report: spent(),
-        },
+        _ => {
+            let verdict = match verdict(tape, true) {
+                // An attempt has one verdict, and this one's was another.
+                Verdict::Deferred { .. } => success("1"),
+                other => other,
+            };
+            Event::Finished {
+                attempt: of,
+                verdict,
+                report: spent(),
+            }
+        }
     }
 }
 
@@ -204,7 +209,7 @@ pub(crate) fn batch(graph: &Graph, run: &RunState, tape: &mut Tape, now: Time) -
                 State::Dispatched { begin, .. } => begin,
                 _ => None,
             };
-            let mut said = about(run, live, child, tape, now);
+            let mut said = about(run, live, child, tape);
             if tick && begin.is_some_and(|(check_at, _)| check_at <= now) {
                 said.retain(|event| !matches!(event, Event::NotStarted { .. }));
             }
@@ -215,7 +220,7 @@ pub(crate) fn batch(graph: &Graph, run: &RunState, tape: &mut Tape, now: Time) -
                     attempt: instance.attempt - u32::from(!over),
                     ..live
                 };
-                events.push(late(tape, earlier, now));
+                events.push(late(tape, earlier));
             }
         }
     }

@@ -23,7 +23,7 @@ fn cancelling_ends_every_instance_in_each_state_it_can_be_in() {
         stopped,
         [
             "stop a[0]#1",
-            "stop a[1]#1",
+            "stop the jobs of a[1]#1",
             "stop a[3]#1",
             "stop a[5]#1",
             "stop the sub-workflow of c#1"

@@ -24,7 +24,7 @@
 //! * Two tasks that both want the last instances a run may have: the one that is ready first gets them.
 
 use ork_core::run::{
-    Attempt, Category, ClaimOffer, Command, Event, Graph, Instance, InstanceStatus, Out,
+    Attempt, Category, ClaimOffer, Command, Event, Graph, Instance, InstanceStatus, JobAnswer, Out,
     RecoverFrom, Resolution, RunState, RunStatus, State,
 };
 use ork_core::task::{Output, Verdict};
@@ -176,7 +176,26 @@ fn end_well(graph: &Graph, run: &mut RunState, mut now: Time, salt: u64) {
                     attempt: instance.attempt,
                     fence: instance.fence,
                 };
+                let stopping: Vec<u32> = instance
+                    .cancellations()
+                    .iter()
+                    .map(|one| one.attempt)
+                    .collect();
                 let jobs = match &instance.state {
+                    _ if !stopping.is_empty() => {
+                        for of in stopping {
+                            let stopped = Event::JobsStopped {
+                                attempt: Attempt {
+                                    attempt: of,
+                                    ..attempt
+                                },
+                                over: u64::MAX,
+                                denied: None,
+                            };
+                            apply(graph, run, &stopped, now);
+                        }
+                        continue;
+                    }
                     State::Deferred(deferral) => deferral.count,
                     state if state.status().is_in_flight() => 0,
                     _ => continue,
@@ -185,8 +204,7 @@ fn end_well(graph: &Graph, run: &mut RunState, mut now: Time, salt: u64) {
                     let done = Event::Job {
                         attempt,
                         job,
-                        result: Some(Ok(())),
-                        poll_at: now,
+                        answer: JobAnswer::Done,
                     };
                     apply(graph, run, &done, now);
                 }
@@ -359,6 +377,14 @@ fn what_was_told_once_changes_nothing_and_asks_for_nothing_when_it_is_told_again
                 let _refused = run.apply(graph, &command, world.now, &mut Out::default());
             }
             for event in &told {
+                // What was nobody's business when it was told is news to whoever has the job stopped.
+                if let Event::Job { attempt, .. } = event
+                    && run.cancellations().any(|(task, index, one)| {
+                        (task, index, one.attempt) == (attempt.task, attempt.index, attempt.attempt)
+                    })
+                {
+                    continue;
+                }
                 let mut other = run.clone();
                 let out = apply(graph, &mut other, event, world.now);
                 assert_eq!(visible(&other), visible(&run), "{event:?} again");

@@ -2,7 +2,8 @@
 //! [`World::apply`] at every step; what must hold in the end is checked here.
 
 use ork_core::run::{
-    Attempt, ClaimOffer, Command, Event, InstanceStatus, RecoverFrom, Resolution, RunStatus, State,
+    Attempt, ClaimOffer, Command, Event, InstanceStatus, JobAnswer, RecoverFrom, Resolution,
+    RunStatus, State,
 };
 use ork_core::task::{Output, Verdict};
 use ork_core::time::Millis;
@@ -188,14 +189,20 @@ fn event(world: &World, choice: Choice) -> Event {
             report: None,
         },
         25..28 => {
-            let result = [None, Some(Ok(())), Some(Ok(())), Some(Err("no".into()))]
-                [usize::from(how % 4)]
-            .clone();
+            let answers = [
+                JobAnswer::Running,
+                JobAnswer::Done,
+                JobAnswer::Done,
+                JobAnswer::Failed("no".into()),
+                JobAnswer::Unanswered { retry_after: None },
+                JobAnswer::Missing("unknown".into()),
+                JobAnswer::Denied("forbidden".into()),
+                JobAnswer::Lost("unreadable".into()),
+            ];
             Event::Job {
                 attempt,
                 job: u32::from(more) % 3,
-                result,
-                poll_at: world.now + Millis(u64::from(more) * 100),
+                answer: answers[usize::from(how % 8)].clone(),
             }
         }
         28 | 29 => {
@@ -279,8 +286,7 @@ fn finish(world: &mut World) {
                             .apply(&Event::Job {
                                 attempt,
                                 job,
-                                result: Some(Ok(())),
-                                poll_at: world.now,
+                                answer: JobAnswer::Done,
                             })
                             .unwrap();
                     }

@@ -245,7 +245,6 @@ fn events_of_earlier_attempts_and_of_nobody_are_ignored() {
     for stale in [
         "ok a#1",
         "fail a#1 unknown",
-        "defer a#1 1",
         "started a#1",
         "beat a#1",
         "not_started a#1 1s",
@@ -260,4 +259,69 @@ fn events_of_earlier_attempts_and_of_nobody_are_ignored() {
         world.play(stale);
         assert_eq!(crate::world::bytes(&world.run), before, "{stale}");
     }
+}
+
+#[test]
+fn an_attempt_that_handed_over_after_its_end_has_its_jobs_stopped_once() {
+    let mut world = World::new("  a: {x}\n");
+    world.play("start; claim 1; started a; cancel");
+    assert_eq!(world.line("defer a#1 2").unwrap().effects.len(), 1);
+    let before = crate::world::bytes(&world.run);
+    world.play("defer a#1 2");
+    assert_eq!(crate::world::bytes(&world.run), before);
+    world.play("stopped a#1 1");
+    assert_eq!(world.run.cancellations().count(), 1, "one of two is over");
+    world.play("stopped a#1 2");
+    assert_eq!(world.run.cancellations().count(), 0);
+    world.play("defer a#1 2");
+    assert_eq!(world.run.cancellations().count(), 0, "told once more");
+}
+
+#[test]
+fn jobs_that_may_not_be_stopped_are_given_up_after_three_tries_and_at_once_when_that_is_for_good() {
+    let mut world = World::new("  a: {x, retries: {max: 2, delay: 0s}}\n");
+    world.play("start; claim 1; defer a 2; job a 0 failed; stopped a#1 0 denied; +20s; tick; stopped a#1 0 denied");
+    assert_eq!(world.states(), "a retrying");
+    world.play("stopped a#1 0; stopped a#1 0 denied; stopped a#1 0 denied; stopped a#1 0 denied");
+    assert_eq!(world.states(), "a queued", "three in a row");
+    world.play("claim 1; defer a 2; job a 0 lost; stopped a#2 0 for_good");
+    assert_eq!(world.states(), "a queued");
+}
+
+#[test]
+fn what_is_to_be_stopped_is_asked_about_until_it_is_over_also_when_the_run_is() {
+    let mut world = World::new("  a: {x}\n");
+    world.play("start; claim 1; defer a 1; cancel");
+    assert_eq!(world.states(), "a cancelled");
+    let mut asked = 0;
+    for _ in 0..20 {
+        world.now = world.run.next_wake_at(world.now).expect("it is due");
+        let out = world.line("tick").unwrap();
+        asked += out
+            .effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::StopJobs(_)))
+            .count();
+    }
+    assert_eq!(asked, 20);
+    world.play("stopped a#1 1");
+    assert_eq!(world.run.next_wake_at(world.now), None);
+}
+
+#[test]
+fn a_job_that_is_unknown_has_a_minute_and_one_that_may_not_be_asked_about_three_tries() {
+    let mut world = World::new("  a: {x}\n");
+    world.play("start; claim 1; defer a 1; +10s; job a 0 missing; job a 0 missing; job a 0 missing; job a 0 missing");
+    assert_eq!(world.states(), "a deferred");
+    world.play(
+        "+60s; job a 0 missing; job a 0 denied; job a 0 running; job a 0 denied; job a 0 missing",
+    );
+    assert_eq!(world.states(), "a deferred", "no three in a row");
+    world.play("job a 0 missing");
+    assert_eq!(world.states(), "a failed");
+    assert_eq!(
+        world.run.cancellations().count(),
+        1,
+        "it may be at work nevertheless"
+    );
 }

@@ -77,7 +77,8 @@ const KEY: &str = r#""colour":{"of":["tomorrow"]}"#;
 fn grown_records(mut list: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     while !list.is_empty() {
-        put(&mut out, &[block(&mut list), TAIL].concat());
+        // What this Ork knows of a record comes first; a record that ends before it has none of it.
+        put(&mut out, &[block(&mut list), &[0, 0, 0], TAIL].concat());
     }
     out
 }

@@ -7,8 +7,8 @@
 use ork_core::definition::Task;
 use ork_core::limits;
 use ork_core::run::{
-    Attempt, Category, ClaimOffer, Command, Event, Graph, Header, Out, ParentRef, RunState,
-    RunStatus, State, StoredRun,
+    Attempt, Category, ClaimOffer, Command, Event, Graph, Header, JobAnswer, Out, ParentRef,
+    RunState, RunStatus, State, StoredRun,
 };
 use ork_core::task::{Output, Verdict};
 use ork_core::time::Millis;
@@ -153,8 +153,7 @@ fn no_page_outgrows_its_bound_whatever_its_instances_have_to_say() {
             let done = Event::Job {
                 attempt,
                 job: limits::DEFERRED_JOBS as u32 - 1,
-                result: Some(Ok(())),
-                poll_at: world.now,
+                answer: JobAnswer::Done,
             };
             apply(&mut world, &done);
         }

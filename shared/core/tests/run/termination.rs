@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use ork_core::limits;
 use ork_core::parse::parse_workflow;
 use ork_core::run::{
-    Attempt, Category, ClaimOffer, Effect, Event, Graph, Out, Overdue, Resolution, RunState,
-    RunStatus, State, TaskOutcome, TaskPhase,
+    Attempt, Category, ClaimOffer, Effect, Event, Graph, JobAnswer, Out, Overdue, Resolution,
+    RunState, RunStatus, State, TaskOutcome, TaskPhase,
 };
 use ork_core::task::{Output, Verdict};
 use ork_core::time::{Millis, Time};
@@ -205,15 +205,27 @@ impl<'a> Around<'a> {
                 let now = self.now;
                 let jobs = self.jobs.get(&place(attempt)).expect("it deferred");
                 let answer = |(job, &(ends, well)): (u32, &(Time, bool))| {
-                    let result = if well { Ok(()) } else { Err("no".to_owned()) };
+                    let answer = match well {
+                        _ if ends > now => JobAnswer::Running,
+                        true => JobAnswer::Done,
+                        false => JobAnswer::Failed("no".to_owned()),
+                    };
                     Event::Job {
                         attempt,
                         job,
-                        result: (ends <= now).then_some(result),
-                        poll_at: now + limits::POLL_INTERVAL,
+                        answer,
                     }
                 };
                 (0u32..).zip(jobs).map(answer).collect()
+            }
+            // Whoever is told twice is over at last.
+            Effect::StopJobs(attempt) => {
+                let over = if self.tape.one_in(2) { u64::MAX } else { 1 };
+                vec![Event::JobsStopped {
+                    attempt,
+                    over,
+                    denied: None,
+                }]
             }
             Effect::StartChild(attempt) => {
                 let ends = self.later();

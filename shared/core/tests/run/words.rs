@@ -7,7 +7,10 @@
 
 use ork_core::definition::TaskIndex;
 use ork_core::ids::{PoolName, RunId};
-use ork_core::run::{Attempt, ClaimOffer, Command, Effect, Event, Graph, RecoverFrom, Resolution};
+use ork_core::run::{
+    Attempt, ClaimOffer, Command, Effect, Event, Graph, JobAnswer, NotStopped, RecoverFrom,
+    Resolution,
+};
 use ork_core::task::{Output, Report, Verdict};
 use ork_core::time::Millis;
 use ork_core::usage::Usage;
@@ -148,18 +151,33 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
             report: None,
         },
         "job" => {
-            let result = match arg(2) {
-                "running" => None,
-                "done" => Some(Ok(())),
-                "failed" => Some(Err("it said no".into())),
+            let answer = match arg(2) {
+                "running" => JobAnswer::Running,
+                "done" => JobAnswer::Done,
+                "failed" => JobAnswer::Failed("it said no".into()),
+                "busy" => JobAnswer::Unanswered {
+                    retry_after: rest.get(3).map(|text| span(text)),
+                },
+                "missing" => JobAnswer::Missing("there is no such job".into()),
+                "denied" => JobAnswer::Denied("nobody may ask".into()),
+                "lost" => JobAnswer::Lost("it cannot be read".into()),
                 other => panic!("`{other}` is what a job can be"),
             };
-            let pause = rest.get(3).map_or(Millis(10_000), |text| span(text));
             Event::Job {
                 attempt: who(),
                 job: arg(1).parse().expect("a job"),
-                result,
-                poll_at: world.now + pause,
+                answer,
+            }
+        }
+        "stopped" => {
+            let refused = |for_good| NotStopped {
+                why: "nobody may stop it".into(),
+                for_good,
+            };
+            Event::JobsStopped {
+                attempt: who(),
+                over: arg(1).parse().expect("bits of jobs"),
+                denied: rest.get(2).map(|word| refused(*word == "for_good")),
             }
         }
         "child" => {
@@ -236,6 +254,7 @@ pub(crate) fn effect(graph: &Graph, effect: &Effect) -> String {
         Effect::StopChild(who) => format!("stop the sub-workflow of {}", attempt(who)),
         Effect::Reap { attempt: who, why } => format!("reap {} ({why:?})", attempt(who)),
         Effect::Poll(who) => format!("ask about the jobs of {}", attempt(who)),
+        Effect::StopJobs(who) => format!("stop the jobs of {}", attempt(who)),
         Effect::TaskEnded(task) => format!("task {} ended", name(*task)),
         Effect::RunEnded(status) => format!("run ended {status}"),
     }

@@ -8,8 +8,8 @@ use ork_core::ids::{PoolName, RunId};
 use ork_core::limits;
 use ork_core::parse::parse_workflow;
 use ork_core::run::{
-    Command, Effect, Event, Graph, Header, Instance, InstanceStatus, Out, RunState, RunStatus,
-    State,
+    Command, Effect, Event, Graph, Header, Instance, InstanceStatus, JobAnswer, Out, RunState,
+    RunStatus, State,
 };
 use ork_core::time::Time;
 
@@ -185,7 +185,18 @@ impl World {
                 "a refused {event:?} asked for something"
             );
         }
-        if !matches!(event, Event::Claim(_) | Event::Command(_)) {
+        // What was turned down is counted: nobody tells of the same question twice.
+        let counts = matches!(
+            event,
+            Event::Job {
+                answer: JobAnswer::Denied(_) | JobAnswer::Missing(_),
+                ..
+            } | Event::JobsStopped {
+                denied: Some(_),
+                ..
+            }
+        );
+        if !counts && !matches!(event, Event::Claim(_) | Event::Command(_)) {
             let mut again = self.run.clone();
             again
                 .apply(&self.graph, event, self.now, &mut Out::default())
@@ -207,8 +218,8 @@ impl World {
         let mut run = self.run.clone();
         assert_eq!(
             run.next_wake_at(self.now).is_none(),
-            self.run.header.status.is_terminal(),
-            "a live run has an instant to be looked at"
+            self.run.header.status.is_terminal() && self.run.cancellations().next().is_none(),
+            "a run that is not over, or has jobs to be stopped, has an instant to be looked at"
         );
         let latest = self
             .run

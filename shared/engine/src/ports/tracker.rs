@@ -12,14 +12,23 @@ pub enum JobStatus {
     Running,
     /// Done.
     Succeeded,
-    /// It failed, and why.
+    /// It failed or was cancelled, and why in the service's words, with a link for people where the service has one.
     Failed(String),
 }
 
+/// What became of asking for a job to be stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopping {
+    /// It is at work no more: stopped, over before, or there never was one.
+    Over,
+    /// The service has been asked; it has not said yet that the job is over.
+    Asked,
+}
+
 /// A question that got no answer about the job itself.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TrackerError {
-    /// Ask again; the job is not to blame.
+    /// Nobody answered, or the service has no time now (429, 5xx): ask again, the job is not to blame.
     #[error("{message}")]
     Transient {
         /// What happened.
@@ -27,15 +36,21 @@ pub enum TrackerError {
         /// Not before this has passed.
         retry_after: Option<Millis>,
     },
-    /// Asking again will not help.
+    /// The service knows no such job (404, 410). It may only not have heard of it yet.
+    #[error("{0}")]
+    Missing(String),
+    /// Ork may not ask (401, 403).
+    #[error("{0}")]
+    Denied(String),
+    /// Asking again will not help: the description cannot be used, or nobody here knows the service.
     #[error("{0}")]
     Permanent(String),
 }
 
-/// Asks about jobs by their description.
+/// Asks about jobs by their description (see [`ork_core::deferred`]). No question takes longer than [`ork_core::limits::POLL_TIMEOUT`].
 pub trait Tracker: Send + Sync {
     /// Where the job stands.
     fn poll(&self, job: &Value) -> impl Future<Output = Result<JobStatus, TrackerError>> + Send;
-    /// Asks for the job to be stopped; `Ok` once that is confirmed or it is over.
-    fn cancel(&self, job: &Value) -> impl Future<Output = Result<(), TrackerError>> + Send;
+    /// Asks for the job to be stopped. Asked again until it is [`Stopping::Over`].
+    fn cancel(&self, job: &Value) -> impl Future<Output = Result<Stopping, TrackerError>> + Send;
 }

@@ -83,9 +83,10 @@ impl World {
                 continue;
             };
             let status = state.header.status;
+            let rests = status.is_terminal() && state.cancellations().next().is_none();
             assert_eq!(
                 document.index.wake_at.is_none(),
-                status.is_terminal(),
+                rests,
                 "{key} is {status} and wakes at {:?}",
                 document.index.wake_at
             );

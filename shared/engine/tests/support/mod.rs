@@ -2,9 +2,11 @@
 
 mod check;
 mod drive;
+mod meter;
 mod work;
 mod world;
 
 pub(crate) use drive::*;
+pub(crate) use meter::*;
 pub(crate) use work::*;
 pub(crate) use world::*;

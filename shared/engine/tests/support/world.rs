@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use ork_core::Value;
@@ -16,11 +16,12 @@ use ork_engine::Engine;
 use ork_engine::conformance::model::Model;
 use ork_engine::conformance::model_objects::ModelObjects;
 use ork_engine::ports::{
-    Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed, Object,
-    ObjectError, Objects, Ports, Queue, QueueError, StartError, Store, StoreError, StoreErrorKind,
-    Tracker, TrackerError, Version, Write,
+    Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed, Metering,
+    Object, ObjectError, Objects, Ports, Queue, QueueError, StartError, Stopping, Store,
+    StoreError, StoreErrorKind, Tracker, TrackerError, Version, Write,
 };
 
+use super::meter::Counts;
 use super::work::Reply;
 
 /// Monday, 1 June 2026, midnight UTC.
@@ -63,6 +64,7 @@ pub(crate) struct Inner {
     /// Attempts whose code ran.
     pub(crate) ran: Mutex<Vec<AttemptId>>,
     pub(crate) script: Mutex<Script>,
+    pub(crate) stopping: Mutex<VecDeque<Result<Stopping, TrackerError>>>,
     pub(crate) tracker: Mutex<BTreeMap<String, VecDeque<Result<JobStatus, TrackerError>>>>,
     pub(crate) asked: Mutex<Vec<Value>>,
     pub(crate) cancelled_jobs: Mutex<Vec<Value>>,
@@ -73,6 +75,8 @@ pub(crate) struct Inner {
     pub(crate) names: Mutex<BTreeSet<String>>,
     /// Every object that was written, once for each time, in order.
     pub(crate) object_writes: Mutex<Vec<String>>,
+    /// Who counts what runs use, when somebody does.
+    pub(crate) meter: OnceLock<Counts>,
 }
 
 /// A handle on the world; an engine over it is one process.
@@ -108,6 +112,7 @@ impl World {
             stopped: Mutex::default(),
             ran: Mutex::default(),
             script: Mutex::new(Box::new(|_| Reply::output("null"))),
+            stopping: Mutex::default(),
             tracker: Mutex::default(),
             asked: Mutex::default(),
             cancelled_jobs: Mutex::default(),
@@ -115,6 +120,7 @@ impl World {
             most_active: Mutex::default(),
             names: Mutex::default(),
             object_writes: Mutex::default(),
+            meter: OnceLock::new(),
         }))
     }
     /// A fresh process over this world.
@@ -246,13 +252,22 @@ impl World {
         }
         done
     }
+    /// Counts the documents of runs that a commit writes, as adapters do: also when nobody knows whether it was applied.
+    fn count(&self, writes: &[Write]) {
+        if let Some(meter) = self.0.meter.get() {
+            meter.wrote(writes);
+        }
+    }
     async fn commit_now(&self, writes: &[Write]) -> Result<Vec<Version>, StoreError> {
         let n = self.0.commits.fetch_add(1, SeqCst) + 1;
         let fault = self.0.faults.lock().unwrap().remove(&n);
         let fail = |kind| Err(StoreError::new(kind, format!("commit {n} met {fault:?}")));
         match fault {
             Some(Fault::Conflict) => return fail(StoreErrorKind::Conflict),
-            Some(Fault::AmbiguousLost) => return fail(StoreErrorKind::Ambiguous),
+            Some(Fault::AmbiguousLost) => {
+                self.count(writes);
+                return fail(StoreErrorKind::Ambiguous);
+            }
             Some(Fault::Unavailable) => return fail(StoreErrorKind::Unavailable),
             Some(Fault::Refused) => return fail(StoreErrorKind::Refused),
             Some(Fault::AmbiguousApplied) | None => {}
@@ -265,6 +280,7 @@ impl World {
                 .count() as u64,
             SeqCst,
         );
+        self.count(writes);
         self.check_commit().await;
         if fault.is_some() {
             fail(StoreErrorKind::Ambiguous)
@@ -286,6 +302,9 @@ impl Ports for World {
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z ^ (z >> 27)
+    }
+    fn metering(&self) -> Option<&dyn Metering> {
+        self.0.meter.get().map(|meter| meter as &dyn Metering)
     }
 }
 
@@ -415,9 +434,12 @@ impl Tracker for World {
         })
         .await
     }
-    async fn cancel(&self, job: &Value) -> Result<(), TrackerError> {
-        self.call(async { self.0.cancelled_jobs.lock().unwrap().push(job.clone()) })
-            .await;
-        Ok(())
+    async fn cancel(&self, job: &Value) -> Result<Stopping, TrackerError> {
+        self.call(async {
+            self.0.cancelled_jobs.lock().unwrap().push(job.clone());
+            let answer = self.0.stopping.lock().unwrap().pop_front();
+            answer.unwrap_or(Ok(Stopping::Over))
+        })
+        .await
     }
 }

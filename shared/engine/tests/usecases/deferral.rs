@@ -6,7 +6,7 @@ use ork_core::limits;
 use ork_core::run::{Command, Event, RunStatus};
 use ork_core::task::{Output, Verdict};
 use ork_core::time::Millis;
-use ork_engine::ports::{JobStatus, TrackerError};
+use ork_engine::ports::{JobStatus, Stopping, TrackerError};
 use serde_json::json;
 
 use crate::support::*;
@@ -83,9 +83,14 @@ fn an_attempt_succeeds_when_all_its_jobs_have() {
 
 #[test]
 fn one_job_that_fails_stops_the_others() {
-    for answer in [
-        Ok(JobStatus::Failed("quota".into())),
-        Err(TrackerError::Permanent("quota".into())),
+    let job = |id: &str| json!({"id": id});
+    for (answer, stopped) in [
+        (Ok(JobStatus::Failed("quota".into())), vec![job("z")]),
+        // It may be at work although nobody can ask about it.
+        (
+            Err(TrackerError::Permanent("quota".into())),
+            vec![job("y"), job("z")],
+        ),
     ] {
         let (world, engine) = deferred(
             &["x", "y", "z"],
@@ -106,8 +111,8 @@ fn one_job_that_fails_stops_the_others() {
         );
         assert_eq!(
             *world.0.cancelled_jobs.lock().unwrap(),
-            [json!({"id": "y"}), json!({"id": "z"})],
-            "what is done needs no stopping"
+            stopped,
+            "what is over needs no stopping"
         );
     }
 }
@@ -153,8 +158,106 @@ fn cancelling_stops_the_jobs() {
         ))
         .unwrap();
     assert_eq!(world.0.cancelled_jobs.lock().unwrap().len(), 2);
-    assert_eq!(world.0.stopped.lock().unwrap().len(), 1);
+    assert!(
+        world.0.stopped.lock().unwrap().is_empty(),
+        "no worker has it"
+    );
     drop(engine);
+    assert_eq!(world.next_due(), None, "there is nothing left to do");
+}
+
+#[test]
+fn whoever_cancels_asks_until_the_jobs_are_over() {
+    let (world, engine) = deferred(&["x", "y"], vec![]);
+    world.0.stopping.lock().unwrap().extend([
+        Ok(Stopping::Asked),
+        Ok(Stopping::Over),
+        Err(TrackerError::Denied("not for now".into())),
+        Err(TrackerError::Transient {
+            message: "503".into(),
+            retry_after: None,
+        }),
+        Ok(Stopping::Asked),
+        Err(TrackerError::Missing("404".into())),
+    ]);
+    let cancel = Event::Command(Command::Cancel { reason: "x".into() });
+    world
+        .run(engine.step(&run_id("r"), vec![cancel], None))
+        .unwrap();
+    assert_eq!(world.status("r"), RunStatus::Cancelled);
+    drop(engine);
+    // Whoever comes next finds what is left to do in what is stored.
+    let mut looks = 0;
+    while world.next_due().is_some() {
+        look(&world, &world.engine());
+        looks += 1;
+    }
+    let asked: Vec<_> = world.0.cancelled_jobs.lock().unwrap().clone();
+    let of = |id: &str| asked.iter().filter(|job| job["id"] == *id).count();
+    assert_eq!((of("x"), of("y")), (5, 1), "{asked:?}");
+    assert_eq!(looks, 4, "and then nobody looks any more");
+}
+
+#[test]
+fn a_retry_waits_until_the_jobs_of_the_attempt_before_are_over() {
+    let world =
+        World::with("name: w\ntasks:\n  a: {x, timeout: 10m, retries: {max: 1, delay: 1s}}\n");
+    let first = std::sync::atomic::AtomicBool::new(true);
+    world.script(move |_| {
+        if first.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            Reply::defer(&["x", "y"])
+        } else {
+            Reply::output("1")
+        }
+    });
+    let failed = VecDeque::from([Ok(JobStatus::Failed("quota".into()))]);
+    world.0.tracker.lock().unwrap().insert("x".into(), failed);
+    world
+        .0
+        .stopping
+        .lock()
+        .unwrap()
+        .extend([Ok(Stopping::Asked), Ok(Stopping::Asked)]);
+    let engine = world.engine();
+    world.run(engine.start(named("w", "r"))).unwrap();
+    world.drive(&engine);
+    look(&world, &engine);
+    look(&world, &engine);
+    look(&world, &engine);
+    assert_eq!(world.task("r", "a").as_str(), "retrying");
+    assert_eq!(world.0.started.lock().unwrap().len(), 1);
+    look(&world, &engine);
+    assert_eq!(world.status("r"), RunStatus::Success);
+    assert_eq!(world.0.cancelled_jobs.lock().unwrap().len(), 3);
+}
+
+#[test]
+fn a_question_and_its_answers_are_one_commit() {
+    let (world, engine) = deferred(&["x", "y", "z"], vec![]);
+    for _ in 0..3 {
+        let before = world.commits();
+        look(&world, &engine);
+        assert_eq!(world.commits() - before, 1);
+    }
+    assert_eq!(world.0.asked.lock().unwrap().len(), 9);
+}
+
+#[test]
+fn of_very_many_jobs_the_longest_due_are_asked_about_first_and_the_others_at_once_afterwards() {
+    let world = World::with("name: w\ntasks:\n  a: {x, timeout: 10m, parallel: 150}\n");
+    world.script(|_| Reply::defer(&["x", "y"]));
+    let engine = world.engine();
+    world.run(engine.start(named("w", "r"))).unwrap();
+    world.drive(&engine);
+    let due = world.next_due().expect("it is not over");
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        look(&world, &engine);
+        asked.push(std::mem::take(&mut *world.0.asked.lock().unwrap()).len());
+    }
+    assert_eq!(asked, [100, 100, 100]);
+    assert_eq!(world.time(), due, "all of it without waiting");
+    assert!(world.next_due() > Some(due));
 }
 
 #[test]

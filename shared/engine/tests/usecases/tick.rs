@@ -6,7 +6,7 @@ use ork_core::ids::{PoolName, RunId};
 use ork_core::limits;
 use ork_core::run::RunStatus;
 use ork_core::time::{Millis, Time};
-use ork_engine::ports::{Key, Store, Write};
+use ork_engine::ports::{Function, Key, StartError, Store, Write};
 use ork_engine::{DeadDocument, EngineErrorKind, Ticked};
 
 use crate::support::*;
@@ -51,9 +51,35 @@ fn it_claims_no_more_than_it_was_offered() {
     let world = World::with("name: w\ntasks:\n  a: {x, parallel: 5}\n");
     start(&world, "w", "r");
     world.pass(limits::ANNOUNCE_AGAIN);
+    world.0.hints.lock().unwrap().clear();
     let offer = ork_engine::ClaimRequest { places: 2, ..OFFER };
     world.run(world.engine().tick(10, offer)).unwrap();
     assert_eq!(world.0.started.lock().unwrap().len(), 2);
+    let hints = world.0.hints.lock().unwrap();
+    let told: Vec<_> = hints
+        .iter()
+        .map(|hint| (hint.to, hint.run.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [(Function::Dispatch, "r")],
+        "dispatch goes on with the rest"
+    );
+}
+
+#[test]
+fn it_hands_nothing_on_when_nothing_is_left_or_nobody_can_start_it() {
+    for (yaml, busy) in [(ONE, 0), ("name: w\ntasks:\n  a: {x, parallel: 5}\n", 2)] {
+        let world = World::with(yaml);
+        start(&world, "w", "r");
+        world.pass(limits::ANNOUNCE_AGAIN);
+        world.0.hints.lock().unwrap().clear();
+        let full = (0..busy).map(|_| StartError::Busy("full".into()));
+        world.0.start_answers.lock().unwrap().extend(full);
+        let offer = ork_engine::ClaimRequest { places: 2, ..OFFER };
+        world.run(world.engine().tick(10, offer)).unwrap();
+        assert_eq!(world.0.hints.lock().unwrap().len(), 0, "{yaml}");
+    }
 }
 
 #[test]

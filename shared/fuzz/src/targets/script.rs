@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ork_core::definition::TaskIndex;
 use ork_core::ids::RunId;
 use ork_core::run::{
-    Attempt, Category, ClaimOffer, Command, Event, Graph, Out, RecoverFrom, Resolution, RunState,
-    RunStatus,
+    Attempt, Category, ClaimOffer, Command, Event, Graph, JobAnswer, Out, RecoverFrom, Resolution,
+    RunState, RunStatus,
 };
 use ork_core::task::{Output, Verdict};
 use ork_core::time::{Millis, Time};
@@ -25,7 +25,7 @@ pub(super) fn play(graph: &Graph, run: &mut RunState, script: &[u8], sound: bool
             now = now + Millis(1000 << (about % 24));
             continue;
         }
-        let event = event(graph, run, word, about, now);
+        let event = event(graph, run, word, about);
         let mut out = Out::default();
         let before = run.header.status;
         let refused = run.apply(graph, &event, now, &mut out);
@@ -42,11 +42,12 @@ pub(super) fn play(graph: &Graph, run: &mut RunState, script: &[u8], sound: bool
         }
         run.progress(graph, now);
         let wake = run.next_wake_at(now);
-        assert_eq!(wake.is_none(), run.header.status.is_terminal(), "its wake");
+        let rests = run.header.status.is_terminal() && run.cancellations().next().is_none();
+        assert_eq!(wake.is_none(), rests, "its wake");
     }
 }
 
-fn event(graph: &Graph, run: &RunState, word: u8, about: u8, now: Time) -> Event {
+fn event(graph: &Graph, run: &RunState, word: u8, about: u8) -> Event {
     let tasks = u32::try_from(graph.workflow.tasks.len()).expect("at most 10,000 tasks");
     let task = u32::from(about) % (tasks + 1);
     let attempt = attempt(run, tasks, about);
@@ -91,12 +92,20 @@ fn event(graph: &Graph, run: &RunState, word: u8, about: u8, now: Time) -> Event
         b'j' | b'J' | b'k' => Event::Job {
             attempt,
             job: u32::from(about) % 66,
-            result: match word {
-                b'j' => None,
-                b'J' => Some(Ok(())),
-                _ => Some(Err("gone".to_owned())),
+            answer: match (word, about % 5) {
+                (b'j', _) => JobAnswer::Running,
+                (b'J', _) => JobAnswer::Done,
+                (_, 0) => JobAnswer::Unanswered { retry_after: None },
+                (_, 1) => JobAnswer::Missing("unknown".to_owned()),
+                (_, 2) => JobAnswer::Denied("forbidden".to_owned()),
+                (_, 3) => JobAnswer::Lost("unreadable".to_owned()),
+                _ => JobAnswer::Failed("gone".to_owned()),
             },
-            poll_at: now + Millis(10_000),
+        },
+        b'z' => Event::JobsStopped {
+            attempt,
+            over: u64::from(about),
+            denied: None,
         },
         b'e' => Event::ChildEnded {
             attempt,

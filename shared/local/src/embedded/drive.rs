@@ -1,12 +1,14 @@
 //! The loop that feeds the use cases: ends of attempts, hints, timers, schedules, and what other processes commit.
 
+mod rounds;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use ork_core::ids::RunId;
-use ork_core::run::{Attempt, Command, Event, NoteKind, RunStatus, State};
+use ork_core::run::{Attempt, Command, Event, NoteKind, RunStatus};
 use ork_core::time::{Millis, Time};
-use ork_engine::ports::{Clock, Store};
+use ork_engine::ports::Clock;
 use ork_engine::{ClaimRequest, EngineError, EngineErrorKind, Stepped};
 use tokio::time::sleep;
 
@@ -26,8 +28,8 @@ const GATHER: Duration = Duration::from_millis(1);
 const GATHERED: usize = 128;
 /// How often a waiting run looks for places that the dead hold.
 const ORPHANS: Millis = Millis::from_secs(1);
-/// The shortest pause between two looks at the schedules.
-const FIRE_AGAIN: Millis = Millis::from_secs(1);
+/// How long whoever waits for the end of runs also waits for the jobs of theirs that are being stopped.
+const STOPPING: Millis = Millis::from_secs(20);
 /// The longest sleep, whatever the timers say.
 const NAP: Millis = Millis::from_secs(60);
 
@@ -59,6 +61,8 @@ struct Desk {
     timers: BTreeMap<RunId, Time>,
     /// Runs that have ended.
     ended: BTreeSet<RunId>,
+    /// Since when all runs that were waited for have.
+    over_since: Option<Time>,
     /// When to see whether a dead engine's run holds a place that one of ours waits for.
     orphans_at: Time,
     /// Whether the loop outlives any single run.
@@ -131,6 +135,9 @@ impl Embedded {
                 if desk.orphans_at <= now {
                     desk.orphans_at = now + ORPHANS;
                     self.free_places(desk, observer).await?;
+                    if desk.forever {
+                        self.stop_jobs_of_the_dead(desk).await?;
+                    }
                 }
             }
             self.claim(desk, observer).await?;
@@ -138,6 +145,7 @@ impl Embedded {
                 && runs.iter().all(|run| desk.ended.contains(run))
                 && desk.pending.is_empty()
                 && self.world().executor.exec.backlog() == 0
+                && !self.waits_for_jobs(runs, desk, observer)
             {
                 return Ok(());
             }
@@ -195,6 +203,11 @@ impl Embedded {
     ) -> Result<(), EngineError> {
         let run = header.id.clone();
         if header.status.is_terminal() {
+            // Its jobs may have to be stopped yet.
+            let view = self.engine.run(&run).await?;
+            if view.state.cancellations().next().is_some() {
+                desk.timers.insert(run.clone(), self.world().clock.now());
+            }
             desk.ended.insert(run);
             return Ok(());
         }
@@ -339,147 +352,6 @@ impl Embedded {
         Ok(())
     }
 
-    async fn fire_timers(
-        &mut self,
-        now: Time,
-        desk: &mut Desk,
-        observer: &mut dyn Observer,
-    ) -> Result<(), EngineError> {
-        let due: Vec<RunId> = desk
-            .timers
-            .iter()
-            .filter(|(_, at)| **at <= now)
-            .map(|(run, _)| run.clone())
-            .collect();
-        for run in due {
-            desk.timers.remove(&run);
-            self.act(&run, vec![Event::Tick], desk, observer).await?;
-        }
-        Ok(())
-    }
-
-    async fn fire_schedules(
-        &mut self,
-        desk: &mut Desk,
-        observer: &mut dyn Observer,
-    ) -> Result<(), EngineError> {
-        for fired in self.engine.fire_due(50).await? {
-            match fired.run {
-                Ok(run) => {
-                    let header = self.engine.run(&run).await?.header;
-                    self.take(header, desk, observer).await?;
-                }
-                Err(why) => observer.setup(&format!(
-                    "{}: the slot {} made no run: {why}",
-                    fired.workflow, fired.slot
-                )),
-            }
-        }
-        // What cannot be dealt with stays due; it is not asked for more often than this.
-        let now = self.world().clock.now();
-        let next = self
-            .world()
-            .store
-            .due_workflows(Time(i64::MAX), 1)
-            .await?
-            .first()
-            .map_or(now + NAP, |(_, at)| *at);
-        desk.fire_at = next.max(now + FIRE_AGAIN);
-        Ok(())
-    }
-
-    /// Another process has committed something: read our runs again, stop what is no longer wanted, take what nobody owns.
-    async fn look_elsewhere(
-        &mut self,
-        until: &Until,
-        desk: &mut Desk,
-        observer: &mut dyn Observer,
-    ) -> Result<(), EngineError> {
-        let watched: BTreeSet<RunId> = match until {
-            Until::RunsEnd(runs) => desk
-                .mine
-                .iter()
-                .chain(runs)
-                .filter(|run| !desk.ended.contains(*run))
-                .cloned()
-                .collect(),
-            Until::Forever => desk.mine.clone(),
-        };
-        for run in watched {
-            self.engine.forget(&run);
-            if desk.mine.contains(&run) {
-                self.begin(&run, desk, observer).await?;
-                self.act(&run, vec![Event::Tick], desk, observer).await?;
-            } else {
-                let header = self.engine.run(&run).await?.header;
-                self.take(header, desk, observer).await?;
-            }
-            if let Some((graph, state)) = self
-                .engine
-                .peek(&run, |graph, state| (graph.clone(), state.clone()))
-            {
-                observer.committed(&run, &graph, &state, &[]);
-                if state.header.status.is_terminal() {
-                    desk.ended.insert(run.clone());
-                    desk.mine.remove(&run);
-                }
-            }
-        }
-        for id in self.world().executor.submitted() {
-            let wanted = self.engine.peek(&id.run, |_, state| {
-                state.instance(id.task, id.index).is_some_and(|instance| {
-                    instance.attempt == id.attempt
-                        && matches!(
-                            instance.state,
-                            State::Dispatched { .. } | State::Running { .. }
-                        )
-                })
-            });
-            if wanted == Some(false) {
-                self.world().executor.exec.stop(&id);
-            }
-        }
-        if *until == Until::Forever {
-            desk.fire_at = self.world().clock.now();
-            for header in self.ownerless().await? {
-                if !desk.mine.contains(&header.id) {
-                    self.take(header, desk, observer).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A run of ours that waits for a place may wait for one that a dead engine's run holds: that run is taken over and ended here.
-    async fn free_places(
-        &mut self,
-        desk: &mut Desk,
-        observer: &mut dyn Observer,
-    ) -> Result<(), EngineError> {
-        let waits_for = |run: &RunId| {
-            let of = |state: &ork_core::run::RunState| {
-                let pending = state.header.status == RunStatus::Pending;
-                pending.then(|| state.header.workflow.clone())
-            };
-            self.engine.peek(run, |_, state| of(state)).flatten()
-        };
-        let wanted: BTreeSet<_> = desk.mine.iter().filter_map(waits_for).collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        for header in self.ownerless().await? {
-            let holds = wanted.contains(&header.workflow) && header.status != RunStatus::Pending;
-            if holds && !desk.mine.contains(&header.id) {
-                observer.setup(&format!(
-                    "run {} holds the place and its engine is dead: going on with it first",
-                    header.id
-                ));
-                self.take(header, desk, observer).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Starts what is ready while there are places.
     async fn claim(
         &mut self,
@@ -573,7 +445,6 @@ impl Embedded {
             if commit.status.is_terminal() {
                 desk.ended.insert(commit.run.clone());
                 desk.mine.remove(&commit.run);
-                desk.timers.remove(&commit.run);
             }
             self.engine.peek(&commit.run, |graph, state| {
                 observer.committed(&commit.run, graph, state, &commit.notes)

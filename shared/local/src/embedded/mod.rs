@@ -5,11 +5,13 @@
 
 mod control;
 mod drive;
+mod jobs;
 mod open;
 mod own;
 mod world;
 
 pub use control::Control;
 pub use drive::Until;
+pub use jobs::{Answer, Jobs};
 pub use open::{Embedded, EmbeddedConfig, OpenError};
 pub use ork_engine::{EngineError, EngineErrorKind, RunView, StartRun};

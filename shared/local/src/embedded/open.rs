@@ -15,6 +15,7 @@ use ork_engine::{
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use super::jobs::{JobTracker, Jobs};
 use super::world::World;
 use crate::exec::{ExecConfig, ExecEvent, LocalExecutor, RunDir};
 use crate::objects::Folder;
@@ -46,6 +47,8 @@ pub struct EmbeddedConfig {
     pub custom: BTreeMap<String, Vec<String>>,
     /// Bytes the store may take; as much as there is room for when absent.
     pub store_bytes: Option<u64>,
+    /// Who is asked about deferred jobs; nobody when absent.
+    pub jobs: Option<Arc<dyn Jobs>>,
 }
 
 impl EmbeddedConfig {
@@ -63,6 +66,7 @@ impl EmbeddedConfig {
             secret_lookup: |_| None,
             custom: BTreeMap::new(),
             store_bytes: None,
+            jobs: None,
         }
     }
 }
@@ -123,7 +127,12 @@ impl Embedded {
         exec.secret_lookup = config.secret_lookup;
         exec.custom = config.custom;
         let (sender, events) = unbounded_channel();
-        let world = World::new(store, objects, LocalExecutor::new(exec, sender)?);
+        let world = World::new(
+            store,
+            objects,
+            LocalExecutor::new(exec, sender)?,
+            JobTracker(config.jobs),
+        );
         let lock = if config.execute {
             Some(EngineLock::acquire(&state, world.random())?)
         } else {

@@ -5,13 +5,13 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use ork_core::Value;
 use ork_core::ids::WorkflowName;
 use ork_core::run::Category;
 use ork_core::task::{AttemptId, TaskSpec};
 use ork_core::time::Time;
-use ork_engine::ports::{Clock, Executor, JobStatus, Ports, StartError, Tracker, TrackerError};
+use ork_engine::ports::{Clock, Executor, Ports, StartError};
 
+use super::jobs::JobTracker;
 use crate::clock::SystemClock;
 use crate::exec::{LocalExecutor, RunDir};
 use crate::objects::Folder;
@@ -24,13 +24,18 @@ pub(super) struct World {
     pub(super) objects: Folder,
     pub(super) queue: LocalQueue,
     pub(super) executor: Starter,
-    pub(super) tracker: NoTracker,
+    pub(super) tracker: JobTracker,
     pub(super) clock: SteadyClock,
     random: Mutex<u64>,
 }
 
 impl World {
-    pub(super) fn new(store: Sqlite, objects: Folder, executor: LocalExecutor) -> Self {
+    pub(super) fn new(
+        store: Sqlite,
+        objects: Folder,
+        executor: LocalExecutor,
+        tracker: JobTracker,
+    ) -> Self {
         // The standard library seeds its hash maps from the system's source of randomness.
         let seed = std::hash::RandomState::new().build_hasher().finish();
         Self {
@@ -42,7 +47,7 @@ impl World {
                 dirs: Mutex::default(),
                 submitted: Mutex::default(),
             },
-            tracker: NoTracker,
+            tracker,
             clock: SteadyClock::new(),
             random: Mutex::new(seed),
         }
@@ -54,7 +59,7 @@ impl Ports for World {
     type Objects = Folder;
     type Queue = LocalQueue;
     type Executor = Starter;
-    type Tracker = NoTracker;
+    type Tracker = JobTracker;
     type Clock = SteadyClock;
 
     fn store(&self) -> &Sqlite {
@@ -69,7 +74,7 @@ impl Ports for World {
     fn executor(&self) -> &Starter {
         &self.executor
     }
-    fn tracker(&self) -> &NoTracker {
+    fn tracker(&self) -> &JobTracker {
         &self.tracker
     }
     fn clock(&self) -> &SteadyClock {
@@ -151,30 +156,6 @@ impl Executor for Starter {
 
     async fn stop(&self, attempt: &AttemptId) {
         self.exec.stop(attempt);
-    }
-}
-
-/// There is nothing here yet that can ask about deferred jobs.
-pub(super) struct NoTracker;
-
-impl NoTracker {
-    fn refuse(job: &Value) -> TrackerError {
-        let service = job
-            .get("service_type")
-            .and_then(Value::as_str)
-            .unwrap_or("unknown");
-        TrackerError::Permanent(format!(
-            "this engine has no tracker for deferred jobs of service_type `{service}`"
-        ))
-    }
-}
-
-impl Tracker for NoTracker {
-    async fn poll(&self, job: &Value) -> Result<JobStatus, TrackerError> {
-        Err(Self::refuse(job))
-    }
-    async fn cancel(&self, job: &Value) -> Result<(), TrackerError> {
-        Err(Self::refuse(job))
     }
 }
 

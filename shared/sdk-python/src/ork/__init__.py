@@ -10,19 +10,30 @@ process that forks a child for every task, and each module there makes each fork
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._context import Context as Context
-    from ._context import Metrics as Metrics
     from ._context import current_context as current_context
     from ._errors import Error as Error
     from ._errors import PermanentError as PermanentError
     from ._errors import RecoverableError as RecoverableError
     from ._errors import TransientError as TransientError
+    from ._executor import executor as executor
+    from ._metrics import Metrics as Metrics
     from ._task import Task as Task
     from ._task import task as task
+    from .deferrables import BigQueryJob as BigQueryJob
+    from .deferrables import CloudRunJob as CloudRunJob
+    from .deferrables import CustomHttp as CustomHttp
+    from .deferrables import DataprocJob as DataprocJob
+    from .deferrables import defer as defer
+    from .deferrables import job_id as job_id
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BigQueryJob",
+    "CloudRunJob",
     "Context",
+    "CustomHttp",
+    "DataprocJob",
     "Error",
     "Metrics",
     "PermanentError",
@@ -30,17 +41,27 @@ __all__ = [
     "Task",
     "TransientError",
     "current_context",
+    "defer",
+    "executor",
+    "job_id",
     "task",
 ]
 
 _HOMES = {
+    "BigQueryJob": "deferrables",
+    "CloudRunJob": "deferrables",
+    "CustomHttp": "deferrables",
+    "DataprocJob": "deferrables",
+    "defer": "deferrables",
+    "job_id": "deferrables",
     "Context": "_context",
-    "Metrics": "_context",
     "current_context": "_context",
     "Error": "_errors",
     "PermanentError": "_errors",
     "RecoverableError": "_errors",
     "TransientError": "_errors",
+    "executor": "_executor",
+    "Metrics": "_metrics",
     "Task": "_task",
     "task": "_task",
 }

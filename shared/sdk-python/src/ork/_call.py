@@ -88,11 +88,11 @@ def bind(
 ) -> "tuple[list[Any], dict[str, Any]]":
     """The arguments to call `function` with; CallError when inputs and parameters do not fit."""
     parameters = parameters_of(function, where)
-    context_name = _context_parameter(parameters, inputs)
+    context_name = context_parameter(parameters, inputs)
     others = [p for p in parameters if p[0] != context_name]
     whole = _takes_all(function, others, inputs)
     given = inputs if whole is None else {whole: inputs}
-    hints = _Hints(function)
+    hints = Hints(function)
     args: "list[Any]" = []
     kwargs: "dict[str, Any]" = {}
     missing: "list[str]" = []
@@ -155,7 +155,7 @@ def parameters_of(function: "Any", where: str = "") -> "list[Parameter]":
         for i, name in enumerate(names[:positional])
     ]
     end = positional + code.co_kwonlyargcount
-    keyword_defaults = target.__kwdefaults__ or {}
+    keyword_defaults: "dict[str, Any]" = target.__kwdefaults__ or {}
     for name in names[positional:end]:
         found.append((name, KEYWORD_ONLY, name not in keyword_defaults, hints.get(name)))
     if code.co_flags & 0x04:
@@ -180,7 +180,7 @@ def _annotations(function: "Any") -> "dict[str, Any]":
         return {}
 
 
-def _context_parameter(parameters: "list[Parameter]", inputs: "dict[str, Any]") -> "str | None":
+def context_parameter(parameters: "list[Parameter]", inputs: "dict[str, Any]") -> "str | None":
     for name, kind, _, hint in parameters:
         if kind in (VAR_POSITIONAL, VAR_KEYWORD):
             continue
@@ -218,13 +218,13 @@ def _takes_all(function: "Any", others: "list[Parameter]", inputs: "dict[str, An
         return name
     if hint in _UNTOUCHED if hint.__hash__ else False:
         return None
-    resolved = _Hints(function).resolve(name, hint)
+    resolved = Hints(function).resolve(name, hint)
     from ._convert import takes_all
 
     return name if takes_all(resolved) else None
 
 
-class _Hints:
+class Hints:
     """Annotations of one function, resolved when the first one needs it."""
 
     def __init__(self, function: "Any") -> None:
@@ -248,19 +248,20 @@ class _Hints:
 
     def resolve(self, name: str, hint: "Any") -> "Any":
         if self._resolved is None:
-            self._resolved = self._resolve_all()
+            self._resolved = self.resolve_all()
         return self._resolved.get(name, hint)
 
-    def _resolve_all(self) -> "dict[str, Any]":
+    def resolve_all(self) -> "dict[str, Any]":
         import types
         import typing
 
-        target = self._function
+        target: "Any" = self._function
         while hasattr(target, "__wrapped__"):
             target = target.__wrapped__
         if not isinstance(target, _FUNCTION):
-            target = getattr(target, "__func__", None) or getattr(type(target), "__call__", target)
-        space = getattr(target, "__globals__", {})
+            kind: "Any" = type(target)  # pyright: ignore[reportUnknownVariableType]
+            target = getattr(target, "__func__", None) or getattr(kind, "__call__", target)
+        space: "dict[str, Any]" = getattr(target, "__globals__", {})
         try:
             return typing.get_type_hints(target)
         except Exception:  # one bad annotation must not spoil the others
@@ -283,7 +284,7 @@ def _misfit(
     missing: "list[str]",
     unexpected: "list[str]",
 ) -> str:
-    problems = []
+    problems: "list[str]" = []
     if missing:
         problems.append(f"no input for {_names(missing)}")
     if unexpected:

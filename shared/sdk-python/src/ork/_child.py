@@ -171,14 +171,7 @@ class Child:
             name = frame.get("module")
             if not name:
                 raise CallError("the task names neither a file nor a module")
-            try:
-                return load_module(name)
-            except ModuleNotFoundError as error:
-                if error.name and (name == error.name or name.startswith(error.name + ".")):
-                    raise CallError(
-                        f"cannot find the module `{name}` (looked in {', '.join(sys.path[:2])} and the installed packages)"
-                    ) from None
-                raise
+            return find_module(name)
         known = self._modules.get(path)
         if known is not None and known[0] == stamp_of(path):
             return known[1]
@@ -189,7 +182,7 @@ class Child:
         if frame.get("preload") and self._template.preloads is not None:
             module = self._template.preloads.enter_child(source)
         if module is None:
-            module = _load(source)
+            module = load_file(source)
         self._modules[path] = (source.stamp, module)
         return module
 
@@ -275,14 +268,14 @@ class Child:
         """What an interpreter does at its end, then the result, then the exit."""
         if os.getpid() != self._pid:
             self._leave_fork(outcome)
-        _shut_down()
+        shut_down()
         if frame:
             self.reply(frame)
         os._exit(outcome.code)
 
     def _leave_fork(self, outcome: "_outcome.Outcome") -> "NoReturn":
         """The task forked and its child came back here: it has no result to give."""
-        _shut_down()
+        shut_down()
         os._exit(outcome.code)
 
     def reply(self, frame: bytes) -> None:
@@ -304,7 +297,8 @@ class Child:
 
 
 def _context_of(frame: "dict[str, Any]") -> Context:
-    get: "Any" = (frame.get("context") or {}).get
+    said: "dict[str, Any]" = frame.get("context") or {}
+    get: "Any" = said.get
     return Context(
         get("task_id") or "",
         get("run_id") or "",
@@ -322,7 +316,7 @@ class _Broken(CallError):
     shown = True
 
 
-def _load(source: Source) -> "ModuleType":
+def load_file(source: Source) -> "ModuleType":
     """Execute a task file. Python that does not compile, or imports what is not installed, is a permanent failure."""
     try:
         if source.code is None:
@@ -337,16 +331,30 @@ def _load(source: Source) -> "ModuleType":
         raise _Broken(_outcome.message_of(error)) from None
 
 
+def find_module(name: str) -> "ModuleType":
+    """Import a task module by its dotted name; one that does not exist is a permanent failure."""
+    try:
+        return load_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(error.name + ".")):
+            raise CallError(
+                f"cannot find the module `{name}` (looked in {', '.join(sys.path[:2])} and the installed packages)"
+            ) from None
+        raise
+
+
 def _inputs(frame: "dict[str, Any]") -> "dict[str, Any]":
     path = frame.get("input_file")
     if path:
         with open(path, encoding="utf-8") as file:
-            inputs = loads(file.read())
+            inputs: "Any" = loads(file.read())
     else:
         inputs = frame.get("input") or {}
-    if type(inputs) is not dict:
-        raise CallError(f"the input is a {type(inputs).__name__}, expected an object")
-    return inputs
+    kind: "Any" = type(inputs)  # pyright: ignore[reportUnknownVariableType]
+    if kind is not dict:
+        raise CallError(f"the input is a {kind.__name__}, expected an object")
+    found: "dict[str, Any]" = inputs
+    return found
 
 
 def _run_script(frame: "dict[str, Any]") -> None:
@@ -407,7 +415,7 @@ def _has_threads() -> bool:
     return threading is not None and threading.active_count() > 1
 
 
-def _shut_down() -> None:
+def shut_down() -> None:
     """Wait for threads that are no daemons, run what was registered for the exit, flush."""
     try:
         threading = sys.modules.get("threading")

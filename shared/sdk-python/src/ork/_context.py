@@ -5,52 +5,9 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping
-    from typing import Any, Optional, Union
+    from typing import Any, Optional
 
-    Number = Union[int, float]
-
-METRIC_PREFIX = "ORK_METRIC:"
-
-
-class Metrics:
-    """Numbers about a task. Each becomes one line `ORK_METRIC:<json>` on standard error.
-
-    The JSON object holds `kind` (`count`, `gauge` or `timing`), `name`, `value` (a finite number; a timing is in
-    seconds) and, when there are any, `tags` (texts by name). `recorded` keeps them for tests.
-    """
-
-    __slots__ = ("recorded",)
-
-    def __init__(self) -> None:
-        self.recorded: "list[dict[str, Any]]" = []
-
-    def count(self, name: str, value: "Number" = 1, **tags: object) -> None:
-        """Something happened `value` times; counts of one name are added up."""
-        self._record("count", name, value, tags)
-
-    def gauge(self, name: str, value: "Number", **tags: object) -> None:
-        """A level; the last one of a name holds."""
-        self._record("gauge", name, value, tags)
-
-    def timing(self, name: str, seconds: "Number", **tags: object) -> None:
-        """How long something took, in seconds."""
-        self._record("timing", name, seconds, tags)
-
-    def _record(self, kind: str, name: str, value: "Number", tags: "Mapping[str, object]") -> None:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"metric `{name}`: expected a number, found {value!r}")
-        if value != value or value in (float("inf"), float("-inf")):
-            raise ValueError(f"metric `{name}`: {value!r} is not a finite number")
-        metric: "dict[str, Any]" = {"kind": kind, "name": str(name), "value": value}
-        if tags:
-            metric["tags"] = {key: str(tag) for key, tag in tags.items()}
-        self.recorded.append(metric)
-        from ._codec import dumps
-
-        # One write a line, so that lines of several threads do not mix.
-        sys.stderr.write(f"{METRIC_PREFIX}{dumps(metric)}\n")
-        sys.stderr.flush()
+    from ._metrics import Metrics
 
 
 class Context:
@@ -96,11 +53,19 @@ class Context:
         return self._log
 
     @property
-    def metrics(self) -> Metrics:
+    def metrics(self) -> "Metrics":
         """Where the task counts and measures."""
         if self._metrics is None:
+            from ._metrics import Metrics
+
             self._metrics = Metrics()
         return self._metrics
+
+    @property
+    def index(self) -> int:
+        """The position among all instances of the task, from 0; with `foreach` and `parallel` together more than `parallel_index`."""
+        _, dot, digits = self.task_id.rpartition("/")[2].rpartition(".")
+        return int(digits) if dot and digits.isdigit() else self.parallel_index
 
     def __repr__(self) -> str:
         return (

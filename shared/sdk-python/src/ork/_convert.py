@@ -1,5 +1,8 @@
 """JSON values to what an annotation asks for: dataclasses, dates, enums, models, and containers of them."""
 
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# Values and types of users go through here: what they are is asked at run time.
+
 import collections.abc
 import dataclasses
 import datetime
@@ -11,16 +14,16 @@ from typing import Any
 
 from ._errors import CallError
 
-_UNION_KINDS = (typing.Union, getattr(types, "UnionType", typing.Union))
-_LISTS = (
+UNION_KINDS = (typing.Union, getattr(types, "UnionType", typing.Union))
+LISTS = (
     list,
     collections.abc.Sequence,
     collections.abc.MutableSequence,
     collections.abc.Iterable,
     collections.abc.Collection,
 )
-_SETS = {set: set, frozenset: frozenset, collections.abc.Set: set, collections.abc.MutableSet: set}
-_MAPS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+SETS = {set: set, frozenset: frozenset, collections.abc.Set: set, collections.abc.MutableSet: set}
+MAPS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _JSON_NAMES = {
     str: "text",
     bool: "bool",
@@ -56,7 +59,7 @@ def convert(value: Any, hint: Any, path: str) -> Any:
 def takes_all(hint: Any) -> bool:
     """Whether one parameter with this annotation may stand for all inputs."""
     base = typing.get_origin(hint) or hint
-    return base in _MAPS or is_record(base)
+    return base in MAPS or is_record(base)
 
 
 def is_record(hint: Any) -> bool:
@@ -99,7 +102,7 @@ def strip_required(hint: Any) -> Any:
 
 
 def _generic(value: Any, hint: Any, origin: Any, args: "tuple[Any, ...]", path: str) -> Any:
-    if origin in _UNION_KINDS:
+    if origin in UNION_KINDS:
         return _union(value, hint, args, path)
     if origin is typing.Literal:
         for allowed in args:
@@ -108,22 +111,22 @@ def _generic(value: Any, hint: Any, origin: Any, args: "tuple[Any, ...]", path: 
         return _fail(value, "one of " + ", ".join(repr(arg) for arg in args), path)
     if getattr(hint, "__metadata__", None) is not None:  # Annotated
         return convert(value, args[0], path)
-    if origin in _LISTS:
+    if origin in LISTS:
         return [convert(part, args[0], f"{path}[{i}]") for i, part in enumerate(_list(value, path))]
-    if origin in _SETS:
-        return _SETS[origin](
+    if origin in SETS:
+        return SETS[origin](
             convert(part, args[0], f"{path}[{i}]") for i, part in enumerate(_list(value, path))
         )
     if origin is tuple:
         return _tuple(value, args, path)
-    if origin in _MAPS or (isinstance(origin, type) and issubclass(origin, dict)):
+    if origin in MAPS or (isinstance(origin, type) and issubclass(origin, dict)):
         if not isinstance(value, dict):
             _fail(value, "an object", path)
         pairs = {
             _map_key(key, args[0], path): convert(part, args[1], f"{path}.{key}")
             for key, part in value.items()
         }
-        if origin in _MAPS or origin is collections.defaultdict:
+        if origin in MAPS or origin is collections.defaultdict:
             return pairs
         build: Any = origin  # OrderedDict, Counter and the like
         return build(pairs)
@@ -169,9 +172,11 @@ def _plain_class(value: Any, hint: Any, path: str) -> Any:
         return float(value) if fits else _fail(value, "float", path)
     if hint in (list, collections.abc.Sequence, collections.abc.Iterable):
         return _list(value, path)
-    if hint is tuple or hint in _SETS:
-        return (tuple if hint is tuple else _SETS[hint])(_list(value, path))
-    if hint in _MAPS:
+    if hint is tuple or hint in SETS:
+        if hint is tuple:
+            return tuple(_list(value, path))
+        return SETS[hint](_list(value, path))  # pyright: ignore[reportArgumentType]
+    if hint in MAPS:
         return value if isinstance(value, dict) else _fail(value, "an object", path)
     if not is_typed_dict(hint) and isinstance(value, hint):
         return value
@@ -271,10 +276,10 @@ def _maker(hint: Any) -> Any:
     if hint is datetime.time:
         return datetime.time.fromisoformat
     if hint is datetime.timedelta:
-        return lambda seconds: datetime.timedelta(seconds=seconds)
+        return _parse_span
     decimal = sys.modules.get("decimal")
     if decimal is not None and hint is decimal.Decimal:
-        return lambda value: decimal.Decimal(str(value))
+        return lambda value: decimal.Decimal(str(value))  # pyright: ignore[reportUnknownLambdaType]
     uuid = sys.modules.get("uuid")
     if uuid is not None and hint is uuid.UUID:
         return hint
@@ -282,6 +287,10 @@ def _maker(hint: Any) -> Any:
     if pathlib is not None and issubclass(hint, pathlib.PurePath):
         return hint
     return None
+
+
+def _parse_span(seconds: float) -> datetime.timedelta:
+    return datetime.timedelta(seconds=seconds)
 
 
 def _parse_date(text: str) -> datetime.date:

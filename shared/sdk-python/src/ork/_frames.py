@@ -33,11 +33,13 @@ class Buffer:
             raise ValueError(f"a frame of {end} bytes is over the limit of {LIMIT}")
         if len(data) < end:
             return None
-        frame = loads(data[4:end].decode())
+        frame: "Any" = loads(data[4:end].decode())
         del data[:end]
-        if type(frame) is not dict:
+        kind: "Any" = type(frame)  # pyright: ignore[reportUnknownVariableType]
+        if kind is not dict:
             raise ValueError("a frame is not a JSON object")
-        return frame
+        found: "dict[str, Any]" = frame
+        return found
 
 
 def pack(text: str) -> bytes:

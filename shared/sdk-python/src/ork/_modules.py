@@ -26,6 +26,7 @@ _HARMLESS = frozenset(
     " struct subprocess tempfile textwrap threading time tomllib traceback types typing unicodedata urllib.error"
     " urllib.parse urllib.request uuid warnings weakref xml.etree.ElementTree zipfile zlib zoneinfo asyncio".split()
 )
+_DEFERRING = frozenset("BigQueryJob CloudRunJob CustomHttp DataprocJob defer deferrables job_id".split())
 
 
 class Source:
@@ -110,19 +111,20 @@ class Sources:
         if source.code is None or source.warm:
             return
         source.warm = True
+        before = set(sys.modules)
         names = _names_in(source.code)
         wanted = (names & _HARMLESS) - self.warmed
         if "ork" in names:
-            from . import _context, _errors, _task  # noqa: F401
+            for part in ("_context", "_errors", "_task"):
+                __import__(f"{__package__}.{part}")
         if any(
             hint in names
             for hint in ("date", "datetime", "dataclass", "TypedDict", "NamedTuple", "Enum", "UUID", "Path")
         ):
-            from . import _convert  # noqa: F401
-        if not wanted:
-            return
-        taken = self.shadowed_names(folders)
-        before = set(sys.modules)
+            __import__(f"{__package__}._convert")
+        if "ork" in names and not names.isdisjoint(_DEFERRING):
+            __import__(f"{__package__}.deferrables")
+        taken: "set[str]" = self.shadowed_names(folders) if wanted else set()
         for name in sorted(wanted):
             if name.partition(".")[0] in taken:
                 continue
@@ -164,7 +166,7 @@ class Sources:
 
 def _importable(folder: str, entries: "list[str]") -> "list[str]":
     """The names under which the entries of a folder can be imported."""
-    names = []
+    names: "list[str]" = []
     for entry in entries:
         stem, _, ending = entry.partition(".")
         if ending.endswith(("py", "so")) or (not ending and os.path.exists(f"{folder}/{stem}/__init__.py")):
@@ -215,7 +217,8 @@ def function_of(module: "Any", name: str, where: str) -> "Any":
     if value is None:
         import difflib
 
-        names = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        held: "dict[str, Any]" = module.__dict__
+        names = [n for n, v in held.items() if callable(v) and not n.startswith("_")]
         close = difflib.get_close_matches(name, names, 1)
         hint = f"; did you mean `{close[0]}`?" if close else ""
         raise CallError(f"{where} has no function `{name}`{hint}")

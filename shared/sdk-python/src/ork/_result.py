@@ -4,6 +4,9 @@ The C encoder walks plain data; `simplify` turns what it does not know into some
 at a time. Only when that fails is the value walked again, slowly, to say where the trouble lies.
 """
 
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# Values and types of users go through here: what they are is asked at run time.
+
 import sys
 
 from ._codec import dumps
@@ -22,8 +25,12 @@ def to_json(value: "Any") -> str:
         return "null"
     if type(value) is int:
         return str(value)
-    if type(value) is dict and "deferred" in value:
-        value = {**value, "deferred": _jobs(value["deferred"])}
+    kind = type(value)
+    if kind is dict:
+        if "deferred" in value:
+            value = {**value, "deferred": _jobs(value["deferred"])}
+    elif is_job(value) or ((kind is list or kind is tuple) and value and is_job(value[0])):
+        value = {"deferred": _only_jobs([value] if is_job(value) else value)}
     try:
         text = dumps(value, simplify)
         # A lone surrogate is a str in Python and nothing in UTF-8.
@@ -39,8 +46,24 @@ def to_json(value: "Any") -> str:
         raise CallError(f"the result is not JSON: {problem}") from None
 
 
+def is_job(value: "Any") -> bool:
+    """Whether it describes a deferred job (see `deferrables`)."""
+    return hasattr(type(value), "__ork_job__")
+
+
+def _only_jobs(values: "Any") -> "list[Any]":
+    for at, value in enumerate(values):
+        if not is_job(value):
+            raise CallError(
+                f"the result is not JSON: item {at} of a list of deferred jobs is a {type(value).__name__}, not a job"
+            )
+    return [job.to_dict() for job in values]
+
+
 def _jobs(deferred: "Any") -> "Any":
     """Deferred jobs may be objects that know how to become a dict."""
+    if is_job(deferred):
+        return [deferred.to_dict()]
     if not isinstance(deferred, (list, tuple)):
         return deferred
     return [job.to_dict() if hasattr(job, "to_dict") else job for job in deferred]
@@ -55,6 +78,10 @@ def simplify(value: "Any") -> "Any":
         except TypeError:
             return list(value)
     if hasattr(kind, "__dataclass_fields__"):
+        if is_job(value):
+            raise TypeError(
+                "a deferred job hides in the result: return the job, a list of jobs or ork.defer(…); to pass it on as data, its .to_dict()"
+            )
         return {
             name: getattr(value, name)
             for name, field in kind.__dataclass_fields__.items()

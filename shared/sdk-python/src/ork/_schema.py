@@ -43,8 +43,9 @@ def describe_file(path: str) -> "dict[str, Any]":
 
 def task_functions(module: Any, path: str) -> "list[tuple[str, Any]]":
     """The task functions of a module, in the order of the file."""
-    own = []
-    for name, value in vars(module).items():
+    own: "list[tuple[int, str, Any]]" = []
+    held: "dict[str, Any]" = module.__dict__
+    for name, value in held.items():
         code = _code_of(value)
         if code is not None and os.path.abspath(code.co_filename) == path and not isinstance(value, type):
             own.append((code.co_firstlineno, name, value))
@@ -56,7 +57,7 @@ def task_functions(module: Any, path: str) -> "list[tuple[str, Any]]":
 def describe(function: Any) -> "dict[str, Any]":
     """Schemas of one function's inputs and result."""
     doc = (getattr(function, "__doc__", None) or "").strip()
-    hints = _call._Hints(function)._resolve_all()
+    hints = _call.Hints(function).resolve_all()
     inputs, ork_inputs = _inputs(function, hints)
     output = _types.Describer()
     schema: "dict[str, Any]" = {}
@@ -76,7 +77,7 @@ def describe(function: Any) -> "dict[str, Any]":
 def _inputs(function: Any, hints: "dict[str, Any]") -> "tuple[dict[str, Any], str]":
     describer = _types.Describer()
     parameters = _call.parameters_of(function)
-    context = _call._context_parameter(parameters, {})
+    context = _call.context_parameter(parameters, {})
     named = [
         p for p in parameters if p[0] != context and p[1] not in (_call.VAR_POSITIONAL, _call.VAR_KEYWORD)
     ]

@@ -130,7 +130,7 @@ def _does_something(name: str) -> bool:
         code: "Any" = spec.loader.get_code(name)  # type: ignore[attr-defined]
     except Exception:  # broken: let the child report it
         return True
-    names = () if code is None else code.co_names
+    names: "tuple[str, ...]" = getattr(code, "co_names", ())  # pyright: ignore[reportUnknownArgumentType]
     if "apport_python_hook" in names and len(names) <= 3:
         # Ubuntu's and Debian's, which only looks for its crash reporter.
         return _external.PathFinder.find_spec("apport_python_hook") is not None

@@ -6,17 +6,18 @@ finds one ready when it has a task. Engine and child talk over a channel of thei
 
 import os
 import sys
-
-import _signal  # type: ignore[import-not-found]
 from resource import RUSAGE_SELF, getrusage
 
-from ._child import Child, _shut_down
+from ._child import Child, shut_down
 from ._codec import loads
 from ._frames import LIMIT, answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
     from typing import Any, NoReturn
+else:
+    import _signal
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _REHEARSALS = 16
@@ -73,7 +74,9 @@ def rehearse(child: Child) -> None:
     import _socket
 
     near, far = _socket.socketpair()
-    real = {name: globals()[name] for name in ("_setsid", "_dup2", "_closerange", "_set_handler", "_set_mask")}
+    real = {
+        name: globals()[name] for name in ("_setsid", "_dup2", "_closerange", "_set_handler", "_set_mask")
+    }
     globals().update(dict.fromkeys(real, _do_nothing))
     for round_ in range(_REHEARSALS):
         enter(1, 2, 3, 4)
@@ -120,7 +123,7 @@ def _broken() -> "NoReturn":
 def perform(child: Child, frame: "dict[str, Any]") -> bytes:
     """The task from its frame to its answer, after threads were joined, exit handlers ran, and all text is in the pipes."""
     outcome = child.perform(frame)
-    _shut_down()
+    shut_down()
     more = f',"maxrss":{getrusage(RUSAGE_SELF).ru_maxrss * _RSS_UNIT}'
     if outcome.code:
         more += f',"code":{outcome.code}'

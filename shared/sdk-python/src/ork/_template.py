@@ -8,7 +8,6 @@ import gc
 import os
 import sys
 
-import _signal  # type: ignore[import-not-found]
 import _socket
 import select
 
@@ -21,7 +20,10 @@ from ._sitepath import Site
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
     from typing import Any, NoReturn
+else:
+    import _signal
 
 PROTOCOL = 1
 _OURS = "ork"
@@ -210,9 +212,7 @@ class Template:
         self._tell(f'{{"ev":"started","id":{run_id},"pid":{pid}}}')
 
     def _refuse(self, run_id: int, error: OSError) -> None:
-        self._tell(
-            f'{{"ev":"refused","id":{run_id},"message":{dumps(f"cannot fork: {error.strerror}")}}}'
-        )
+        self._tell(f'{{"ev":"refused","id":{run_id},"message":{dumps(f"cannot fork: {error.strerror}")}}}')
 
     def _watch(self, run_id: int) -> None:
         """From now on the end of this child is to be told at once."""

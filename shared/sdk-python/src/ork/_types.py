@@ -24,7 +24,7 @@ _SCALARS = {
     decimal.Decimal: ({"type": "string"}, "str"),
     uuid.UUID: ({"type": "string", "format": "uuid"}, "str"),
 }
-_SEQUENCES = (list, set, frozenset, tuple, *_convert._LISTS, *_convert._SETS)
+_SEQUENCES = (list, set, frozenset, tuple, *_convert.LISTS, *_convert.SETS)
 
 
 class Describer:
@@ -42,7 +42,7 @@ class Describer:
         if hint in _SCALARS if isinstance(hint, type) else False:
             return dict(_SCALARS[hint][0])
         origin, args = typing.get_origin(hint), typing.get_args(hint)
-        if origin in _convert._UNION_KINDS:
+        if origin in _convert.UNION_KINDS:
             return {"anyOf": [self.schema(arg) for arg in args]}
         if origin is typing.Literal:
             return {"enum": list(args)}
@@ -53,19 +53,18 @@ class Describer:
             array: "dict[str, Any]" = {"type": "array"}
             if args:
                 array["items"] = self.schema(args[0])
-            if (origin or hint) in _convert._SETS:
+            if (origin or hint) in _convert.SETS:
                 array["uniqueItems"] = True
             return array
-        if (origin or hint) in _convert._MAPS:
+        if (origin or hint) in _convert.MAPS:
             return {"type": "object", **({"additionalProperties": self.schema(args[1])} if args else {})}
         if isinstance(hint, type) and issubclass(hint, enum.Enum):
             return {"enum": [member.value for member in hint]}
         if isinstance(hint, type) and issubclass(hint, pathlib.PurePath):
             return {"type": "string"}
-        record = origin if origin is not None and _convert.is_record(origin) else hint
-        if _convert.is_record(record):
-            return self._record(record)
-        return {}
+        if origin is not None and _convert.is_record(origin):
+            return self._record(origin)
+        return self._record(hint) if _convert.is_record(hint) else {}
 
     def _record(self, cls: Any) -> "dict[str, Any]":
         name = cls.__name__
@@ -101,7 +100,7 @@ class Describer:
         if isinstance(hint, type) and hint in _SCALARS:
             return _SCALARS[hint][1]
         origin, args = typing.get_origin(hint), typing.get_args(hint)
-        if origin in _convert._UNION_KINDS:
+        if origin in _convert.UNION_KINDS:
             choices = [arg for arg in args if arg is not type(None)]
             if len(choices) != 1:
                 return "any"
@@ -114,7 +113,7 @@ class Describer:
         if (origin or hint) in _SEQUENCES:
             kinds = {self.ork(arg) for arg in args if arg is not Ellipsis and arg != ()}
             return f"[{kinds.pop()}]" if len(kinds) == 1 else "[any]"
-        if (origin or hint) in _convert._MAPS:
+        if (origin or hint) in _convert.MAPS:
             return f"map[{self.ork(args[1])}]" if args else "map[any]"
         if isinstance(hint, type) and issubclass(hint, enum.Enum):
             return _enum_text([member.value for member in hint])

@@ -13,7 +13,7 @@ pub struct Behaviour {
     pub fail_thousandths: u32,
     /// How often it fails for good.
     pub permanent_thousandths: u32,
-    /// How often it hands one to three jobs over to others.
+    /// How often it hands one to six jobs over to others.
     pub defer_thousandths: u32,
     /// How often it needs more memory than it has.
     pub oom_thousandths: u32,

@@ -15,8 +15,8 @@ use ork_core::task::{AttemptId, TaskSpec};
 use ork_core::time::{Millis, Time};
 use ork_engine::ports::{
     Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed, Object,
-    ObjectError, Objects, Ports, Queue, QueueError, StartError, Store, StoreError, StoreErrorKind,
-    Tracker, TrackerError, Version, Write,
+    ObjectError, Objects, Ports, Queue, QueueError, StartError, Stopping, Store, StoreError,
+    StoreErrorKind, Tracker, TrackerError, Version, Write,
 };
 
 use super::{Inner, Wait, World};
@@ -410,7 +410,9 @@ impl Tracker for Handle {
         self.maybe_slow(Fault::TrackerSlow, 1_800_000).await;
         answer
     }
-    async fn cancel(&self, job: &Value) -> Result<(), TrackerError> {
-        self.call(|inner| inner.cancel_job(job)).await
+    async fn cancel(&self, job: &Value) -> Result<Stopping, TrackerError> {
+        let answer = self.call(|inner| inner.cancel_job(job)).await;
+        self.maybe_slow(Fault::TrackerSlow, 1_800_000).await;
+        answer
     }
 }

@@ -108,5 +108,31 @@ fn text(view: &RunView, cost: Option<String>, now: Time, out: &Output) -> String
         ]);
     }
     text.push_str(&table.render(out.data));
+    text.push_str(&stopping(view, now));
+    text
+}
+
+/// Jobs elsewhere that nobody waits for any more and that are not known to be over.
+fn stopping(view: &RunView, now: Time) -> String {
+    let mut text = String::new();
+    for (task, index, one) in view.state.cancellations() {
+        let definition = view.graph.task(task);
+        let index = if definition.fans_out() {
+            format!("[{index}]")
+        } else {
+            String::new()
+        };
+        text.push_str(&format!(
+            "\nstopping {} of {} job(s) of attempt {} of {}{index}, since {}",
+            one.left(),
+            one.count,
+            one.attempt,
+            definition.name,
+            now.since(one.since)
+        ));
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
     text
 }

@@ -1,75 +1,14 @@
-"""The warm interpreter, spoken to as the engine does."""
+"""The warm interpreter, spoken to as the engine does: tasks that go well, and how they fail."""
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import tempfile
-import textwrap
-import time
 import unittest
 
 import paths  # noqa: F401
-from warm_client import SRC, Warm, pack
-
-CONTEXT = {
-    "task_id": "r/t",
-    "run_id": "r",
-    "task_name": "t",
-    "workflow_name": "w",
-    "attempt": 2,
-    "parallel_index": 3,
-    "parallel_count": 4,
-}
-
-
-def alive(pid):
-    """Whether a process runs (a zombie does not)."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def until(condition, what):
-    end = time.monotonic() + 10
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"waited in vain: {what}")
-        time.sleep(0.005)
-
-
-class WithTemplate(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.warm = Warm()
-        self.addCleanup(self.warm.close)
-
-    def write(self, name, text):
-        path = os.path.join(self.folder.name, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(textwrap.dedent(text))
-        return path
-
-    def run_text(self, text, name="tasks.py", **frame):
-        frame.setdefault("function", "f")
-        return self.warm.run(file=self.write(name, text), context=CONTEXT, **frame)
-
-    def output(self, text, **frame):
-        run = self.run_text(text, **frame)
-        self.assertIsNotNone(run.result, run.errors)
-        self.assertTrue(run.result["ok"], (run.result, run.errors))
-        self.assertEqual((run.exited["code"], run.exited["signal"]), (0, None))
-        return run.result["output"]
-
-    def failure(self, text, **frame):
-        run = self.run_text(text, **frame)
-        self.assertIs(run.result["ok"], False)
-        return run
+from warm_client import Warm
+from warm_support import WithTemplate
 
 
 class Running(WithTemplate):
@@ -182,6 +121,28 @@ class Running(WithTemplate):
             "from .other import VALUE\ndef f(): return [VALUE, __name__]", name="pack/tasks.py"
         )
         self.assertEqual(found, [3, "pack.tasks"])
+
+    def test_what_a_file_defers_with_is_loaded_ahead_and_hides_no_neighbour(self):
+        source = """
+            import sys
+            ahead = "ork.deferrables" in sys.modules
+            import dataclasses
+            from ork import BigQueryJob, job_id
+            def f(ctx): return [BigQueryJob("p", job_id(ctx))] if ahead and dataclasses.mine else "late"
+        """
+        self.write("dataclasses.py", "mine = True")
+        (job,) = self.output(source)["deferred"]
+        self.assertEqual((job["project"], len(job["job_id"])), ("p", 68))
+
+    def test_metrics_go_to_the_log_or_to_a_file(self):
+        source = "def f(ctx): ctx.metrics.count('rows', 2)"
+        self.assertEqual(
+            self.run_text(source).errors, 'ORK_METRIC:{"kind":"count","name":"rows","value":2}\n'
+        )
+        path = os.path.join(self.folder.name, "metrics.jsonl")
+        self.assertEqual(self.run_text(source, env={"ORK_METRICS_FILE": path}).errors, "")
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(file.read(), '{"kind":"count","name":"rows","value":2}\n')
 
     def test_by_module_name(self):
         self.write("lib/pkg/__init__.py", "")
@@ -363,281 +324,6 @@ class Failing(WithTemplate):
         self.assertEqual(
             self.output("import sys\ndef f(): sys.stdout.close(); sys.stderr.close(); return 1"), 1
         )
-
-
-class Misbehaving(WithTemplate):
-    def test_printing_a_hundred_megabytes(self):
-        run = self.run_text("def f():\n    for _ in range(1600): print('x' * 65535)\n    return 'done'")
-        self.assertEqual(len(run.stdout), 1600 * 65536)
-        self.assertEqual(run.result["output"], "done")
-
-    def test_printing_what_is_not_utf8(self):
-        run = self.run_text(
-            "import sys\ndef f(): print('\\udcff', flush=True); sys.stdout.buffer.write(b'\\xfe'); sys.stdout.flush()"
-        )
-        self.assertEqual(bytes(run.stdout), b"\xff\n\xfe")
-
-    def test_a_fork_that_returns_gives_no_second_result(self):
-        run = self.run_text("""
-            import os
-            def f():
-                pid = os.fork()
-                if pid:
-                    os.waitpid(pid, 0)
-                return "parent" if pid else "child"
-        """)
-        self.assertEqual(run.results, [{"ok": True, "output": "parent"}])
-
-    def test_what_it_leaves_running_is_killed(self):
-        run = self.run_text("""
-            import subprocess
-            def f(): return subprocess.Popen(["sleep", "1000"]).pid
-        """)
-        pid = run.result["output"]
-        until(lambda: not alive(pid), "the left-over process to be killed")
-
-    def test_threads_and_exit_handlers_finish_before_the_end(self):
-        run = self.run_text("""
-            import atexit, threading, time
-            def f():
-                atexit.register(print, "at exit")
-                threading.Thread(target=lambda: (time.sleep(0.05), print("thread"))).start()
-                print("returns")
-        """)
-        self.assertEqual(run.text, "returns\nthread\nat exit\n")
-        self.assertTrue(run.result["ok"])
-
-    def test_kill_reaches_the_whole_group(self):
-        path = self.write(
-            "tasks.py",
-            """
-            import subprocess, sys, time
-            def f():
-                print(subprocess.Popen(["sleep", "1000"]).pid, flush=True)
-                time.sleep(1000)
-        """,
-        )
-        run = self.warm.start(file=path, function="f")
-        self.warm.wait(lambda: run.text.endswith("\n"))
-        self.warm.kill(run, signal.SIGTERM)
-        self.warm.finish(run)
-        self.assertEqual((run.exited["code"], run.exited["signal"]), (None, signal.SIGTERM))
-        until(lambda: not alive(int(run.text)), "the group to end")
-
-    def test_a_task_that_ignores_the_first_signal_ends_by_the_second(self):
-        path = self.write(
-            "tasks.py",
-            """
-            import os, signal, time
-            def f():
-                # Not print: the signal may arrive within it, and it cannot be entered twice.
-                signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"ignored\\n"))
-                os.write(1, b"ready\\n")
-                while True: time.sleep(0.01)
-        """,
-        )
-        run = self.warm.start(file=path, function="f")
-        self.warm.wait(lambda: run.text == "ready\n")
-        self.warm.kill(run, signal.SIGTERM)
-        self.warm.wait(lambda: run.text == "ready\nignored\n")
-        self.warm.kill(run, signal.SIGKILL)
-        self.warm.finish(run)
-        self.assertEqual(run.exited["signal"], signal.SIGKILL)
-
-    def test_kill_right_after_the_start(self):
-        path = self.write("tasks.py", "import time\ndef f(): time.sleep(1000)")
-        for _ in range(20):
-            run = self.warm.start(file=path, function="f")
-            self.warm.kill(run, signal.SIGTERM)
-            self.warm.finish(run)
-            self.assertEqual(run.exited["signal"], signal.SIGTERM)
-
-    def test_kill_of_an_unknown_or_ended_id_is_ignored(self):
-        run = self.run_text("def f(): pass")
-        self.warm.kill(run, signal.SIGKILL)
-        self.warm.send({"op": "kill", "id": 999, "signal": 9})
-        self.assertEqual(self.output("def f(): return 1"), 1)
-
-
-class Scripts(WithTemplate):
-    def script(self, text, **frame):
-        return self.warm.run(
-            script=text, script_name="/flows/etl.workflow", line=12, cwd=self.folder.name, **frame
-        )
-
-    def test_run_as_main_in_their_folder_with_stdout_as_output(self):
-        self.write("raw", "from raw")
-        run = self.script(
-            "import os\nprint(__name__, open('raw').read())\ndef g(): return __file__\nprint(g())"
-        )
-        self.assertEqual(run.text, "__main__ from raw\n/flows/etl.workflow\n")
-        self.assertEqual(run.result, {"ok": True, "output": None})
-
-    def test_tracebacks_count_lines_of_the_workflow_and_show_them(self):
-        run = self.script("x = 1\nraise ValueError('here')\n")
-        self.assertEqual(run.result["message"], "ValueError: here")
-        self.assertIn('File "/flows/etl.workflow", line 13', run.errors)
-        self.assertIn("raise ValueError('here')", run.errors)
-        self.assertNotIn("/ork/_", run.errors)
-
-    def test_a_syntax_error_is_permanent_and_counts_lines_too(self):
-        run = self.script("x = 1\ndef (:\n")
-        self.assertEqual(run.result["category"], "permanent")
-        self.assertIn("line 13", run.errors)
-
-
-class Reuse(WithTemplate):
-    def serve(self, **frame):
-        return self.warm.start(op="serve", cwd=self.folder.name, **frame)
-
-    def test_keeps_module_state_and_the_process(self):
-        path = self.write(
-            "tasks.py", "import os\nSEEN = []\ndef f(a): SEEN.append(a); print(a); return [SEEN, os.getpid()]"
-        )
-        child = self.serve()
-        self.assertEqual(
-            self.warm.ask(child, id=1, file=path, function="f", input={"a": 1})["output"][0], [1]
-        )
-        self.assertEqual(child.text, "1\n")
-        answer = self.warm.ask(child, id=2, file=path, function="f", input={"a": 2})
-        self.assertEqual(answer, {"id": 2, "ok": True, "output": [[1, 2], child.pid]})
-        self.assertEqual(child.text, "1\n2\n")
-        child.channel.close()
-        fd = next(fd for fd, kind in child.pipes.items() if kind == "result")
-        del child.pipes[fd], self.warm.owner[fd]
-        self.warm.poll.unregister(fd)
-        self.warm.finish(child)
-        self.assertEqual(child.exited["code"], 0)
-
-    def test_environment_of_one_task_is_gone_in_the_next(self):
-        path = self.write(
-            "tasks.py", "import os\ndef f(): return [os.environ.get(n) for n in ('A', 'B', 'ORK_ATTEMPT')]"
-        )
-        child = self.serve(env={"B": "head"})
-        ask = lambda **frame: self.warm.ask(child, id=1, file=path, function="f", **frame)["output"]  # noqa: E731
-        self.assertEqual(ask(env={"A": "1", "B": "2"}, context={"attempt": 3}), ["1", "2", "3"])
-        self.assertEqual(ask(), [None, "head", "1"])
-        self.assertEqual(ask(env={"B": None}), [None, None, "1"])
-        self.assertEqual(ask(env={"A": "4"}), ["4", "head", "1"])
-
-    def test_goes_on_after_a_failure_and_loads_a_changed_file_anew(self):
-        path = self.write("tasks.py", "def f(): raise ValueError('x')")
-        child = self.serve()
-        self.assertEqual(
-            self.warm.ask(child, id=1, file=path, function="f"),
-            {"id": 1, "ok": False, "category": "unknown", "message": "ValueError: x"},
-        )
-        self.assertIn("ValueError: x", child.errors)
-        self.write("tasks.py", "def f(): return 'changed now'")
-        self.assertEqual(self.warm.ask(child, id=2, file=path, function="f")["output"], "changed now")
-
-    def test_retires_after_exit_and_after_leaked_threads(self):
-        for body in (
-            "import sys; sys.exit(5)",
-            "import threading, time; threading.Thread(target=time.sleep, args=(9e6,), daemon=True).start()",
-        ):
-            path = self.write("tasks.py", f"def f(): {body}")
-            child = self.serve()
-            self.assertIs(self.warm.ask(child, id=1, file=path, function="f")["retire"], True)
-            self.warm.finish(child)
-
-    def test_a_task_that_kills_its_process_ends_the_child(self):
-        path = self.write("tasks.py", "import os\ndef f(): os._exit(9)")
-        child = self.serve()
-        self.assertIsNone(self.warm.ask(child, id=1, file=path, function="f"))
-        self.assertEqual(child.exited["code"], 9)
-
-    def test_can_be_killed(self):
-        path = self.write("tasks.py", "import time\ndef f(): print('on', flush=True); time.sleep(1000)")
-        child = self.serve()
-        child.channel.setblocking(True)
-        child.channel.sendall(pack({"id": 1, "file": path, "function": "f"}))
-        self.warm.wait(lambda: child.text == "on\n")
-        self.warm.kill(child, signal.SIGKILL)
-        self.warm.finish(child)
-        self.assertEqual(child.exited["signal"], signal.SIGKILL)
-
-    def test_refuses_files_of_another_folder(self):
-        child = self.serve()
-        self.warm.ask(child, id=1, file=self.write("tasks.py", "def f(): pass"), function="f")
-        answer = self.warm.ask(child, id=2, file=self.write("other/tasks.py", "def f(): pass"), function="f")
-        self.assertEqual((answer["ok"], answer["category"]), (False, "unknown"))
-        self.assertIn("serves", answer["message"])
-
-    def test_gives_a_forked_copy_no_voice(self):
-        path = self.write(
-            "tasks.py",
-            "import os\ndef f():\n    pid = os.fork()\n    if pid: os.waitpid(pid, 0)\n    return bool(pid)",
-        )
-        child = self.serve()
-        for number in (1, 2):
-            self.assertEqual(self.warm.ask(child, id=number, file=path, function="f")["output"], True)
-        self.assertEqual([answer["id"] for answer in child.results], [1, 2])
-
-
-class TheEnd(WithTemplate):
-    def sleeping(self):
-        path = self.write("tasks.py", "import time\ndef f(): print('on', flush=True); time.sleep(1000)")
-        run = self.warm.start(file=path, function="f")
-        self.warm.wait(lambda: run.text == "on\n")
-        return run
-
-    def test_the_engine_going_away_kills_every_child(self):
-        run = self.sleeping()
-        self.assertEqual(self.warm.close(), 0)
-        until(lambda: not alive(run.pid), "the child to be killed")
-
-    def test_sigterm_does_the_same(self):
-        run = self.sleeping()
-        self.warm.process.send_signal(signal.SIGTERM)
-        self.assertEqual(self.warm.process.wait(10), 0)
-        until(lambda: not alive(run.pid), "the child to be killed")
-
-    def test_sigint_is_ignored(self):
-        self.warm.process.send_signal(signal.SIGINT)
-        self.assertEqual(self.output("def f(): return 1"), 1)
-
-    def test_the_socket_may_be_its_standard_input(self):
-        path = self.write(
-            "tasks.py", "import os, sys\ndef f(): return [sys.stdin.read(), os.readlink('/proc/self/fd/0')]"
-        )
-        warm = Warm(as_stdin=True)
-        self.addCleanup(warm.close)
-        run = warm.run(file=path, function="f")
-        self.assertEqual(run.result, {"ok": True, "output": ["", "/dev/null"]})
-        child = warm.start(op="serve", cwd=self.folder.name)
-        self.assertEqual(warm.ask(child, id=1, file=path, function="f")["output"], ["", "/dev/null"])
-
-    def test_a_fork_that_fails_is_refused_and_the_next_one_works(self):
-        broken = f"""if True:
-            import errno, os, sys
-            sys.path.insert(0, {SRC!r})
-            fork = os.fork
-            def no_fork():
-                os.fork = fork
-                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-            os.fork = no_fork
-            from ork._template import main
-            main(int(sys.argv[1]))"""
-        warm = Warm(entry=("-c", broken))
-        self.addCleanup(warm.close)
-        path = self.write("tasks.py", "def f(): return 1")
-        first = warm.run(file=path, function="f")
-        self.assertEqual(first.refused["message"], f"cannot fork: {os.strerror(11)}")
-        self.assertEqual((first.pid, first.pipes), (None, {}))
-        self.assertEqual(warm.run(file=path, function="f").result, {"ok": True, "output": 1})
-
-    def test_nonsense_ends_it_with_a_word(self):
-        for frame in ({"op": "sing"}, {"op": "run", "id": 1}):
-            warm = Warm(stderr=subprocess.PIPE)
-            warm.send(frame)
-            self.assertEqual(warm.process.wait(10), 70)
-            self.assertIn(b"the warm interpreter stops", warm.process.stderr.read())
-            warm.process.stderr.close()
-            warm.close()
-
-    def test_the_source_tree_is_what_is_tested(self):
-        self.assertTrue(os.path.exists(os.path.join(SRC, "ork", "_template.py")))
 
 
 if __name__ == "__main__":

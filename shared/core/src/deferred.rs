@@ -1,0 +1,253 @@
+//! Deferred jobs as tasks describe them: which service runs the job, and how to find it there.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::Value;
+use crate::time::Millis;
+
+/// The shortest pause between two questions about a job that a description may ask for.
+pub const SHORTEST_POLL: Millis = Millis::from_secs(1);
+/// The longest one.
+pub const LONGEST_POLL: Millis = Millis::from_secs(3600);
+
+/// A job outside Ork that a task handed over to.
+///
+/// Keys that are not known are passed over: a newer SDK may say more than this reader needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "service_type", rename_all = "snake_case")]
+pub enum Job {
+    /// A job of BigQuery.
+    #[serde(rename = "bigquery")]
+    BigQuery(BigQueryJob),
+    /// An execution of a Cloud Run job.
+    #[serde(rename = "cloudrun", alias = "cloud_run")]
+    CloudRun(CloudRunJob),
+    /// A job of a Dataproc cluster, or a batch without one.
+    Dataproc(DataprocJob),
+    /// Anything that says over HTTP how far it is.
+    CustomHttp(HttpJob),
+}
+
+/// A job of BigQuery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BigQueryJob {
+    /// The project that runs it.
+    pub project: String,
+    /// Its id there.
+    pub job_id: String,
+    /// Where it runs, such as `EU`; BigQuery finds jobs of `US` and `EU` without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+}
+
+/// An execution of a Cloud Run job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloudRunJob {
+    /// Its project.
+    pub project: String,
+    /// Its region.
+    pub region: String,
+    /// The job.
+    #[serde(alias = "job")]
+    pub job_name: String,
+    /// The execution, by its short name.
+    #[serde(alias = "execution", alias = "execution_name")]
+    pub execution_id: String,
+}
+
+/// A job of a Dataproc cluster, or a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataprocJob {
+    /// Its project.
+    pub project: String,
+    /// Its region.
+    pub region: String,
+    /// The cluster; none for a batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_name: Option<String>,
+    /// The job's id, or with no cluster the batch's.
+    #[serde(alias = "batch_id")]
+    pub job_id: String,
+}
+
+/// A job that is asked about over HTTP.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpJob {
+    /// Where to ask.
+    pub url: String,
+    /// How, `GET` when not stated.
+    #[serde(default = "get")]
+    pub method: String,
+    /// Headers of the question.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Sent as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+    /// Answers that say something about the job; others are the service's own trouble.
+    #[serde(default = "ok")]
+    pub success_status_codes: Vec<u16>,
+    /// The field of the answer that says how far it is, with dots between its parts; without it the job is done as soon as it is answered for.
+    #[serde(
+        default,
+        alias = "status_field",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub completion_field: Option<String>,
+    /// What stands there when it is done.
+    #[serde(
+        default,
+        alias = "success_value",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub completion_value: Option<Value>,
+    /// What stands there when it failed: one value, or a list of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_value: Option<Value>,
+    /// The field that says why it failed, with dots between its parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_field: Option<String>,
+    /// Where to ask for it to be stopped; without it such a job cannot be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_url: Option<String>,
+    /// How, `POST` when not stated.
+    #[serde(default = "post")]
+    pub cancel_method: String,
+}
+
+fn get() -> String {
+    "GET".into()
+}
+fn post() -> String {
+    "POST".into()
+}
+fn ok() -> Vec<u16> {
+    vec![200]
+}
+
+/// The services that Ork knows by itself.
+pub const SERVICES: [&str; 4] = ["bigquery", "cloudrun", "dataproc", "custom_http"];
+
+/// The service that a description names, in its usual spelling; an error says what is wrong with it.
+pub fn service(job: &Value) -> Result<&str, String> {
+    match job.get("service_type").and_then(Value::as_str) {
+        Some("cloud_run") => Ok("cloudrun"),
+        Some(name) if !name.is_empty() => Ok(name),
+        _ if job.is_object() => Err("a deferred job has no `service_type`".into()),
+        _ => Err(format!("a deferred job is {}, not an object", kind(job))),
+    }
+}
+
+const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+impl Job {
+    /// Reads a description. An error names the service and what is missing or wrong.
+    pub fn read(job: &Value) -> Result<Self, String> {
+        let service = service(job)?;
+        Self::deserialize(job).map_err(|error| format!("a deferred job of `{service}`: {error}"))
+    }
+}
+
+/// The pause between questions that a description asks for: `poll_interval`, in seconds or as text such as `30s` or `2m`.
+/// What cannot be read asks for nothing.
+pub fn poll_interval(job: &Value) -> Option<Millis> {
+    let asked = match job.get("poll_interval")? {
+        Value::Number(seconds) => Millis((seconds.as_f64()?.max(0.0) * 1000.0) as u64),
+        Value::String(text) => crate::parse::duration(text)?,
+        _ => return None,
+    };
+    Some(asked.clamp(SHORTEST_POLL, LONGEST_POLL))
+}
+
+/// The shortest pause that any job of a list, as JSON text, asks for.
+pub fn shortest_poll_interval(jobs: &str) -> Option<Millis> {
+    #[derive(Deserialize)]
+    struct Asks {
+        #[serde(default, deserialize_with = "whatever")]
+        poll_interval: Option<Value>,
+    }
+    fn whatever<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+        Value::deserialize(from).map(Some)
+    }
+    if !jobs.contains("poll_interval") {
+        return None;
+    }
+    let jobs: Vec<Asks> = serde_json::from_str(jobs).ok()?;
+    jobs.into_iter()
+        .filter_map(|job| poll_interval(&serde_json::json!({"poll_interval": job.poll_interval})))
+        .min()
+}
+
+impl Job {
+    /// The job in few words, for people.
+    pub fn name(&self) -> String {
+        match self {
+            Self::BigQuery(job) => format!("BigQuery job {}:{}", job.project, job.job_id),
+            Self::CloudRun(job) => format!(
+                "Cloud Run execution {} of {} in {}",
+                job.execution_id, job.job_name, job.region
+            ),
+            Self::Dataproc(job) => match &job.cluster_name {
+                Some(cluster) => format!("Dataproc job {} on {cluster}", job.job_id),
+                None => format!("Dataproc batch {} in {}", job.job_id, job.region),
+            },
+            // Without the query: it may hold what is nobody's business.
+            Self::CustomHttp(job) => {
+                let shown = job.url.split(['?', '#']).next().unwrap_or_default();
+                format!("job at {shown}")
+            }
+        }
+    }
+
+    /// The page of Google's console that shows it.
+    pub fn link(&self) -> Option<String> {
+        const CONSOLE: &str = "https://console.cloud.google.com";
+        let text = |text: &str| {
+            text.bytes().fold(String::new(), |mut out, byte| {
+                match byte {
+                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                        out.push(byte as char);
+                    }
+                    _ => out.push_str(&format!("%{byte:02X}")),
+                }
+                out
+            })
+        };
+        match self {
+            Self::BigQuery(job) => Some(format!(
+                "{CONSOLE}/bigquery?project={}&j=bq:{}:{}&page=queryresults",
+                text(&job.project),
+                text(job.location.as_deref().unwrap_or("US")),
+                text(&job.job_id)
+            )),
+            Self::CloudRun(job) => Some(format!(
+                "{CONSOLE}/run/jobs/executions/details/{}/{}/tasks?project={}",
+                text(&job.region),
+                text(&job.execution_id),
+                text(&job.project)
+            )),
+            Self::Dataproc(job) => {
+                let (region, id, project) =
+                    (text(&job.region), text(&job.job_id), text(&job.project));
+                Some(match &job.cluster_name {
+                    Some(_) => {
+                        format!("{CONSOLE}/dataproc/jobs/{id}?region={region}&project={project}")
+                    }
+                    None => format!("{CONSOLE}/dataproc/batches/{region}/{id}?project={project}"),
+                })
+            }
+            Self::CustomHttp(_) => None,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What runs a task's attempts.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Binding, Expression};
+use crate::Value;
+use crate::ids::WorkflowName;
+
+/// What runs a task's attempts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Executor {
+    /// Nothing: the task is done as soon as it is ready.
+    Marker,
+    /// A Python function.
+    Python {
+        /// File or module.
+        source: PythonSource,
+        /// Function in it.
+        function: String,
+        /// Fresh process per attempt, or one that serves many.
+        isolation: Isolation,
+        /// Import the module once, before forking.
+        preload: bool,
+    },
+    /// A command.
+    Process {
+        /// What to run.
+        command: CommandLine,
+    },
+    /// A stand-alone Python script: the body of a `fun` block. Its standard output is its output.
+    Script {
+        /// The dedented body.
+        body: String,
+        /// First line of the body in the file, from 1, for tracebacks.
+        line: u32,
+    },
+    /// A shared object with Ork's C entry point.
+    Library {
+        /// Path of the object.
+        file: String,
+        /// Which task in it.
+        function: String,
+    },
+    /// Another workflow, run and awaited. Its params are the task's inputs.
+    Workflow {
+        /// The other workflow.
+        name: WorkflowName,
+    },
+    /// A Cloud Run job.
+    CloudRun {
+        /// An existing job, or none when `image` is given.
+        job: Option<String>,
+        /// Overrides the image's command.
+        command: Option<CommandLine>,
+    },
+    /// A worker service that is asked over HTTP.
+    Service {
+        /// File or module the service knows.
+        source: Option<PythonSource>,
+        /// Function in it.
+        function: Option<String>,
+    },
+    /// A container here.
+    Docker {
+        /// Overrides the image's command.
+        command: Option<CommandLine>,
+    },
+    /// A Kubernetes Job.
+    Kubernetes {
+        /// Overrides the image's command.
+        command: Option<CommandLine>,
+    },
+    /// A plain HTTP request.
+    Http {
+        /// GET, POST, …
+        method: String,
+        /// Template.
+        url: Expression,
+        /// Templates.
+        headers: Vec<(String, Expression)>,
+        /// Sent as JSON.
+        body: Option<Binding>,
+    },
+    /// dbt models.
+    Dbt {
+        /// Project folder.
+        project: String,
+        /// Selectors.
+        models: Vec<String>,
+    },
+    /// An executor declared in `ork.yaml`; its command is found there.
+    Custom {
+        /// Its name.
+        name: String,
+        /// Keys of the task that the custom executor may read.
+        options: BTreeMap<String, Value>,
+    },
+}
+
+impl Executor {
+    /// The word a file uses for it.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Marker => "marker",
+            Self::Python { .. } => "python",
+            Self::Process { .. } => "process",
+            Self::Script { .. } => "fun",
+            Self::Library { .. } => "library",
+            Self::Workflow { .. } => "workflow",
+            Self::CloudRun { .. } => "cloudrun",
+            Self::Service { .. } => "service",
+            Self::Docker { .. } => "docker",
+            Self::Kubernetes { .. } => "kubernetes",
+            Self::Http { .. } => "http",
+            Self::Dbt { .. } => "dbt",
+            Self::Custom { name, .. } => name,
+        }
+    }
+}
+
+/// Where a Python function lives.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PythonSource {
+    /// A file, relative to the workflow file.
+    File(String),
+    /// An importable module.
+    Module(String),
+}
+
+/// Whether attempts of a Python task share a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// Each attempt has a process of its own.
+    #[default]
+    Process,
+    /// A process serves many attempts of the workflow's tasks, one at a time.
+    Reuse,
+}
+
+/// How a command was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandLine {
+    /// One string, as a shell reads it; may hold templates.
+    Shell(Expression),
+    /// Program and arguments; each may hold templates.
+    Argv(Vec<Expression>),
+    /// A script beside the workflow file.
+    File(String),
+}

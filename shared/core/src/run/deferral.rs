@@ -1,0 +1,336 @@
+//! Deferred jobs: handed over, asked about, and stopped when nobody waits for them any more.
+
+use super::state::{Cancellation, Deferral};
+use super::tasks::Step;
+use super::{Attempt, Category, Effect, JobAnswer, NotStopped, NoteKind, State};
+use crate::deferred::shortest_poll_interval;
+use crate::limits;
+use crate::protect::Protection;
+use crate::task::Output;
+use crate::time::{Millis, Time};
+
+impl Step<'_> {
+    pub(super) fn defer(&mut self, attempt: Attempt, jobs: &Output, count: u32) {
+        let definition = self.definition(attempt.task);
+        if count == 0 || count as usize > limits::DEFERRED_JOBS {
+            let message = format!(
+                "it deferred to {count} jobs; between 1 and {} are allowed",
+                limits::DEFERRED_JOBS
+            );
+            return self.fail(attempt, Category::Permanent, &message);
+        }
+        let now = self.now;
+        let instance = self.run.instance_mut(attempt.task, attempt.index);
+        instance.handed_over |= bit_of(attempt.attempt);
+        let started_at = *instance.started_at.get_or_insert(now);
+        let asked = match jobs {
+            Output::Inline(text) => shortest_poll_interval(text),
+            Output::Object { .. } => None,
+        };
+        let every = asked.unwrap_or(limits::POLL_INTERVAL);
+        let deferral = Deferral {
+            jobs: jobs.clone(),
+            count,
+            done: 0,
+            poll_at: now + every,
+            end_by: started_at + definition.timeout,
+            since: now,
+            every,
+            denied_once: 0,
+            denied_twice: 0,
+        };
+        self.run.set(
+            definition,
+            attempt.task,
+            attempt.index,
+            State::Deferred(Box::new(deferral)),
+        );
+        self.note(
+            attempt.task,
+            Some(attempt.index),
+            NoteKind::Deferred { jobs: count },
+        );
+    }
+
+    pub(super) fn job(&mut self, attempt: Attempt, job: u32, answer: &JobAnswer) {
+        let deferral = match self
+            .run
+            .instance(attempt.task, attempt.index)
+            .map(|instance| &instance.state)
+        {
+            Some(State::Deferred(deferral)) if self.is_live(attempt) && job < deferral.count => {
+                deferral
+            }
+            _ => return self.job_late(attempt, job, answer),
+        };
+        let mut next = deferral.clone();
+        let bit = 1u64 << job;
+        let unknown_yet =
+            matches!(answer, JobAnswer::Missing(_)) && self.now < next.since + limits::JOB_UNKNOWN;
+        match answer {
+            // Of this one nothing is left to be stopped.
+            JobAnswer::Failed(why) => return self.job_failed(attempt, job, why, bit),
+            JobAnswer::Lost(why) => return self.job_failed(attempt, job, why, 0),
+            JobAnswer::Missing(why) | JobAnswer::Denied(why) if !unknown_yet => {
+                if next.is_denied_again(bit) {
+                    return self.job_failed(attempt, job, why, 0);
+                }
+            }
+            JobAnswer::Done => {
+                next.done |= bit;
+                if next.done == all_jobs(next.count) {
+                    let jobs = next.jobs.clone();
+                    return self.succeed(attempt, &jobs);
+                }
+                next.is_allowed(bit);
+            }
+            JobAnswer::Running => next.is_allowed(bit),
+            JobAnswer::Unanswered { .. } | JobAnswer::Missing(_) | JobAnswer::Denied(_) => {}
+        }
+        // The others are asked when they are due, and nobody once the last question was asked.
+        if !matches!(answer, JobAnswer::Done) && next.poll_at <= next.end_by {
+            let asked = match answer {
+                JobAnswer::Unanswered { retry_after } => *retry_after,
+                _ => None,
+            };
+            let asked = asked.unwrap_or_default().min(limits::RETRY_AFTER_LONGEST);
+            next.poll_at = self.now + next.pause(self.now).max(asked);
+        }
+        let definition = self.definition(attempt.task);
+        self.run.set(
+            definition,
+            attempt.task,
+            attempt.index,
+            State::Deferred(next),
+        );
+    }
+
+    /// Nobody waits for the job any more; if it is over it need not be stopped.
+    fn job_late(&mut self, attempt: Attempt, job: u32, answer: &JobAnswer) {
+        let stopping = self
+            .run
+            .owned(attempt.task, attempt.index)
+            .is_some_and(|instance| {
+                let mut all = instance.cancellations().iter();
+                all.any(|one| one.attempt == attempt.attempt && job < one.count)
+            });
+        if stopping && matches!(answer, JobAnswer::Done | JobAnswer::Failed(_)) {
+            return self.jobs_stopped(attempt, 1 << job, None);
+        }
+        self.stale(attempt, "an answer about a deferred job");
+    }
+
+    fn job_failed(&mut self, attempt: Attempt, job: u32, why: &str, over: u64) {
+        let message = format!("deferred job {job} failed: {why}");
+        // Its siblings are pointless now.
+        self.stop_jobs(attempt, over);
+        self.fail(attempt, Category::Unknown, &message);
+    }
+
+    /// The jobs of a deferred instance are to be stopped, but for those in `over`. To be called before its state changes.
+    pub(super) fn stop_jobs(&mut self, attempt: Attempt, over: u64) {
+        let Some(State::Deferred(deferral)) = self
+            .run
+            .instance(attempt.task, attempt.index)
+            .map(|instance| &instance.state)
+        else {
+            return;
+        };
+        let (jobs, count, done) = (deferral.jobs.clone(), deferral.count, deferral.done);
+        self.cancel_jobs(attempt, &jobs, count, over | done);
+    }
+
+    /// A worker handed over to jobs after its attempt was ended: nobody waits for them.
+    pub(super) fn deferred_late(&mut self, attempt: Attempt, jobs: &Output, count: u32) {
+        let Some(instance) = self.run.owned(attempt.task, attempt.index) else {
+            return;
+        };
+        let was = attempt.attempt <= instance.attempt && instance.attempt - attempt.attempt < 64;
+        let told = instance.handed_over & bit_of(attempt.attempt) != 0;
+        if was && !told && count > 0 && count as usize <= limits::DEFERRED_JOBS {
+            self.run
+                .instance_mut(attempt.task, attempt.index)
+                .handed_over |= bit_of(attempt.attempt);
+            self.cancel_jobs(attempt, jobs, count, 0);
+        }
+    }
+
+    fn cancel_jobs(&mut self, attempt: Attempt, jobs: &Output, count: u32, over: u64) {
+        if over & all_jobs(count) == all_jobs(count) || !self.holds(Protection::CancelKept) {
+            return;
+        }
+        let now = self.now;
+        let instance = self.run.instance_mut(attempt.task, attempt.index);
+        let cancellations = instance.cancellations.get_or_insert_default();
+        if cancellations.len() >= limits::CANCELLATIONS {
+            let why = "too many of its attempts have jobs that are being stopped".to_owned();
+            return self.note(
+                attempt.task,
+                Some(attempt.index),
+                NoteKind::JobsNotStopped {
+                    attempt: attempt.attempt,
+                    why,
+                },
+            );
+        }
+        cancellations.push(Cancellation {
+            attempt: attempt.attempt,
+            jobs: jobs.clone(),
+            count,
+            over,
+            since: now,
+            ask_at: now + limits::CANCEL_AGAIN,
+            asked: 1,
+            denied: 0,
+            holds: false,
+        });
+        self.run
+            .time(attempt.task, attempt.index, now + limits::CANCEL_AGAIN);
+        self.note(
+            attempt.task,
+            Some(attempt.index),
+            NoteKind::StoppingJobs {
+                attempt: attempt.attempt,
+                jobs: (all_jobs(count) & !over).count_ones(),
+            },
+        );
+        self.effect(Effect::StopJobs(attempt));
+    }
+
+    /// Asks again for whatever of an instance's jobs is due to be stopped.
+    pub(super) fn ask_again(&mut self, task: u32, index: u32) {
+        let now = self.now;
+        let Some(instance) = self.run.owned(task, index) else {
+            return;
+        };
+        if !instance.cancellations().iter().any(|one| one.ask_at <= now) {
+            return;
+        }
+        let fence = instance.fence;
+        let mut asked = Vec::new();
+        let mut next = Time(i64::MAX);
+        for one in self.run.cancellations_mut(task, index) {
+            if one.ask_at <= now {
+                one.ask_at = now + one.pause();
+                one.asked = one.asked.saturating_add(1);
+                asked.push(one.attempt);
+            }
+            next = next.min(one.ask_at);
+        }
+        self.run.time(task, index, next);
+        for attempt in asked {
+            self.effect(Effect::StopJobs(Attempt {
+                task,
+                index,
+                attempt,
+                fence,
+            }));
+        }
+    }
+
+    pub(super) fn jobs_stopped(
+        &mut self,
+        attempt: Attempt,
+        over: u64,
+        denied: Option<&NotStopped>,
+    ) {
+        let (task, index) = (attempt.task, attempt.index);
+        let found = self.run.owned(task, index).and_then(|instance| {
+            let mut all = instance.cancellations().iter();
+            all.position(|one| one.attempt == attempt.attempt)
+        });
+        let Some(position) = found else {
+            return self.stale(attempt, "word of stopped jobs");
+        };
+        let one = &mut self.run.cancellations_mut(task, index)[position];
+        one.over |= over;
+        one.denied = match denied {
+            Some(_) => one.denied + 1,
+            None => 0,
+        };
+        let all = one.over & all_jobs(one.count) == all_jobs(one.count);
+        let kind = match denied {
+            _ if all => NoteKind::JobsStopped {
+                attempt: attempt.attempt,
+            },
+            Some(refused) if refused.for_good || one.denied >= limits::DENIALS => {
+                NoteKind::JobsNotStopped {
+                    attempt: attempt.attempt,
+                    why: refused.why.clone(),
+                }
+            }
+            _ => return,
+        };
+        self.note(task, Some(index), kind);
+        let left = self.run.cancellations_mut(task, index);
+        let held = left.remove(position).holds;
+        if left.is_empty() {
+            self.run.no_cancellations(task, index);
+            let waits = index < self.run.task(task).count
+                && matches!(
+                    self.run.instances(task)[index as usize].state,
+                    State::Retrying { .. }
+                );
+            if held && waits {
+                let definition = self.definition(task);
+                self.run
+                    .set(definition, task, index, State::Queued { since: self.now });
+            }
+        }
+    }
+}
+
+impl Deferral {
+    /// How long to wait before the next question: a tenth of its age, within bounds.
+    fn pause(&self, now: Time) -> Millis {
+        let tenth = Millis(now.since(self.since).0 / 10);
+        tenth.clamp(self.every, limits::POLL_LONGEST.max(self.every))
+    }
+    /// Counts a question that was turned down; whether it is one too many.
+    const fn is_denied_again(&mut self, bit: u64) -> bool {
+        if self.denied_twice & bit != 0 {
+            return true;
+        }
+        if self.denied_once & bit != 0 {
+            self.denied_once &= !bit;
+            self.denied_twice |= bit;
+        } else {
+            self.denied_once |= bit;
+        }
+        false
+    }
+    const fn is_allowed(&mut self, bit: u64) {
+        self.denied_once &= !bit;
+        self.denied_twice &= !bit;
+    }
+    /// Jobs that are not done.
+    pub(super) const fn open(&self) -> u32 {
+        (all_jobs(self.count) & !self.done).count_ones()
+    }
+}
+
+impl Cancellation {
+    /// Jobs that are not known to be over.
+    pub const fn left(&self) -> u32 {
+        (all_jobs(self.count) & !self.over).count_ones()
+    }
+    /// How long to wait for the jobs to end before they are asked about again.
+    fn pause(&self) -> Millis {
+        let doubled = limits::CANCEL_AGAIN.0 << self.asked.min(10);
+        Millis(doubled).min(limits::CANCEL_AGAIN_LONGEST)
+    }
+}
+
+/// The bit that says of an attempt that it handed over.
+pub(super) const fn bit_of(attempt: u32) -> u64 {
+    1 << (attempt % 64)
+}
+
+/// The bits of `count` jobs.
+pub(super) const fn all_jobs(count: u32) -> u64 {
+    if count >= 64 {
+        u64::MAX
+    } else {
+        (1 << count) - 1
+    }
+}

@@ -1,0 +1,223 @@
+//! Deferred jobs: asking about them before a commit, and having them stopped after one.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, stream};
+use ork_core::Value;
+use ork_core::definition::TaskIndex;
+use ork_core::ids::RunId;
+use ork_core::limits;
+use ork_core::names::AttemptFile;
+use ork_core::run::{Attempt, Event, Graph, JobAnswer, NotStopped, RunState, State};
+use ork_core::task::Output;
+
+use crate::Engine;
+use crate::error::{EngineError, EngineErrorKind};
+use crate::perform::Answers;
+use crate::ports::{Clock, JobStatus, Ports, Stopping, Tracker, TrackerError};
+use crate::values;
+
+/// What was said of deferred jobs in the course of one step: a commit that has to be tried again asks nobody twice.
+#[derive(Debug, Default)]
+pub(crate) struct Heard(BTreeMap<(TaskIndex, u32, u32), Vec<(u32, JobAnswer)>>);
+
+impl<P: Ports> Engine<P> {
+    /// Asks about the jobs of attempts that are not done, all at the same time; gives what to apply.
+    pub(crate) async fn ask(
+        &self,
+        graph: &Graph,
+        state: &RunState,
+        attempts: &[Attempt],
+        heard: &mut Heard,
+    ) -> Vec<Event> {
+        let run = &state.header.id;
+        let mut questions = Vec::new();
+        for &attempt in attempts {
+            let place = (attempt.task, attempt.index, attempt.attempt);
+            if heard.0.contains_key(&place) {
+                continue;
+            }
+            let Some(State::Deferred(deferral)) = state
+                .instance(attempt.task, attempt.index)
+                .map(|instance| &instance.state)
+            else {
+                continue;
+            };
+            let jobs = self.jobs(run, graph, attempt, &deferral.jobs, deferral.count);
+            match jobs.await {
+                Ok(jobs) => questions.extend(
+                    (0u32..)
+                        .zip(jobs)
+                        .filter(|(job, _)| deferral.done & (1 << job) == 0)
+                        .map(|(job, description)| (place, job, description)),
+                ),
+                // Nobody will ever be able to ask about them.
+                Err(error) if error.kind == EngineErrorKind::Corrupt => {
+                    heard
+                        .0
+                        .insert(place, vec![(0, JobAnswer::Lost(error.message))]);
+                }
+                // They are asked about when their list can be read.
+                Err(_) => {}
+            }
+        }
+        let asked = stream::iter(questions).map(|(place, job, description)| async move {
+            (
+                place,
+                job,
+                answer(self.ports.tracker().poll(&description).await),
+            )
+        });
+        let mut answers: Vec<_> = asked.buffered(limits::POLLS as usize).collect().await;
+        // Who asks for time has the last word on when its neighbours are asked again.
+        answers.sort_by_key(|(_, _, answer)| {
+            matches!(
+                answer,
+                JobAnswer::Unanswered {
+                    retry_after: Some(_)
+                }
+            )
+        });
+        for (place, job, answer) in answers {
+            heard.0.entry(place).or_default().push((job, answer));
+        }
+        let mut events = Vec::new();
+        for attempt in attempts {
+            let place = (attempt.task, attempt.index, attempt.attempt);
+            let said = heard.0.get(&place).into_iter().flatten();
+            events.extend(said.map(|(job, answer)| Event::Job {
+                attempt: *attempt,
+                job: *job,
+                answer: answer.clone(),
+            }));
+        }
+        events
+    }
+
+    /// Asks for the jobs of an attempt that is over to be stopped. What is not known to be over afterwards is asked about again.
+    pub(crate) async fn stop_jobs(
+        &self,
+        run: &RunId,
+        graph: &Graph,
+        attempt: Attempt,
+        answers: &mut Answers,
+    ) -> Result<(), EngineError> {
+        let loaded = self.recall(run).await?;
+        let found = loaded
+            .state
+            .cancellations()
+            .find(|(task, index, one)| {
+                (*task, *index, one.attempt) == (attempt.task, attempt.index, attempt.attempt)
+            })
+            .map(|(_, _, one)| one.clone());
+        self.memory.put_back(run, loaded);
+        let Some(found) = found else {
+            return Ok(());
+        };
+        let (mut over, mut denied) = (0, None);
+        match self
+            .jobs(run, graph, attempt, &found.jobs, found.count)
+            .await
+        {
+            Ok(jobs) => {
+                let left = (0u32..)
+                    .zip(jobs)
+                    .filter(|(job, _)| found.over & (1 << job) == 0);
+                let asked = stream::iter(left).map(|(job, description)| async move {
+                    (job, self.ports.tracker().cancel(&description).await)
+                });
+                let mut said = asked.buffered(limits::POLLS as usize);
+                while let Some((job, said)) = said.next().await {
+                    match said {
+                        Ok(Stopping::Over) => over |= 1 << job,
+                        Ok(Stopping::Asked) | Err(TrackerError::Transient { .. }) => {}
+                        // It may only not be known yet.
+                        Err(TrackerError::Missing(_)) => {
+                            // By more than one clock.
+                            let asked = found.asked > limits::DENIALS;
+                            let now = self.ports.clock().now();
+                            if asked && now >= found.since + limits::JOB_UNKNOWN {
+                                over |= 1 << job;
+                            }
+                        }
+                        Err(TrackerError::Denied(why)) => {
+                            denied.get_or_insert(NotStopped {
+                                why,
+                                for_good: false,
+                            });
+                        }
+                        Err(TrackerError::Permanent(why)) => {
+                            denied = Some(NotStopped {
+                                why,
+                                for_good: true,
+                            });
+                        }
+                    }
+                }
+            }
+            Err(error) if error.kind == EngineErrorKind::Corrupt => {
+                denied = Some(NotStopped {
+                    why: error.message,
+                    for_good: true,
+                });
+            }
+            Err(error) => return Err(error),
+        }
+        if over != 0 || denied.is_some() {
+            answers.push(Event::JobsStopped {
+                attempt,
+                over,
+                denied,
+            });
+        }
+        Ok(())
+    }
+
+    /// The descriptions of an attempt's deferred jobs.
+    async fn jobs(
+        &self,
+        run: &RunId,
+        graph: &Graph,
+        attempt: Attempt,
+        jobs: &Output,
+        count: u32,
+    ) -> Result<Vec<Value>, EngineError> {
+        let task = &graph.task(attempt.task).name;
+        let text = match jobs {
+            Output::Inline(text) => text.clone(),
+            Output::Object { .. } => {
+                let name = |file| Self::attempt_object(run, graph, attempt, file);
+                values::stored_text(
+                    &self.ports,
+                    name(AttemptFile::Output),
+                    name(AttemptFile::Result),
+                )
+                .await?
+            }
+        };
+        let list: Vec<Value> = serde_json::from_str(&text).map_err(|error| {
+            EngineError::corrupt(format!(
+                "the deferred jobs of {task} cannot be read: {error}"
+            ))
+        })?;
+        if list.len() != count as usize || list.len() > limits::DEFERRED_JOBS {
+            return Err(EngineError::corrupt(format!(
+                "{task} deferred to {count} job(s), but describes {}",
+                list.len()
+            )));
+        }
+        Ok(list)
+    }
+}
+
+fn answer(said: Result<JobStatus, TrackerError>) -> JobAnswer {
+    match said {
+        Ok(JobStatus::Running) => JobAnswer::Running,
+        Ok(JobStatus::Succeeded) => JobAnswer::Done,
+        Ok(JobStatus::Failed(why)) => JobAnswer::Failed(why),
+        Err(TrackerError::Transient { retry_after, .. }) => JobAnswer::Unanswered { retry_after },
+        Err(TrackerError::Missing(why)) => JobAnswer::Missing(why),
+        Err(TrackerError::Denied(why)) => JobAnswer::Denied(why),
+        Err(TrackerError::Permanent(why)) => JobAnswer::Lost(why),
+    }
+}

@@ -1,0 +1,202 @@
+//! What the loop looks at from time to time: timers, schedules, other processes, and what the dead left behind.
+
+use std::collections::BTreeSet;
+
+use ork_core::ids::RunId;
+use ork_core::run::{Event, RunStatus, State};
+use ork_core::time::{Millis, Time};
+use ork_engine::EngineError;
+use ork_engine::ports::{Clock, Store};
+
+use super::{Desk, NAP, STOPPING, Until};
+use crate::embedded::Embedded;
+use crate::observer::Observer;
+
+/// The shortest pause between two looks at the schedules.
+const FIRE_AGAIN: Millis = Millis::from_secs(1);
+/// Runs that are over and have jobs to be stopped, taken up at a time.
+const UNSTOPPED: usize = 200;
+
+impl Embedded {
+    pub(super) async fn fire_timers(
+        &mut self,
+        now: Time,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
+        let due: Vec<RunId> = desk
+            .timers
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(run, _)| run.clone())
+            .collect();
+        for run in due {
+            desk.timers.remove(&run);
+            self.act(&run, vec![Event::Tick], desk, observer).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn fire_schedules(
+        &mut self,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
+        for fired in self.engine.fire_due(50).await? {
+            match fired.run {
+                Ok(run) => {
+                    let header = self.engine.run(&run).await?.header;
+                    self.take(header, desk, observer).await?;
+                }
+                Err(why) => observer.setup(&format!(
+                    "{}: the slot {} made no run: {why}",
+                    fired.workflow, fired.slot
+                )),
+            }
+        }
+        // What cannot be dealt with stays due; it is not asked for more often than this.
+        let now = self.world().clock.now();
+        let next = self
+            .world()
+            .store
+            .due_workflows(Time(i64::MAX), 1)
+            .await?
+            .first()
+            .map_or(now + NAP, |(_, at)| *at);
+        desk.fire_at = next.max(now + FIRE_AGAIN);
+        Ok(())
+    }
+
+    /// Another process has committed something: read our runs again, stop what is no longer wanted, take what nobody owns.
+    pub(super) async fn look_elsewhere(
+        &mut self,
+        until: &Until,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
+        let watched: BTreeSet<RunId> = match until {
+            Until::RunsEnd(runs) => desk
+                .mine
+                .iter()
+                .chain(runs)
+                .filter(|run| !desk.ended.contains(*run))
+                .cloned()
+                .collect(),
+            Until::Forever => desk.mine.clone(),
+        };
+        for run in watched {
+            self.engine.forget(&run);
+            if desk.mine.contains(&run) {
+                self.begin(&run, desk, observer).await?;
+                self.act(&run, vec![Event::Tick], desk, observer).await?;
+            } else {
+                let header = self.engine.run(&run).await?.header;
+                self.take(header, desk, observer).await?;
+            }
+            if let Some((graph, state)) = self
+                .engine
+                .peek(&run, |graph, state| (graph.clone(), state.clone()))
+            {
+                observer.committed(&run, &graph, &state, &[]);
+                if state.header.status.is_terminal() {
+                    desk.ended.insert(run.clone());
+                    desk.mine.remove(&run);
+                }
+            }
+        }
+        for id in self.world().executor.submitted() {
+            let wanted = self.engine.peek(&id.run, |_, state| {
+                state.instance(id.task, id.index).is_some_and(|instance| {
+                    instance.attempt == id.attempt
+                        && matches!(
+                            instance.state,
+                            State::Dispatched { .. } | State::Running { .. }
+                        )
+                })
+            });
+            if wanted == Some(false) {
+                self.world().executor.exec.stop(&id);
+            }
+        }
+        if *until == Until::Forever {
+            desk.fire_at = self.world().clock.now();
+            for header in self.ownerless().await? {
+                if !desk.mine.contains(&header.id) {
+                    self.take(header, desk, observer).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A run of ours that waits for a place may wait for one that a dead engine's run holds: that run is taken over and ended here.
+    pub(super) async fn free_places(
+        &mut self,
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
+        let waits_for = |run: &RunId| {
+            let of = |state: &ork_core::run::RunState| {
+                let pending = state.header.status == RunStatus::Pending;
+                pending.then(|| state.header.workflow.clone())
+            };
+            self.engine.peek(run, |_, state| of(state)).flatten()
+        };
+        let wanted: BTreeSet<_> = desk.mine.iter().filter_map(waits_for).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        for header in self.ownerless().await? {
+            let holds = wanted.contains(&header.workflow) && header.status != RunStatus::Pending;
+            if holds && !desk.mine.contains(&header.id) {
+                observer.setup(&format!(
+                    "run {} holds the place and its engine is dead: going on with it first",
+                    header.id
+                ));
+                self.take(header, desk, observer).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a run that has ended still has jobs to be stopped, and it is worth while to wait for that.
+    pub(super) fn waits_for_jobs(
+        &self,
+        runs: &[RunId],
+        desk: &mut Desk,
+        observer: &mut dyn Observer,
+    ) -> bool {
+        let Some(run) = runs.iter().find(|run| desk.timers.contains_key(*run)) else {
+            return false;
+        };
+        let now = self.world().clock.now();
+        let since = *desk.over_since.get_or_insert(now);
+        if now < since + STOPPING {
+            return true;
+        }
+        observer.setup(&format!(
+            "jobs of run {run} are not known to be over yet; whoever next drives runs here, such as `ork dev`, goes on asking"
+        ));
+        false
+    }
+
+    /// Takes up runs that are over and have jobs to be stopped, unless somebody alive does.
+    pub(super) async fn stop_jobs_of_the_dead(&self, desk: &mut Desk) -> Result<(), EngineError> {
+        let due = self
+            .world()
+            .store
+            .due_runs(self.world().clock.now(), UNSTOPPED);
+        for (run, at) in due.await? {
+            if desk.mine.contains(&run) || desk.timers.contains_key(&run) {
+                continue;
+            }
+            let Ok(Some(view)) = self.engine.find_run(&run).await else {
+                continue;
+            };
+            if view.header.status.is_terminal() && self.other_owner(&view.header)?.is_none() {
+                desk.timers.insert(run, at);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! The guard against hostile URLs, names and answers; trackers and tasks against a server on loopback.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
+
+mod allowed;
+mod limits;
+mod notations;
+mod rebinding;
+mod redirects;
+mod registered;
+mod server;
+mod task;
+mod tracker;
+mod urls;
+mod world;

@@ -1,0 +1,389 @@
+"""Jobs outside Ork that a task hands over to: it returns their descriptions and ends, Ork watches the jobs.
+
+    return BigQueryJob(project="acme", job_id=job.job_id, location="EU")
+    return [first, second]                          # done when both are
+    return defer(first, second)                     # the same, as the value itself
+
+The task's output is then the list of the descriptions.
+"""
+
+import re
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Mapping, NoReturn, Optional, Sequence, Union
+
+from . import _duration
+from ._errors import PermanentError
+
+if TYPE_CHECKING:
+    import datetime
+    from typing import Literal
+
+    from ._context import Context
+
+    Style = Literal["bigquery", "dataproc"]
+
+    PollInterval = Union[int, float, str, datetime.timedelta, None]
+
+__all__ = [
+    "BigQueryJob",
+    "CloudRunJob",
+    "CustomHttp",
+    "DataprocJob",
+    "Deferrable",
+    "InvalidJob",
+    "defer",
+    "job_id",
+]
+
+MOST_JOBS = 64
+"""Jobs that one attempt may hand over to."""
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class InvalidJob(PermanentError, ValueError):
+    """A description of a job that nobody could follow."""
+
+
+@dataclass(frozen=True)
+class Deferrable:
+    """What the descriptions have in common."""
+
+    service_type: ClassVar[str] = ""
+    __ork_job__: ClassVar[bool] = True
+
+    def to_dict(self) -> "Dict[str, Any]":
+        """The description as it goes into the task's result; what was not stated is left out."""
+        found: "Dict[str, Any]" = {"service_type": self.service_type}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and (field.name != "headers" or value):
+                found[field.name] = value
+        return found
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, init=False)
+class BigQueryJob(Deferrable):
+    """A job of BigQuery. `location` is needed for jobs that run neither in `US` nor in `EU`."""
+
+    service_type: ClassVar[str] = "bigquery"
+    project: str
+    job_id: str
+    location: Optional[str] = None
+    poll_interval: "Union[float, str, None]" = None
+
+    def __init__(
+        self,
+        project: str,
+        job_id: str,
+        location: Optional[str] = None,
+        *,
+        poll_interval: "PollInterval" = None,
+    ) -> None:
+        check = _Checker("BigQueryJob")
+        check.word("project", project)
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,1024}", check.text("job_id", job_id)):
+            check.fail(
+                "job_id", job_id, "1 to 1024 letters, digits, `_` and `-`, without project and location"
+            )
+        if location is not None:
+            check.word("location", location)
+        self._set(
+            project=project, job_id=job_id, location=location, poll_interval=check.interval(poll_interval)
+        )
+
+
+@dataclass(frozen=True, init=False)
+class CloudRunJob(Deferrable):
+    """An execution of a Cloud Run job, by its short name. `job` is another word for `job_name`, `execution` and `execution_name` for `execution_id`."""
+
+    service_type: ClassVar[str] = "cloudrun"
+    project: str
+    region: str
+    job_name: str
+    execution_id: str
+    poll_interval: "Union[float, str, None]" = None
+
+    def __init__(
+        self,
+        project: str,
+        region: str,
+        job_name: Optional[str] = None,
+        execution_id: Optional[str] = None,
+        *,
+        job: Optional[str] = None,
+        execution: Optional[str] = None,
+        execution_name: Optional[str] = None,
+        poll_interval: "PollInterval" = None,
+    ) -> None:
+        check = _Checker("CloudRunJob")
+        check.word("project", project)
+        check.word("region", region)
+        named = check.one_of(job_name=job_name, job=job)
+        which = check.one_of(execution_id=execution_id, execution=execution, execution_name=execution_name)
+        self._set(
+            project=project,
+            region=region,
+            job_name=check.word("job_name", named),
+            execution_id=check.word("execution_id", which),
+            poll_interval=check.interval(poll_interval),
+        )
+
+
+@dataclass(frozen=True, init=False)
+class DataprocJob(Deferrable):
+    """A job of a Dataproc cluster, or without `cluster_name` a batch. `batch_id` is another word for `job_id`."""
+
+    service_type: ClassVar[str] = "dataproc"
+    project: str
+    region: str
+    job_id: str
+    cluster_name: Optional[str] = None
+    poll_interval: "Union[float, str, None]" = None
+
+    def __init__(
+        self,
+        project: str,
+        region: str,
+        job_id: Optional[str] = None,
+        cluster_name: Optional[str] = None,
+        *,
+        batch_id: Optional[str] = None,
+        poll_interval: "PollInterval" = None,
+    ) -> None:
+        check = _Checker("DataprocJob")
+        check.word("project", project)
+        check.word("region", region)
+        if batch_id is not None and cluster_name is not None:
+            check.fail("cluster_name", cluster_name, "nothing: a batch (`batch_id`) has no cluster")
+        if cluster_name is not None:
+            check.word("cluster_name", cluster_name)
+        self._set(
+            project=project,
+            region=region,
+            job_id=check.word("job_id", check.one_of(job_id=job_id, batch_id=batch_id)),
+            cluster_name=cluster_name,
+            poll_interval=check.interval(poll_interval),
+        )
+
+
+@dataclass(frozen=True, init=False)
+class CustomHttp(Deferrable):
+    """Anything that says over HTTP how far it is.
+
+    Ork asks `url`; the job is done when `completion_field` of the answer (dots between its parts) holds `completion_value`, and has
+    failed when it holds `failure_value` or one of a list of them; `error_field` says why. Without `completion_field` it is done as soon
+    as `url` answers with one of `success_status_codes`. `status_field` is another word for `completion_field`, `success_value` for
+    `completion_value`. With `cancel_url` Ork can stop it.
+    """
+
+    service_type: ClassVar[str] = "custom_http"
+    url: str
+    method: str
+    headers: "Dict[str, str]"
+    body: Any
+    success_status_codes: "List[int]"
+    completion_field: Optional[str]
+    completion_value: Any
+    failure_value: Any
+    error_field: Optional[str]
+    cancel_url: Optional[str]
+    cancel_method: str
+    poll_interval: "Union[float, str, None]"
+
+    def __init__(
+        self,
+        url: str,
+        method: str = "GET",
+        headers: "Optional[Mapping[str, str]]" = None,
+        body: Any = None,
+        success_status_codes: "Sequence[int]" = (200,),
+        completion_field: Optional[str] = None,
+        completion_value: Any = None,
+        failure_value: Any = None,
+        error_field: Optional[str] = None,
+        cancel_url: Optional[str] = None,
+        cancel_method: str = "POST",
+        *,
+        status_field: Optional[str] = None,
+        success_value: Any = None,
+        poll_interval: "PollInterval" = None,
+    ) -> None:
+        check = _Checker("CustomHttp")
+        completion_field = check.at_most_one(completion_field=completion_field, status_field=status_field)
+        completion_value = check.at_most_one(completion_value=completion_value, success_value=success_value)
+        for name, value in (("completion_value", completion_value), ("failure_value", failure_value)):
+            if value is not None and completion_field is None:
+                check.fail(name, value, "a `completion_field` to compare it with")
+        if completion_field is not None:
+            check.path("completion_field", completion_field)
+            if completion_value is None:
+                check.fail("completion_value", None, "what `completion_field` holds when the job is done")
+        if error_field is not None:
+            check.path("error_field", error_field)
+        if cancel_url is not None:
+            check.url("cancel_url", cancel_url)
+        self._set(
+            url=check.url("url", url),
+            method=check.method("method", method),
+            headers=check.headers(headers or {}),
+            body=body,
+            success_status_codes=check.codes(success_status_codes),
+            completion_field=completion_field,
+            completion_value=completion_value,
+            failure_value=failure_value,
+            error_field=error_field,
+            cancel_url=cancel_url,
+            cancel_method=check.method("cancel_method", cancel_method),
+            poll_interval=check.interval(poll_interval),
+        )
+
+
+def defer(*jobs: "Union[Deferrable, Mapping[str, Any]]", **more: Any) -> "Dict[str, Any]":
+    """What a task returns to hand over to these jobs: `{"deferred": [job, …]}`, and `more` beside it for whoever reads the task's log.
+
+    Plain dicts are descriptions too; they need a `service_type`.
+    """
+    if not 1 <= len(jobs) <= MOST_JOBS:
+        raise InvalidJob(f"defer(): a task hands over to 1 to {MOST_JOBS} jobs, not to {len(jobs)}")
+    described: "List[Dict[str, Any]]" = []
+    for at, job in enumerate(jobs):
+        one = job.to_dict() if isinstance(job, Deferrable) else _described(job, at)
+        described.append(one)
+    if "deferred" in more:
+        raise InvalidJob("defer(): give the jobs themselves, not `deferred`")
+    return {"deferred": described, **more}
+
+
+def job_id(ctx: "Context", name: str = "", style: "Style" = "bigquery") -> str:
+    """An id for a job, to be chosen by the client: the same whenever the same attempt of a task asks.
+
+    A worker that starts the job, dies and is replaced asks for the same id, so that the second start finds the first job ("already
+    exists" then means success). It is made of the SHA-256 of the UTF-8 text `<run id>/<task name>/<index>/<attempt>/<name>`, numbers in
+    decimal digits; index is `ctx.index`, the instance's position among all instances of its task (0 without fan-out). `name` tells several
+    jobs of one attempt apart. For BigQuery the id is `ork_` and all 64 hexadecimal digits, in lower case; for Dataproc (`style="dataproc"`,
+    jobs and batches) it is `ork-` and the first 40.
+    """
+    import hashlib
+
+    if not ctx.run_id or not ctx.task_name:
+        raise InvalidJob(
+            "job_id(): the context names no run or no task; in a test, use ork.testing.context()"
+        )
+    text = f"{ctx.run_id}/{ctx.task_name}/{ctx.index}/{ctx.attempt}/{name}"
+    digits = hashlib.sha256(text.encode()).hexdigest()
+    spelled = {"bigquery": f"ork_{digits}", "dataproc": f"ork-{digits[:40]}"}
+    if style not in spelled:
+        raise InvalidJob(f"job_id(): `style` is {_short(style)}, expected one of {', '.join(spelled)}")
+    return spelled[style]
+
+
+def _described(job: "Mapping[str, Any]", at: int) -> "Dict[str, Any]":
+    given: Any = job
+    if not isinstance(given, Mapping):
+        raise InvalidJob(f"defer(): argument {at + 1} is no job but {_short(given)}")
+    found: "Dict[str, Any]" = dict(job)
+    service = found.get("service_type")
+    if not isinstance(service, str) or not service:
+        raise InvalidJob(f"defer(): argument {at + 1} has no `service_type`")
+    return found
+
+
+class _Checker:
+    """Refuses what nobody could follow, naming the class, the field and the value."""
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+
+    def fail(self, field: str, value: Any, wanted: str) -> NoReturn:
+        raise InvalidJob(f"{self.owner}: `{field}` is {_short(value)}, expected {wanted}")
+
+    def text(self, field: str, value: Any) -> str:
+        if not isinstance(value, str):
+            self.fail(field, value, "a text")
+        return value
+
+    def word(self, field: str, value: Any) -> str:
+        text = self.text(field, value)
+        if not text or "/" in text or not text.isprintable() or " " in text:
+            self.fail(field, text, "a short name, without `/` and spaces")
+        return text
+
+    def path(self, field: str, value: Any) -> None:
+        text = self.text(field, value)
+        if not all(text.split(".")):
+            self.fail(field, text, "the name of a field, with dots between its parts, such as `status.state`")
+
+    def url(self, field: str, value: Any) -> str:
+        text = self.text(field, value)
+        if not re.fullmatch(r"https?://[^/?#\s]+[^\s]*", text, re.IGNORECASE) or not text.isprintable():
+            self.fail(field, text, "an address that begins with http:// or https://")
+        return text
+
+    def method(self, field: str, value: Any) -> str:
+        text = self.text(field, value).upper()
+        if text not in _METHODS:
+            self.fail(field, value, "one of " + ", ".join(_METHODS))
+        return text
+
+    def headers(self, value: "Mapping[str, str]") -> "Dict[str, str]":
+        given: Any = value
+        if not isinstance(given, Mapping):
+            self.fail("headers", given, "texts by name")
+        for name, text in value.items():
+            label = f"headers[{name!r}]"
+            if not _TOKEN.fullmatch(self.text(label, name)):
+                self.fail(label, text, "a header's name as key")
+            if any(char in self.text(label, text) for char in "\r\n\0"):
+                self.fail(label, text, "one line")
+        return dict(value)
+
+    def codes(self, value: "Sequence[int]") -> "List[int]":
+        codes: "List[Any]" = list(value)
+        good = [code for code in codes if type(code) is int and 100 <= code <= 599]
+        if not codes or len(good) != len(codes):
+            self.fail("success_status_codes", codes, "HTTP status codes, such as [200, 202]")
+        return good
+
+    def interval(self, value: "PollInterval") -> "Union[float, str, None]":
+        wanted = 'a span of time above zero, such as 30 or "2m"'
+        if value is None:
+            return None
+        if isinstance(value, str):
+            if not _duration.parse(value):
+                self.fail("poll_interval", value, wanted)
+            return value
+        seconds: Any = (
+            value if isinstance(value, (int, float)) else getattr(value, "total_seconds", lambda: None)()
+        )
+        if (
+            isinstance(seconds, bool)
+            or not isinstance(seconds, (int, float))
+            or not 0 < seconds < float("inf")
+        ):
+            self.fail("poll_interval", value, wanted)
+        return float(seconds) if isinstance(seconds, float) else int(seconds)
+
+    def at_most_one(self, **spellings: Any) -> Any:
+        """The value of whichever spelling was used, if any."""
+        given = [name for name, value in spellings.items() if value is not None]
+        if len(given) > 1:
+            raise InvalidJob(f"{self.owner}: `{given[0]}` and `{given[1]}` are the same; give one of them")
+        return spellings[given[0]] if given else None
+
+    def one_of(self, **spellings: Any) -> Any:
+        """The value of whichever spelling was used."""
+        found = self.at_most_one(**spellings)
+        if found is None:
+            raise InvalidJob(f"{self.owner}: `{next(iter(spellings))}` is missing")
+        return found
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"

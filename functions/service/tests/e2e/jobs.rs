@@ -90,6 +90,12 @@ async fn jobs_are_watched_and_what_nobody_waits_for_is_stopped() {
         1,
         "asked, and not over yet"
     );
+    if let Some(ork) = command() {
+        let person = Person::new(ork, &cloud, cloud.folder_of("deferrables"));
+        let seen = person.hears(&["run", "status", run.as_str()], 0).await;
+        let wanted = "stopping 1 of 1 job(s) of attempt 1 of aggregate";
+        assert!(seen.contains(wanted), "{seen}");
+    }
     // The services are gone and come back: what is to be stopped is in what is stored.
     for role in ["poll", "tick"] {
         cloud.kill(role).await;

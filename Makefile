@@ -69,7 +69,7 @@ lint: check-tools ## formatting, clippy, Python syntax, types and style
 		$(call skip,the style of Python,pip install ruff); fi
 	@if $(PYTHON) -m mypy --version >/dev/null 2>&1; then cd shared/sdk-python && $(abspath-python) -m mypy; else \
 		$(call skip,the types of Python,pip install mypy); fi
-	@if $(PYTHON) -m pyright --version >/dev/null 2>&1; then cd shared/sdk-python && $(abspath-python) -m pyright; else \
+	@if $(PYTHON) -m pyright --version >/dev/null 2>&1; then cd shared/sdk-python && $(abspath-python) -m pyright -p .; else \
 		$(call skip,the types of Python as editors see them,pip install 'pyright[nodejs]'); fi
 	@$(CARGO) fmt --check --manifest-path examples/rust_task/Cargo.toml
 

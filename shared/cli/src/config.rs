@@ -117,7 +117,6 @@ pub(crate) struct Config {
 
 /// What the environment says about services that run deferred jobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(not(feature = "cloud"), expect(dead_code, reason = "nobody is asked"))]
 pub(crate) struct Services {
     /// `ORK_OUTGOING_ALLOW`.
     pub(crate) outgoing_allow: Option<String>,

@@ -250,7 +250,7 @@ async fn blocks_of_python_find_their_requirements() {
 
 #[test]
 fn every_example_is_run() {
-    let tests = include_str!("examples.rs");
+    let tests = concat!(include_str!("examples.rs"), include_str!("jobs.rs"));
     let examples = std::fs::read_dir(source("")).expect("the examples");
     for entry in examples {
         let entry = entry.expect("an entry");

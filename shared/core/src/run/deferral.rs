@@ -1,13 +1,101 @@
 //! Deferred jobs: handed over, asked about, and stopped when nobody waits for them any more.
 
-use super::state::{Cancellation, Deferral};
 use super::tasks::Step;
-use super::{Attempt, Category, Effect, JobAnswer, NotStopped, NoteKind, State};
+use super::{
+    Attempt, Category, Effect, Instance, JobAnswer, NotStopped, NoteKind, RunState, State,
+};
 use crate::deferred::shortest_poll_interval;
+use crate::definition::TaskIndex;
 use crate::limits;
 use crate::protect::Protection;
 use crate::task::Output;
 use crate::time::{Millis, Time};
+
+/// The jobs an attempt handed over to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deferral {
+    /// JSON text of the list of jobs.
+    pub jobs: Output,
+    /// How many.
+    pub count: u32,
+    /// Bit per job that is done.
+    pub done: u64,
+    /// When to ask next.
+    pub poll_at: Time,
+    /// By when all must be done.
+    pub end_by: Time,
+    /// When it was heard of: the older it is, the less often it is asked about.
+    pub since: Time,
+    /// The shortest pause between two questions.
+    pub every: Millis,
+    /// Bit per job about which an odd number of questions in a row was turned down, of two at most.
+    pub(super) denied_once: u64,
+    /// Bit per job about which two questions in a row were turned down.
+    pub(super) denied_twice: u64,
+}
+
+/// Jobs of an attempt that is over, which are to be stopped and of which not all are known to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancellation {
+    /// The attempt that handed over to them.
+    pub attempt: u32,
+    /// JSON text of the list of jobs.
+    pub jobs: Output,
+    /// How many.
+    pub count: u32,
+    /// Bit per job that is over.
+    pub over: u64,
+    /// Since when they are to be stopped.
+    pub since: Time,
+    /// When to ask next.
+    pub ask_at: Time,
+    /// How often was asked.
+    pub asked: u32,
+    /// How often in a row that was turned down.
+    pub denied: u32,
+    /// The instance is ready for its next attempt and waits for this.
+    pub(super) holds: bool,
+}
+
+impl RunState {
+    /// Every attempt whose jobs are to be stopped and are not all known to be: task, index and what is left to do.
+    pub fn cancellations(&self) -> impl Iterator<Item = (TaskIndex, u32, &Cancellation)> {
+        (0u32..).zip(&self.tasks).flat_map(|(at, task)| {
+            let owned = task.first as usize..(task.first + task.capacity) as usize;
+            (0u32..)
+                .zip(&self.instances[owned])
+                .flat_map(move |(index, instance)| {
+                    let all = instance.cancellations().iter();
+                    all.map(move |one| (at, index, one))
+                })
+        })
+    }
+
+    /// An instance by its index among all that the task ever had.
+    pub(super) fn owned(&self, task: TaskIndex, index: u32) -> Option<&Instance> {
+        let task = self.tasks.get(task as usize)?;
+        (index < task.capacity).then(|| &self.instances[(task.first + index) as usize])
+    }
+    /// What is being stopped of such an instance.
+    pub(super) fn cancellations_mut(
+        &mut self,
+        task: TaskIndex,
+        index: u32,
+    ) -> &mut Vec<Cancellation> {
+        self.instance_mut(task, index)
+            .cancellations
+            .get_or_insert_default()
+    }
+    /// Nothing of such an instance is being stopped any more.
+    pub(super) fn no_cancellations(&mut self, task: TaskIndex, index: u32) {
+        self.instance_mut(task, index).cancellations = None;
+    }
+    /// Looks at such an instance at `at`.
+    pub(super) fn time(&mut self, task: TaskIndex, index: u32, at: Time) {
+        let slot = self.tasks[task as usize].first + index;
+        self.timers.insert((at, slot));
+    }
+}
 
 impl Step<'_> {
     pub(super) fn defer(&mut self, attempt: Attempt, jobs: &Output, count: u32) {

@@ -7,6 +7,7 @@ mod attempts;
 mod claim;
 mod codec;
 mod commands;
+mod counts;
 mod deferral;
 mod document;
 mod event;
@@ -14,12 +15,15 @@ mod graph;
 mod header;
 mod note;
 mod progress;
+mod record;
 mod state;
 mod status;
 mod tasks;
 mod timers;
 mod verify;
 
+pub use counts::Counts;
+pub use deferral::{Cancellation, Deferral};
 pub use document::{DecodeError, PageBytes, RUN_FORMAT, StoredRun};
 pub use event::{
     Attempt, ClaimOffer, Command, Effect, Event, JobAnswer, NotStopped, Out, Overdue, RecoverFrom,
@@ -30,7 +34,6 @@ pub use header::{Header, ParentRef, RunTrigger};
 pub use note::{HeldBack, Note, NoteKind};
 pub use progress::{Progress, TaskProgress};
 pub use state::{
-    Cancellation, Counts, Deferral, Failure, Instance, RunState, SkipReason, State, TaskOutcome,
-    TaskPhase, TaskState,
+    Failure, Instance, RunState, SkipReason, State, TaskOutcome, TaskPhase, TaskState,
 };
 pub use status::{Category, InstanceStatus, RunStatus};

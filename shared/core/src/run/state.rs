@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Category, Graph, Header, InstanceStatus};
+use super::deferral::{Cancellation, Deferral};
+use super::{Category, Counts, Graph, Header, InstanceStatus};
 use crate::definition::{Task, TaskIndex};
 use crate::ids::PoolName;
 use crate::limits;
@@ -103,52 +104,6 @@ pub enum State {
     Skipped(SkipReason),
     /// Cancelled.
     Cancelled,
-}
-
-/// The jobs an attempt handed over to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deferral {
-    /// JSON text of the list of jobs.
-    pub jobs: Output,
-    /// How many.
-    pub count: u32,
-    /// Bit per job that is done.
-    pub done: u64,
-    /// When to ask next.
-    pub poll_at: Time,
-    /// By when all must be done.
-    pub end_by: Time,
-    /// When it was heard of: the older it is, the less often it is asked about.
-    pub since: Time,
-    /// The shortest pause between two questions.
-    pub every: Millis,
-    /// Bit per job about which an odd number of questions in a row was turned down, of two at most.
-    pub(super) denied_once: u64,
-    /// Bit per job about which two questions in a row were turned down.
-    pub(super) denied_twice: u64,
-}
-
-/// Jobs of an attempt that is over, which are to be stopped and of which not all are known to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cancellation {
-    /// The attempt that handed over to them.
-    pub attempt: u32,
-    /// JSON text of the list of jobs.
-    pub jobs: Output,
-    /// How many.
-    pub count: u32,
-    /// Bit per job that is over.
-    pub over: u64,
-    /// Since when they are to be stopped.
-    pub since: Time,
-    /// When to ask next.
-    pub ask_at: Time,
-    /// How often was asked.
-    pub asked: u32,
-    /// How often in a row that was turned down.
-    pub denied: u32,
-    /// The instance is ready for its next attempt and waits for this.
-    pub(super) holds: bool,
 }
 
 impl State {
@@ -258,53 +213,6 @@ impl Instance {
     }
 }
 
-/// How many instances are in each state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts([u32; InstanceStatus::ALL.len()]);
-
-impl Counts {
-    /// How many are `status`.
-    pub const fn of(&self, status: InstanceStatus) -> u32 {
-        self.0[status as usize]
-    }
-    /// How many there are.
-    pub fn total(&self) -> u32 {
-        self.0.iter().sum()
-    }
-    /// How many have ended.
-    pub fn ended(&self) -> u32 {
-        InstanceStatus::ALL
-            .iter()
-            .filter(|s| s.is_terminal())
-            .map(|&s| self.of(s))
-            .sum()
-    }
-    /// How many hold a place.
-    pub fn in_flight(&self) -> u32 {
-        InstanceStatus::ALL
-            .iter()
-            .filter(|s| s.is_in_flight())
-            .map(|&s| self.of(s))
-            .sum()
-    }
-    /// Adds another tally.
-    pub fn add(&mut self, other: &Self) {
-        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
-            *mine += theirs;
-        }
-    }
-    pub(super) fn moved(&mut self, from: InstanceStatus, to: InstanceStatus) {
-        self.0[from as usize] -= 1;
-        self.0[to as usize] += 1;
-    }
-    pub(super) fn put(&mut self, status: InstanceStatus, n: u32) {
-        self.0[status as usize] += n;
-    }
-    pub(super) fn clear(&mut self) {
-        self.0 = Default::default();
-    }
-}
-
 /// How a task ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskOutcome {
@@ -372,7 +280,7 @@ impl TaskState {
             finished_at: None,
             first: 0,
             capacity: 0,
-            counts: Counts([0; InstanceStatus::ALL.len()]),
+            counts: Counts::NONE,
             cursor: 0,
             requeued: BTreeSet::new(),
             upstream: [0; 4],
@@ -511,18 +419,6 @@ impl RunState {
         }
         held
     }
-    /// Every attempt whose jobs are to be stopped and are not all known to be: task, index and what is left to do.
-    pub fn cancellations(&self) -> impl Iterator<Item = (TaskIndex, u32, &Cancellation)> {
-        (0u32..).zip(&self.tasks).flat_map(|(at, task)| {
-            let owned = task.first as usize..(task.first + task.capacity) as usize;
-            (0u32..)
-                .zip(&self.instances[owned])
-                .flat_map(move |(index, instance)| {
-                    let all = instance.cancellations().iter();
-                    all.map(move |one| (at, index, one))
-                })
-        })
-    }
     /// Whether any instance waits to be claimed.
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
@@ -622,31 +518,6 @@ impl RunState {
         } else if from == InstanceStatus::Queued && owner.counts.of(InstanceStatus::Queued) == 0 {
             self.ready.remove(&(Reverse(definition.priority), task));
         }
-    }
-
-    /// An instance by its index among all that the task ever had.
-    pub(super) fn owned(&self, task: TaskIndex, index: u32) -> Option<&Instance> {
-        let task = self.tasks.get(task as usize)?;
-        (index < task.capacity).then(|| &self.instances[(task.first + index) as usize])
-    }
-    /// What is being stopped of such an instance.
-    pub(super) fn cancellations_mut(
-        &mut self,
-        task: TaskIndex,
-        index: u32,
-    ) -> &mut Vec<Cancellation> {
-        self.instance_mut(task, index)
-            .cancellations
-            .get_or_insert_default()
-    }
-    /// Nothing of such an instance is being stopped any more.
-    pub(super) fn no_cancellations(&mut self, task: TaskIndex, index: u32) {
-        self.instance_mut(task, index).cancellations = None;
-    }
-    /// Looks at such an instance at `at`.
-    pub(super) fn time(&mut self, task: TaskIndex, index: u32, at: Time) {
-        let slot = self.tasks[task as usize].first + index;
-        self.timers.insert((at, slot));
     }
 
     /// Mutable access to an instance whose state does not change.

@@ -1,6 +1,6 @@
 //! Time: what is due, and when to look again.
 
-use super::state::Deferral;
+use super::deferral::Deferral;
 use super::tasks::Step;
 use super::{Attempt, Effect, InstanceStatus, NoteKind, Overdue, RunState, RunStatus, State};
 use crate::limits;

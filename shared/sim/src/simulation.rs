@@ -206,6 +206,12 @@ impl Simulation {
         }
         if self.plan.drain {
             self.go(patience, Phase::Drain);
+            // What came so late may have begun something: it ends, too.
+            let patience = self.world.lock().now + PATIENCE;
+            self.go(patience, Phase::Quiet);
+            if self.over() {
+                return;
+            }
         }
         ends::check(&mut self.world.lock());
     }

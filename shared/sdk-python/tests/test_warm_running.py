@@ -134,6 +134,10 @@ class Running(WithTemplate):
         (job,) = self.output(source)["deferred"]
         self.assertEqual((job["project"], len(job["job_id"])), ("p", 68))
 
+    def test_no_signal_of_a_task_writes_where_the_template_is_woken(self):
+        source = "import signal\ndef f(): return signal.set_wakeup_fd(-1)"
+        self.assertEqual(self.output(source), -1)
+
     def test_metrics_go_to_the_log_or_to_a_file(self):
         source = "def f(ctx): ctx.metrics.count('rows', 2)"
         self.assertEqual(

@@ -24,7 +24,7 @@ _REHEARSALS = 16
 _CHANNEL = 3
 # Looked up once here: a child that looks an attribute up for the first time copies several pages for it.
 _setsid, _dup2, _closerange, _kill, _exit = os.setsid, os.dup2, os.closerange, os.kill, os._exit
-_set_handler, _set_mask = _signal.signal, _signal.pthread_sigmask
+_set_handler, _set_mask, _set_wakeup = _signal.signal, _signal.pthread_sigmask, _signal.set_wakeup_fd
 _SIGCHLD, _SIGTERM, _SIGINT, _SIGKILL = (
     int(number) for number in (_signal.SIGCHLD, _signal.SIGTERM, _signal.SIGINT, _signal.SIGKILL)
 )
@@ -36,6 +36,8 @@ _read = os.read
 def enter(out: int, err: int, result: int, highest: int) -> None:
     """Become the leader of a group of its own, with the signals and descriptors a task expects, and no others."""
     _setsid()
+    # Else a signal would write into whatever file of the task got the template's descriptor.
+    _set_wakeup(-1)
     _set_handler(_SIGCHLD, _DEFAULT)
     _set_handler(_SIGTERM, _DEFAULT)
     _set_handler(_SIGINT, _INTERRUPT)
@@ -75,7 +77,8 @@ def rehearse(child: Child) -> None:
 
     near, far = _socket.socketpair()
     real = {
-        name: globals()[name] for name in ("_setsid", "_dup2", "_closerange", "_set_handler", "_set_mask")
+        name: globals()[name]
+        for name in ("_setsid", "_dup2", "_closerange", "_set_handler", "_set_mask", "_set_wakeup")
     }
     globals().update(dict.fromkeys(real, _do_nothing))
     for round_ in range(_REHEARSALS):

@@ -59,9 +59,11 @@ class Template:
         # Those whose end the engine waits for. While there are none, ended children wait to be reaped with the next batch:
         # a wake-up for each would cost more than many a task.
         self._watched: "set[int]" = set()
-        self._wake_write = wake_write
+        # Written by the interpreter's handler in C. One in Python would run only after `poll`, if the signal comes between the
+        # interpreter's last look for signals and the system call: nobody would wake it.
+        _signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _CHILD)
-        _signal.signal(_signal.SIGCHLD, self._on_child)
+        _signal.signal(_signal.SIGCHLD, _on_child)
         _signal.signal(_signal.SIGTERM, self._on_term)
         _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
 
@@ -94,13 +96,6 @@ class Template:
 
     def _on_term(self, _signum: int, _frame: object) -> None:
         self.stopping = True
-        self._on_child(0, None)
-
-    def _on_child(self, _signum: int, _frame: object) -> None:
-        try:
-            os.write(self._wake_write, b"!")
-        except BlockingIOError:
-            pass  # it is awake
 
     def _receive(self) -> None:
         try:
@@ -289,6 +284,10 @@ if hasattr(os, "waitid"):
 
 else:
     raise ImportError("this platform has no waitid, which warm interpreters need")
+
+
+def _on_child(_signum: int, _frame: object) -> None:
+    """Installed so that the signal arrives at all; the byte in the pipe is what the loop waits for."""
 
 
 def _kill_group(pid: int, number: int) -> None:

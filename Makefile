@@ -44,7 +44,10 @@ emulators: check-tools ## a whole system here: Google's emulators, our stand-ins
 
 e2e: check-tools ## the services as processes on the emulators: examples, lost and doubled messages, 200 kills
 	@$(CARGO) build --locked -p ork-cli
-	@$(CARGO) test --locked -p ork-service --test e2e
+	@ORK_E2E_KILLS=$${ORK_E2E_KILLS:-200} $(CARGO) test --locked -p ork-service --test e2e
+
+kills: check-tools ## the engine of `ork execute` killed at KILLS=200 random moments
+	@ORK_KILLS=$(or $(KILLS),200) $(CARGO) test --locked -p ork-cli --test kill
 
 test-python: check-python ## the tests of the Python SDK
 	@if $(PYTHON) -c 'import pydantic' 2>/dev/null; then :; else \
@@ -57,7 +60,7 @@ bench: check-tools ## measure, and print a table with the machine's floors besid
 	@$(CARGO) build --locked --release -p ork-cli -p ork-bench
 	@$(CARGO) run --locked --quiet --release -p ork-bench -- $(ONLY)
 
-bench-cloud: check-tools ## measure the services on the emulators (ONLY=latency, writes, idle, fan, binary, many); the first build takes long
+bench-cloud: check-tools ## measure the services on the emulators (ONLY=latency, writes, idle, fan, binary, many, deferred, chain); the first build takes long
 	@$(CARGO) bench --locked -p ork-service --bench cloud -- $(ONLY)
 
 lint: check-tools ## formatting, clippy, Python syntax, types and style
@@ -102,4 +105,4 @@ check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { \
 		echo "Ork's Python tasks need Python 3.9 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1): install a newer one, or set ORK_PYTHON" >&2; exit 1; }
 
-.PHONY: help run test test-rust test-sim sim emulators e2e test-python bench bench-cloud lint fmt docs install clean check-tools check-cargo check-python
+.PHONY: help run test test-rust test-sim sim emulators e2e kills test-python bench bench-cloud lint fmt docs install clean check-tools check-cargo check-python

@@ -31,6 +31,8 @@ pub struct Emulators {
     tasks: Option<Tasks>,
     services: Option<Services>,
     control: Option<Server>,
+    /// Whether there is a worker service.
+    serves_tasks: bool,
 }
 
 impl Emulators {
@@ -47,6 +49,7 @@ impl Emulators {
             tasks: None,
             services: None,
             control: None,
+            serves_tasks: false,
             options,
         };
         match emulators.start_parts().await {
@@ -159,6 +162,11 @@ impl Emulators {
         self.options.wake_url = Some(url.into());
     }
 
+    /// A worker service takes the messages of its topic: from now on `ORK_WORKER_SERVICES` names it as profile `service`.
+    pub fn serve_tasks(&mut self) {
+        self.serves_tasks = true;
+    }
+
     /// Where `POST /wipe/PROJECT` is answered.
     #[must_use]
     pub fn control(&self) -> Option<String> {
@@ -202,6 +210,11 @@ impl Emulators {
                 Some(json!({"default": names.worker_job}).to_string()),
             ),
             (
+                "ORK_WORKER_SERVICES",
+                self.serves_tasks
+                    .then(|| json!({"service": names.topic_worker_service}).to_string()),
+            ),
+            (
                 "ORK_WAKE_QUEUE",
                 Some(
                     self.tasks
@@ -238,8 +251,7 @@ impl Emulators {
             ),
             ("ORK_BIGQUERY_ENDPOINT", services.clone()),
             ("ORK_DATAPROC_ENDPOINT", services.clone()),
-            // Ork itself has no setting of that name, and refuses what begins with its own and is none.
-            ("EMULATORS_IAM", services),
+            ("ORK_IAM_ENDPOINT", services),
         ];
         variables
             .into_iter()
@@ -371,6 +383,7 @@ impl Emulators {
             tasks,
             services,
             control,
+            serves_tasks: _,
             options: _,
         } = self;
         if let Some(control) = control {

@@ -11,6 +11,8 @@ pub struct Names {
     pub topic_objects: String,
     /// The topic of messages that were delivered in vain.
     pub topic_dead_letters: String,
+    /// The topic of what the worker service runs.
+    pub topic_worker_service: String,
     /// The Cloud Run job of the workers.
     pub worker_job: String,
     /// The Cloud Tasks queue of wakes.
@@ -27,17 +29,19 @@ impl Names {
             topic_poll: topic("ork-poll"),
             topic_objects: topic("ork-objects"),
             topic_dead_letters: topic("ork-dead-letters"),
+            topic_worker_service: topic("ork-worker-service"),
             worker_job: format!("projects/{project}/locations/{region}/jobs/ork-worker"),
             wake_queue: format!("projects/{project}/locations/{region}/queues/ork-wake"),
         }
     }
 
-    pub(crate) fn topics(&self) -> [&String; 4] {
+    pub(crate) fn topics(&self) -> [&String; 5] {
         [
             &self.topic_dispatch,
             &self.topic_poll,
             &self.topic_objects,
             &self.topic_dead_letters,
+            &self.topic_worker_service,
         ]
     }
 }

@@ -1,9 +1,10 @@
-//! Ork's functions beside the emulators: services that are pushed to and ticked, and the worker's job, all of one program.
+//! Ork's functions beside the emulators: services that are pushed to and ticked, a worker service, and the worker's job, all of one program.
 
 mod log;
 mod process;
 mod role;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +24,8 @@ use role::Role;
 const TRIES: u32 = 5;
 /// What a worker may take: longer than any task that one waits for at a desk.
 const WORKER_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+/// Tasks that the worker service runs at a time: as many as a job does.
+const PLACES: &str = "16";
 
 /// How the functions are started.
 #[derive(Clone, Debug)]
@@ -103,9 +106,11 @@ impl Functions {
             .with_context(|| format!("the folder {} cannot be made", options.logs.display()))?;
         let cache = tempfile::Builder::new().prefix("ork-cache-").tempdir();
         let cache = cache.context("no temporary folder for what workers keep")?;
-        let running = start_all(emulators, &options).await?;
+        let env = of_workers(&options, cache.path())?;
+        emulators.serve_tasks();
+        let running = start_all(emulators, &options, &env).await?;
         subscribe(emulators, &running).await?;
-        let job = worker(&options, cache.path())?;
+        let job = worker(&options, env)?;
         let (project, bucket) = (
             emulators.project().to_owned(),
             emulators.bucket().to_owned(),
@@ -159,6 +164,7 @@ fn url(running: &[Function], role: Role, path: &str) -> String {
 async fn start_all(
     emulators: &mut Emulators,
     options: &FunctionsOptions,
+    of_workers: &BTreeMap<String, String>,
 ) -> anyhow::Result<Vec<Function>> {
     let mut tries = 0;
     loop {
@@ -166,6 +172,9 @@ async fn start_all(
         let addresses = free_addresses(emulators.host()).await?;
         let poll = addresses.iter().find(|(role, _)| *role == Role::Poll);
         let (_, poll) = poll.expect("every role has an address");
+        let dispatch = addresses.iter().find(|(role, _)| *role == Role::Dispatch);
+        let (_, dispatch) = dispatch.expect("every role has an address");
+        let finished = format!("http://{dispatch}/finished");
         emulators.wake_at(format!("http://{poll}/wake"));
         let env = emulators.env();
         let mut running = Vec::new();
@@ -175,6 +184,11 @@ async fn start_all(
                 "ORK_SUBSCRIPTION".to_owned(),
                 role.subscription(emulators.project()),
             );
+            if role == Role::WorkerService {
+                env.extend(of_workers.clone());
+                env.insert("ORK_CONCURRENCY".to_owned(), PLACES.to_owned());
+                env.insert("ORK_CHAIN_URL".to_owned(), finished.clone());
+            }
             running.push(Function::spawn(role, address, &env, options)?);
         }
         let answers = running.iter_mut().map(Function::until_it_answers);
@@ -220,23 +234,35 @@ async fn subscribe(emulators: &Emulators, running: &[Function]) -> anyhow::Resul
     Ok(())
 }
 
-/// The worker's container. Of our own environment it has what finds programs, and the Python to use.
-fn worker(options: &FunctionsOptions, cache: &Path) -> anyhow::Result<Job> {
+/// What a worker's container has beside the project's environment. Of our own it is the Python to use.
+fn of_workers(
+    options: &FunctionsOptions,
+    cache: &Path,
+) -> anyhow::Result<BTreeMap<String, String>> {
     let text = |path: &Path| {
         let text = path.to_str().map(str::to_owned);
         text.with_context(|| format!("the path {} is not UTF-8", path.display()))
     };
-    let mut job = Job::new([text(&options.program)?, "worker".to_owned()]).with_env([
-        ("ORK_CODE_DIR", text(&options.code)?),
-        ("ORK_CACHE_DIR", text(cache)?),
+    let mut env = BTreeMap::from([
+        ("ORK_CODE_DIR".to_owned(), text(&options.code)?),
+        ("ORK_CACHE_DIR".to_owned(), text(cache)?),
     ]);
     for name in ["ORK_PYTHON", "ORK_LOG"] {
         if let Some(value) = std::env::var_os(name) {
             let value = value.into_string();
             let value = value.map_err(|_| anyhow::anyhow!("{name} is not UTF-8"))?;
-            job = job.with_env([(name, value)]);
+            env.insert(name.to_owned(), value);
         }
     }
+    Ok(env)
+}
+
+/// The worker's job.
+fn worker(options: &FunctionsOptions, env: BTreeMap<String, String>) -> anyhow::Result<Job> {
+    let program = options.program.to_str().map(str::to_owned);
+    let program =
+        program.with_context(|| format!("the path {} is not UTF-8", options.program.display()))?;
+    let mut job = Job::new([program, "worker".to_owned()]).with_env(env);
     job.timeout = WORKER_TIMEOUT;
     Ok(job)
 }

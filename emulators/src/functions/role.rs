@@ -8,6 +8,12 @@ use std::time::Duration;
 const ACK_DEADLINE: Duration = Duration::from_secs(60);
 /// A hint that nobody takes is not worth more: the tick finds what is due.
 const DELIVERIES: u32 = 20;
+/// The longest that Pub/Sub knows: a push to a worker service lasts as long as its task.
+const TASK_ACK_DEADLINE: Duration = Duration::from_secs(600);
+/// A worker service that is full says no, and is asked again: as often as Pub/Sub knows.
+const TASK_DELIVERIES: u32 = 100;
+/// Soon, as most tasks of a service are short.
+const TASK_BACKOFF: Duration = Duration::from_millis(100);
 
 /// A function that serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +22,17 @@ pub(super) enum Role {
     Dispatch,
     Monitor,
     Poll,
+    WorkerService,
 }
 
 impl Role {
-    pub(super) const ALL: [Self; 4] = [Self::Tick, Self::Dispatch, Self::Monitor, Self::Poll];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Tick,
+        Self::Dispatch,
+        Self::Monitor,
+        Self::Poll,
+        Self::WorkerService,
+    ];
 
     /// The argument of the program.
     pub(super) fn name(self) -> &'static str {
@@ -28,6 +41,7 @@ impl Role {
             Self::Dispatch => "dispatch",
             Self::Monitor => "monitor",
             Self::Poll => "poll",
+            Self::WorkerService => "worker-service",
         }
     }
 
@@ -42,6 +56,7 @@ impl Role {
             Self::Dispatch => Some(&names.topic_dispatch),
             Self::Monitor => Some(&names.topic_objects),
             Self::Poll => Some(&names.topic_poll),
+            Self::WorkerService => Some(&names.topic_worker_service),
         }
     }
 
@@ -53,15 +68,19 @@ impl Role {
         push_to: String,
     ) -> Option<Subscription> {
         let topic = self.topic(names)?;
+        let (ack_deadline, min_backoff, max_delivery_attempts) = match self {
+            Self::WorkerService => (TASK_ACK_DEADLINE, TASK_BACKOFF, TASK_DELIVERIES),
+            _ => (ACK_DEADLINE, Duration::from_secs(1), DELIVERIES),
+        };
         Some(Subscription {
-            ack_deadline: ACK_DEADLINE,
+            ack_deadline,
             retry: Some(RetryPolicy {
-                min_backoff: Duration::from_secs(1),
+                min_backoff,
                 max_backoff: Duration::from_secs(60),
             }),
             dead_letter: Some(DeadLetter {
                 topic: names.topic_dead_letters.clone(),
-                max_delivery_attempts: DELIVERIES,
+                max_delivery_attempts,
             }),
             ..Subscription::push(self.subscription(project), topic, push_to)
         })
@@ -79,12 +98,16 @@ mod tests {
             let pushes = role.pushes("prj", &names, "http://127.0.0.1:1/push".to_owned())?;
             assert_eq!(pushes.name, role.subscription("prj"));
             assert!(pushes.dead_letter.is_some(), "{pushes:?}");
+            let long = pushes.ack_deadline == Duration::from_secs(600);
+            assert_eq!(long, role == Role::WorkerService, "{pushes:?}");
             Some(pushes.topic)
         };
         assert_eq!(topic(Role::Tick), None);
         assert_eq!(topic(Role::Dispatch), Some(names.topic_dispatch.clone()));
         assert_eq!(topic(Role::Monitor), Some(names.topic_objects.clone()));
         assert_eq!(topic(Role::Poll), Some(names.topic_poll.clone()));
+        let service = Some(names.topic_worker_service.clone());
+        assert_eq!(topic(Role::WorkerService), service);
         assert_eq!(
             Role::Poll.subscription("prj"),
             "projects/prj/subscriptions/ork-poll"

@@ -91,7 +91,7 @@ impl Services {
         self.server.address()
     }
 
-    /// The value of `ORK_BIGQUERY_ENDPOINT`, `ORK_DATAPROC_ENDPOINT` and `EMULATORS_IAM`.
+    /// The value of `ORK_BIGQUERY_ENDPOINT`, `ORK_DATAPROC_ENDPOINT` and `ORK_IAM_ENDPOINT`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address())

@@ -10,7 +10,7 @@
 //! notifications with `POST /storage/v1/b/BUCKET/notificationConfigs` or [`Storage::notify`].
 //!
 //! Signed URLs of version 4 are checked: `GET`, `HEAD`, `PUT` and `DELETE` of `/BUCKET/OBJECT`, as the XML API has them. That API is
-//! not open to requests without a signature or a token (any token will do).
+//! not open to requests without a signature or a token (any token will do). [`Storage::put_forward`] makes URLs expire.
 //!
 //! What Google does and this does not: versioning and soft delete (only the present generation is there), permissions and
 //! ACLs (whoever asks over JSON or gRPC may do everything), encryption keys, `fields` and read masks (answers are whole), decompressing
@@ -128,6 +128,7 @@ impl Storage {
             keyring: options.keyring,
             faults: Mutex::new(Faults::default()),
             operations: Mutex::new(Operations::default()),
+            ahead: Mutex::default(),
         });
         let router = Router::new()
             .fallback(server::answer)
@@ -201,6 +202,11 @@ impl Storage {
     /// Lets a fault meet the next requests that match it.
     pub fn fault(&self, fault: Fault) {
         lock(&self.server.faults).add(fault);
+    }
+
+    /// Signed URLs are judged as if it were so much later than it is; zero ends that.
+    pub fn put_forward(&self, by: Duration) {
+        *lock(&self.server.ahead) = by;
     }
 
     /// How the notifications of later changes are delivered: 0 times loses them; all of them may be late.

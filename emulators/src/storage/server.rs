@@ -26,6 +26,8 @@ pub(super) struct Server {
     pub(super) keyring: Keyring,
     pub(super) faults: Mutex<Faults>,
     pub(super) operations: Mutex<Operations>,
+    /// By how much the clock that signed URLs are judged by is put forward.
+    pub(super) ahead: Mutex<Duration>,
 }
 
 pub(super) async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response {

@@ -13,7 +13,7 @@ use crate::command::{Running, WITHOUT_GOOGLE, variable};
 use crate::fake::Fake;
 use crate::support::{lives, until};
 
-const ROLES: [&str; 4] = ["tick", "dispatch", "monitor", "poll"];
+const ROLES: [&str; 5] = ["tick", "dispatch", "monitor", "poll", "worker-service"];
 
 #[tokio::test]
 async fn functions_are_told_where_everything_is_and_stop_before_what_they_need() {
@@ -35,6 +35,10 @@ async fn functions_are_told_where_everything_is_and_stop_before_what_they_need()
             format!("projects/prj/subscriptions/ork-{role}")
         );
         assert_eq!(env["ORK_PROJECT"], "prj");
+        assert_eq!(
+            env["ORK_WORKER_SERVICES"],
+            r#"{"service":"projects/prj/topics/ork-worker-service"}"#
+        );
         // Variables of Ork that it does not know are refused by the program.
         assert!(!env.contains_key("EMULATORS_CONTROL"), "{env:?}");
     }
@@ -51,6 +55,9 @@ async fn functions_are_told_where_everything_is_and_stop_before_what_they_need()
         (posts.len() >= 2).then_some(())
     })
     .await;
+
+    let service = fake.env("worker-service");
+    assert_eq!(service["ORK_CODE_DIR"], code);
 
     // A worker is the same program.
     let endpoint = variable(&file, "ORK_RUN_ENDPOINT").await;
@@ -69,6 +76,7 @@ async fn functions_are_told_where_everything_is_and_stop_before_what_they_need()
     // A launcher of Python may put more in front.
     let path = std::env::var("PATH").unwrap();
     assert!(worker["PATH"].ends_with(&path), "{worker:?}");
+    assert_eq!(worker["ORK_CACHE_DIR"], service["ORK_CACHE_DIR"]);
     let cache = PathBuf::from(&worker["ORK_CACHE_DIR"]);
     assert!(cache.is_dir());
 
@@ -80,7 +88,13 @@ async fn functions_are_told_where_everything_is_and_stop_before_what_they_need()
     // Each could still ask the storage.
     assert_eq!(
         stopped,
-        ["dispatch 200", "monitor 200", "poll 200", "tick 200"]
+        [
+            "dispatch 200",
+            "monitor 200",
+            "poll 200",
+            "tick 200",
+            "worker-service 200"
+        ]
     );
     fake.until_nothing_is_left().await;
     assert!(!cache.exists() && !file.exists(), "nothing is kept");
@@ -125,7 +139,7 @@ async fn a_function_that_dies_stops_everything_and_its_last_words_are_shown() {
     }
     assert_eq!(
         fake.text("stopped").lines().count(),
-        3,
+        4,
         "the others stopped"
     );
     fake.until_nothing_is_left().await;
@@ -214,11 +228,11 @@ async fn a_function_that_does_not_stop_is_killed() {
         ..FunctionsOptions::new(fake.path("ork-service"), fake.path(""), fake.path("logs"))
     };
     let functions = Functions::start(&mut emulators, options).await.unwrap();
-    assert_eq!(functions.addresses().len(), 4);
+    assert_eq!(functions.addresses().len(), 5);
     functions.stop().await;
     let stopped = fake.text("stopped");
     assert!(stopped.contains("poll does not want to"), "{stopped}");
-    assert_eq!(stopped.lines().count(), 4, "{stopped}");
+    assert_eq!(stopped.lines().count(), 5, "{stopped}");
     fake.until_nothing_is_left().await;
     emulators.stop().await;
 }
@@ -268,6 +282,12 @@ async fn messages_and_notices_are_pushed_and_a_project_is_wiped_with_one_call() 
         assert_eq!(body["subscription"], fake.env(role)["ORK_SUBSCRIPTION"]);
         assert_eq!(body["message"]["attributes"]["to"], role);
     }
+    let attributes = [("batch", "b"), ("index", "0")];
+    let topic = &names.topic_worker_service;
+    admin.publish(topic, b"", &attributes).await.unwrap();
+    let (path, body) = first_post(&fake, "worker-service").await;
+    assert_eq!(path, "/push");
+    assert!(body.contains("ork-worker-service"), "{body}");
     let client = reqwest::Client::new();
     let storage = emulators.storage().unwrap().endpoint();
     let object = format!("{storage}/storage/v1/b/bkt/o/x");

@@ -85,7 +85,10 @@ async fn one_start_gives_every_part_and_the_environment_of_the_functions() {
             "ORK_DATAPROC_ENDPOINT",
             &emulators.services().unwrap().endpoint(),
         ),
-        ("EMULATORS_IAM", &emulators.services().unwrap().endpoint()),
+        (
+            "ORK_IAM_ENDPOINT",
+            &emulators.services().unwrap().endpoint(),
+        ),
     ] {
         assert_eq!(env[name], value, "{name}");
     }
@@ -282,7 +285,7 @@ async fn a_wipe_reaches_remote_jobs_and_signed_urls_share_their_keys() {
     assert!(said().await.contains("<Code>AccessDenied</Code>"));
     let sign = format!(
         "{}/v1/projects/-/serviceAccounts/a@b:signBlob",
-        emulators.env()["EMULATORS_IAM"]
+        emulators.env()["ORK_IAM_ENDPOINT"]
     );
     let body = serde_json::json!({"payload": "eA=="});
     assert_eq!(

@@ -315,6 +315,12 @@ async fn a_signature_holds_for_its_time_only() {
         signing.refused(Method::GET, &torn, &[], "").await,
         "400 InvalidArgument"
     );
+    let storage = &signing.world.storage;
+    storage.put_forward(Duration::from_secs(3600));
+    let said = signing.refused(Method::GET, &url, &[], "").await;
+    assert_eq!(said, "400 ExpiredToken");
+    storage.put_forward(Duration::ZERO);
+    assert_eq!(signing.send(Method::GET, &url, &[], "").await.0, 200);
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod finished;
+
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -7,8 +10,9 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
 use ork_core::ids::RunId;
+use ork_core::task::TaskSpec;
 use ork_engine::ports::{Function, Ports};
-use ork_engine::{ClaimRequest, Engine, EngineError};
+use ork_engine::{ClaimRequest, Engine, EngineError, Stepped};
 use ork_host::push::hint;
 use ork_host::{Budget, Host, Payload, Role, Settings, answer};
 use tracing::{Instrument, Span};
@@ -16,14 +20,31 @@ use tracing::{Instrument, Span};
 /// Commits that one hint gives rise to at most: as many as claim the largest run a thousand at a time.
 const ROUNDS: usize = 128;
 
+/// Does work; the first attempt of the run that it would hand to the worker service behind the topic is given back and not handed over.
+pub type Keep = for<'a> fn(
+    RunId,
+    String,
+    Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
+) -> Pin<Box<dyn Future<Output = Option<TaskSpec>> + Send + 'a>>;
+
 struct Dispatch<P: Ports> {
     engine: Engine<P>,
     host: Host,
     claim: ClaimRequest,
+    keep: Option<Keep>,
 }
 
 /// The routes of dispatch, with all that stands around them.
 pub fn router<P: Ports + 'static>(engine: Engine<P>, settings: &Settings) -> Router {
+    chaining(engine, settings, None)
+}
+
+/// The same; with `keep`, a worker service that tells of a verdict is handed the run's next attempt in the answer.
+pub fn chaining<P: Ports + 'static>(
+    engine: Engine<P>,
+    settings: &Settings,
+    keep: Option<Keep>,
+) -> Router {
     let serving = &settings.serving;
     let host = Host::new(Role::Dispatch, serving);
     let dispatch = Dispatch {
@@ -33,11 +54,21 @@ pub fn router<P: Ports + 'static>(engine: Engine<P>, settings: &Settings) -> Rou
             places: serving.places,
             supervised: false,
         },
+        keep,
     };
-    let routes = Router::new()
+    let dispatch = Arc::new(dispatch);
+    let pushes = Router::new()
         .route("/push", post(push::<P>))
-        .with_state(Arc::new(dispatch));
-    host.around(host.guarded(routes))
+        .with_state(dispatch.clone());
+    let told = Router::new()
+        .route("/finished", post(finished::finished::<P>))
+        .with_state(dispatch);
+    let workers = settings.cloud.chain_identity.as_deref();
+    let told = match workers {
+        Some(identity) => host.guarded_for(identity, told),
+        None => host.guarded(told),
+    };
+    host.around(host.guarded(pushes).merge(told))
 }
 
 async fn push<P: Ports + 'static>(
@@ -75,8 +106,18 @@ async fn push<P: Ports + 'static>(
 impl<P: Ports> Dispatch<P> {
     /// Claims what is ready and has it started, a batch with each commit, until nothing more is.
     async fn start_ready(&self, run: &RunId, budget: Budget) -> Result<(), EngineError> {
-        for _ in 0..ROUNDS {
-            let stepped = self.engine.step(run, Vec::new(), Some(self.claim)).await?;
+        let stepped = self.engine.step(run, Vec::new(), Some(self.claim)).await?;
+        self.go_on(run, stepped, budget).await
+    }
+
+    /// Starts the rest of what is ready, after a commit that may have started some of it.
+    async fn go_on(
+        &self,
+        run: &RunId,
+        mut stepped: Stepped,
+        budget: Budget,
+    ) -> Result<(), EngineError> {
+        for _ in 1..ROUNDS {
             let ready = self.engine.peek(run, |_, state| state.has_ready());
             // What is ready and was not claimed has no place now: whoever frees one says so, or the next wake finds one.
             if stepped.commits.is_empty()
@@ -86,6 +127,7 @@ impl<P: Ports> Dispatch<P> {
             {
                 break;
             }
+            stepped = self.engine.step(run, Vec::new(), Some(self.claim)).await?;
         }
         Ok(())
     }

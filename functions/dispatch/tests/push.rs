@@ -110,3 +110,41 @@ async fn strangers_are_kept_out_before_anything_is_read() {
     );
     assert_eq!(world.calls(), (0, 0, 0));
 }
+
+#[tokio::test]
+async fn word_of_a_verdict_has_it_settled_and_what_waited_started() {
+    let world = World::default();
+    world.deploy(CHAIN).await;
+    world.start("w", "r").await;
+    let routes = ork_dispatch::router(world.engine(), &settings(Role::Dispatch));
+    post(&routes, "/push", hint("dispatch", "r")).await;
+    let first = world.started().remove(0);
+    let verdict = world.work(&first, "1").await;
+    let told = |verdict: &str| {
+        serde_json::json!({"verdict": verdict, "topic": "projects/p/topics/t"}).to_string()
+    };
+    for _ in 0..2 {
+        let answer = post(&routes, "/finished", told(&verdict)).await;
+        // What is not for that topic has gone the usual way.
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.json(), serde_json::json!({"next": null}));
+    }
+    let started = world.started();
+    assert_eq!(started.len(), 1, "once");
+    assert_eq!(started[0].task_name.as_str(), "b");
+    let unknown = told("runs/unknown/a/1/result.json");
+    let answer = post(&routes, "/finished", unknown).await;
+    assert_eq!(answer, nothing(StatusCode::NO_CONTENT));
+    for wrong in ["{}".to_owned(), told("runs/r/a/1/claim"), told("x")] {
+        let answer = post(&routes, "/finished", wrong).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    }
+    let last = world.work(&started[0], "2").await;
+    world.store_down(true);
+    let answer = post(&routes, "/finished", told(&last)).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    world.store_down(false);
+    let answer = post(&routes, "/finished", told(&last)).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(world.status("r").await, RunStatus::Success);
+}

@@ -61,6 +61,11 @@ impl Host {
         guarded(self.0.guard.clone(), routes)
     }
 
+    /// Routes for another identity than the usual caller's.
+    pub fn guarded_for(&self, identity: &str, routes: Router) -> Router {
+        guarded(self.0.guard.of_caller(identity), routes)
+    }
+
     /// Routes for the identity that precise wakes carry; for the usual caller where there are none.
     pub fn guarded_for_wakes(&self, routes: Router) -> Router {
         let wake = self.0.serving.wake.as_ref();

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod event;
+mod events;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -19,6 +22,7 @@ struct Poll<P: Ports> {
     engine: Engine<P>,
     host: Host,
     claim: ClaimRequest,
+    known: events::Known,
 }
 
 /// The routes of poll, with all that stands around them.
@@ -32,9 +36,11 @@ pub fn router<P: Ports + 'static>(engine: Engine<P>, settings: &Settings) -> Rou
             places: serving.places,
             supervised: false,
         },
+        known: events::Known::default(),
     });
     let pushes = Router::new()
         .route("/push", post(push::<P>))
+        .route("/events", post(events::events::<P>))
         .with_state(poll.clone());
     let wakes = Router::new()
         .route("/wake", post(wake::<P>))

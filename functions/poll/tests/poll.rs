@@ -1,4 +1,7 @@
-//! Poll over HTTP: hints and wakes.
+//! Poll over HTTP: hints, wakes and events.
+
+#[path = "poll/events.rs"]
+mod events;
 
 use std::time::Duration;
 

@@ -39,7 +39,7 @@ pub(crate) fn read(arguments: &[OsString]) -> Asked {
 fn usage() -> String {
     let mut text = "Usage: ork-service ROLE\n\nRoles:\n".to_owned();
     for role in Role::ALL {
-        text.push_str(&format!("  {:8}  {}\n", role.as_str(), role.about()));
+        text.push_str(&format!("  {:14}  {}\n", role.as_str(), role.about()));
     }
     text.push_str("\n`ork-service --help` lists the environment variables.\n");
     text
@@ -48,7 +48,7 @@ fn usage() -> String {
 fn help() -> String {
     let mut text = "One function of Ork on Google Cloud. Settings come from the environment.\n\nUsage: ork-service ROLE\n\nRoles:\n".to_owned();
     for role in Role::ALL {
-        text.push_str(&format!("  {:8}  {}\n", role.as_str(), role.about()));
+        text.push_str(&format!("  {:14}  {}\n", role.as_str(), role.about()));
     }
     text.push_str("\nEnvironment:\n");
     text.push_str(&settings::help());

@@ -1,7 +1,7 @@
 //! Settings as the adapters want them.
 
 use ork_gcp::trackers::Outgoing;
-use ork_gcp::{ClientOptions, Endpoints, GoogleOptions, Topics, Wake};
+use ork_gcp::{ClientOptions, Endpoints, GoogleOptions, Topics, Wake, WorkerUrls};
 use ork_host::settings::Settings;
 
 /// Where a deployment's parts are.
@@ -25,13 +25,20 @@ pub(crate) fn options(settings: &Settings) -> GoogleOptions {
                 tasks: emulators.tasks,
                 bigquery: emulators.bigquery,
                 dataproc: emulators.dataproc,
+                iam: emulators.iam,
             },
         },
         region: cloud.region,
         worker_jobs: cloud.worker_jobs,
+        worker_services: cloud.worker_services,
+        worker_urls: cloud.worker_urls.map(|urls| WorkerUrls {
+            profiles: urls.profiles,
+            account: urls.account,
+        }),
         outgoing: Outgoing {
             allow: cloud.outgoing_allow,
             services: cloud.trackers,
+            project: settings.project.clone(),
         },
         wake: cloud.wake.map(|wake| Wake {
             queue: wake.queue,

@@ -12,7 +12,7 @@ use ork_engine::Engine;
 use ork_gcp::{Google, Meter};
 use ork_host::settings::{self, LogLevel, Problem, Problems, Settings};
 use ork_host::{Role, listen, logs, serve, told_to_stop};
-use ork_worker::WorkerSettings;
+use ork_worker::{WorkerServiceSettings, WorkerSettings};
 
 use arguments::Asked;
 use environment::Environment;
@@ -50,6 +50,13 @@ fn main() -> ExitCode {
             Ok(settings) => runtime.block_on(Box::pin(ork_worker::run(settings))),
             Err((project, problems)) => refuse(&project, &problems),
         },
+        Role::WorkerService => {
+            let project = environment.project();
+            match worker_service(environment) {
+                Ok(settings) => runtime.block_on(Box::pin(ork_worker::run_service(settings))),
+                Err(problems) => refuse(&project, &problems),
+            }
+        }
         Role::Tick | Role::Dispatch | Role::Monitor | Role::Poll => {
             let project = environment.project();
             match service(role, environment) {
@@ -78,10 +85,19 @@ fn refuse(project: &str, problems: &Problems) -> ExitCode {
 
 fn service(role: Role, environment: Environment) -> Result<Settings, Problems> {
     let read = Settings::read(role, &environment.variables);
-    if environment.problems.is_empty() {
+    together(environment.problems, read)
+}
+
+fn worker_service(environment: Environment) -> Result<WorkerServiceSettings, Problems> {
+    let read = WorkerServiceSettings::from_map(&environment.variables);
+    together(environment.problems, read)
+}
+
+/// What was read, unless something was wrong before.
+fn together<T>(mut problems: Vec<Problem>, read: Result<T, Problems>) -> Result<T, Problems> {
+    if problems.is_empty() {
         return read;
     }
-    let mut problems = environment.problems;
     problems.extend(read.err().map(|more| more.0).unwrap_or_default());
     Err(Problems(problems))
 }
@@ -150,9 +166,11 @@ async fn run(settings: Settings) -> ExitCode {
 fn routes(engine: Engine<Google>, settings: &Settings) -> Router {
     match settings.role {
         Role::Tick => ork_tick::router(engine, settings),
-        Role::Dispatch => ork_dispatch::router(engine, settings),
+        Role::Dispatch => {
+            ork_dispatch::chaining(engine, settings, Some(ork_gcp::worker_services::keeping))
+        }
         Role::Monitor => ork_monitor::router(engine, settings),
         Role::Poll => ork_poll::router(engine, settings),
-        Role::Worker => unreachable!("a worker answers no requests"),
+        Role::Worker | Role::WorkerService => unreachable!("a worker has no engine"),
     }
 }

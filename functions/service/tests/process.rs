@@ -259,6 +259,31 @@ fn a_worker_without_its_variables_says_which() {
 }
 
 #[test]
+fn a_worker_service_needs_no_store_and_leaves_when_told_to() {
+    let objects = silence();
+    let mut variables = variables(&address(&objects));
+    let cache = tempfile::tempdir().expect("a folder");
+    variables.insert("ORK_CACHE_DIR", cache.path().display().to_string());
+    let mut service = Service::start("worker-service", &variables);
+    let answer = answer(service.request("POST /compile"));
+    assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
+    service.tell(Signal::TERM);
+    assert_eq!(service.end().code(), Some(0));
+
+    let output = command(
+        "worker-service",
+        &BTreeMap::from([("ORK_CODE_DIR", "app".to_owned())]),
+    )
+    .output()
+    .expect("it runs");
+    assert_eq!(output.status.code(), Some(64));
+    let text = String::from_utf8(output.stderr).expect("text");
+    for what in ["ORK_SUBSCRIPTION is not set", "ORK_CODE_DIR is `app`"] {
+        assert!(text.contains(what), "{what}: {text}");
+    }
+}
+
+#[test]
 fn roles_are_listed_and_others_refused() {
     let run = |word: &str| command(word, &BTreeMap::new()).output().expect("it runs");
     let help = run("--help");

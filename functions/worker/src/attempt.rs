@@ -4,19 +4,24 @@ use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use ork_core::limits;
+use ork_core::names::ObjectName;
 use ork_core::run::Category;
 use ork_core::task::{Report, TaskSpec, Verdict};
 use ork_core::time::Millis;
 use ork_engine::ports::{Clock, Metering, ObjectError, Objects};
 use ork_engine::{Worker, batch};
+use ork_gcp::signed::UrlObjects;
 use ork_local::clock::SystemClock;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::beats::Beats;
-use crate::patience::{patiently, random};
+use crate::by_url::expired;
+use crate::machine::Machine;
+use crate::patience::patiently;
 use crate::runner::{End, News, Runner, failed};
 use crate::settings::WorkerSettings;
 use crate::stop::{self, Stop};
+use crate::warm::Warm;
 use crate::{code, handin};
 
 /// What became of it, as far as this process is concerned.
@@ -37,6 +42,8 @@ pub(crate) enum Done {
 pub(crate) enum Trouble {
     #[error("the batch {name} cannot be read: {error}")]
     Batch { name: String, error: String },
+    #[error("the batch {name} cannot be reached: {error}")]
+    Unreachable { name: String, error: String },
     #[error("the attempt cannot be claimed: {0}")]
     Claim(ObjectError),
     #[error("the verdict cannot be written: {0}")]
@@ -45,121 +52,165 @@ pub(crate) enum Trouble {
     Told,
 }
 
-/// Does the attempt that `settings` names.
+/// Does the attempt at the position that `settings` names, of the batch object `name`.
 pub(crate) async fn carry_out<O: Objects>(
     objects: &O,
+    name: &ObjectName,
     settings: &WorkerSettings,
     stop: &Stop,
     meter: Option<&dyn Metering>,
 ) -> Result<Done, Trouble> {
-    let spec = tokio::select! {
-        spec = read(objects, settings) => spec?,
-        _ = stop.asked() => return Err(Trouble::Told),
+    let patience = settings.machine.patience;
+    let batch = tokio::select! {
+        batch = fetch(objects, name, patience) => batch?,
+        () = stop.asked() => return Err(Trouble::Told),
     };
-    let name = format!(
-        "{}/{}/{}/{:016x}",
-        settings.execution,
-        settings.index,
-        settings.count,
-        random()
-    );
-    let worker = Worker::new(objects, &spec, name);
-    let begin = patiently("claiming the attempt", settings.patience, async || {
-        worker.begin(SystemClock.now()).await
-    });
-    // Not given up at the first sign of the signal: a claim without a verdict would be missed only when it is long overdue.
-    let ours = tokio::select! {
-        ours = begin => ours.map_err(Trouble::Claim)?,
-        () = stop.since(stop::LOG) => return Err(Trouble::Told),
-    };
-    if !ours {
-        debug!(run = %spec.id.run, task = %spec.task_name, "somebody else has the claim");
-        return Ok(Done::NotOurs);
-    }
-    info!(
-        run = %spec.id.run,
-        task = %spec.task_name,
-        index = spec.id.index,
-        attempt = spec.id.attempt,
-        "the attempt is claimed"
-    );
-    Claimed {
+    let spec = batch::decode(&batch, settings.index as usize).map_err(|error| Trouble::Batch {
+        name: name.to_string(),
+        error,
+    })?;
+    let around = Around {
         objects,
-        settings,
+        machine: &settings.machine,
         stop,
-        spec: &spec,
-        worker: &worker,
-        began: Instant::now(),
+        warm: None,
         meter,
-    }
-    .carry_out()
-    .await
+        urls: None,
+    };
+    around.attempt(&spec, settings.name()).await
 }
 
-async fn read<O: Objects>(objects: &O, settings: &WorkerSettings) -> Result<TaskSpec, Trouble> {
-    let trouble = |error: String| Trouble::Batch {
-        name: settings.batch.to_string(),
-        error,
-    };
-    let object = patiently("reading the batch", settings.patience, async || {
-        objects
-            .get(&settings.batch, limits::BATCH_BYTES as u64)
-            .await
+/// The bytes of a batch object.
+pub(crate) async fn fetch<O: Objects>(
+    objects: &O,
+    name: &ObjectName,
+    patience: Duration,
+) -> Result<Vec<u8>, Trouble> {
+    let object = patiently("reading the batch", patience, || {
+        objects.get(name, limits::BATCH_BYTES as u64)
     });
-    let object = object
-        .await
-        .map_err(|error| trouble(error.to_string()))?
-        .ok_or_else(|| trouble("there is no such object".to_owned()))?;
-    batch::decode(&object.bytes, settings.index as usize).map_err(trouble)
+    match object.await {
+        Ok(Some(object)) => Ok(object.bytes),
+        Ok(None) => Err(Trouble::Batch {
+            name: name.to_string(),
+            error: "there is no such object".to_owned(),
+        }),
+        Err(ObjectError::Unavailable(error)) => Err(Trouble::Unreachable {
+            name: name.to_string(),
+            error,
+        }),
+        Err(error) => Err(Trouble::Batch {
+            name: name.to_string(),
+            error: error.to_string(),
+        }),
+    }
+}
+
+/// What an attempt is run with.
+pub(crate) struct Around<'a, O> {
+    pub(crate) objects: &'a O,
+    pub(crate) machine: &'a Machine,
+    pub(crate) stop: &'a Stop,
+    /// What runs the attempts of a service; an attempt that comes alone has something of its own.
+    pub(crate) warm: Option<&'a Warm>,
+    pub(crate) meter: Option<&'a dyn Metering>,
+    /// What `objects` is, where they are reached by signed URLs.
+    pub(crate) urls: Option<&'a UrlObjects>,
+}
+
+impl<O: Objects> Around<'_, O> {
+    /// Claims the attempt of `spec` as the worker called `name`, and does it.
+    pub(crate) async fn attempt(&self, spec: &TaskSpec, name: String) -> Result<Done, Trouble> {
+        let worker = Worker::new(self.objects, spec, name);
+        let begin = patiently("claiming the attempt", self.machine.patience, || {
+            worker.begin(SystemClock.now())
+        });
+        // Not given up at the first sign of the signal: a claim without a verdict would be missed only when it is long overdue.
+        let ours = tokio::select! {
+            ours = begin => ours.map_err(Trouble::Claim)?,
+            () = self.stop.since(stop::LOG) => return Err(Trouble::Told),
+        };
+        if !ours {
+            debug!(run = %spec.id.run, task = %spec.task_name, "somebody else has the claim");
+            return Ok(Done::NotOurs);
+        }
+        info!(
+            run = %spec.id.run,
+            task = %spec.task_name,
+            index = spec.id.index,
+            attempt = spec.id.attempt,
+            "the attempt is claimed"
+        );
+        let claimed = Claimed {
+            around: self,
+            spec,
+            worker: &worker,
+            began: Instant::now(),
+        };
+        claimed.carry_out().await
+    }
+}
+
+/// Why the code was ended before its time, other than by a signal.
+#[derive(Debug, Clone, Copy)]
+enum Over {
+    /// The attempt has its verdict.
+    Void,
+    /// It can have none from here.
+    Mute,
 }
 
 /// An attempt that is this process's.
 struct Claimed<'a, O> {
-    objects: &'a O,
-    settings: &'a WorkerSettings,
-    stop: &'a Stop,
+    around: &'a Around<'a, O>,
     spec: &'a TaskSpec,
     worker: &'a Worker<'a, O>,
     began: Instant,
-    meter: Option<&'a dyn Metering>,
 }
 
 impl<O: Objects> Claimed<'_, O> {
     async fn carry_out(&self) -> Result<Done, Trouble> {
         let beats = Beats::new(self.worker, self.spec.heartbeat.to_duration());
         let mut signs = pin!(beats.give());
+        let Around {
+            objects,
+            machine,
+            stop,
+            ..
+        } = *self.around;
         let folder = tokio::select! {
-            folder = code::folder(self.objects, self.spec, self.settings) => folder,
+            folder = code::folder(objects, self.spec, machine) => folder,
             () = &mut signs => return Ok(Done::Void),
-            _ = self.stop.asked() => {
+            () = stop.asked() => {
                 let done = self.leave(signs, told(false), None).await?;
                 return Ok(if done == Done::Verdict { Done::Told } else { done });
             }
         };
         let started = folder
             .map_err(|no| failed(no.category, no.message))
-            .and_then(|folder| Runner::start(self.spec.clone(), folder, self.settings));
+            .and_then(|folder| Runner::start(self.spec.clone(), folder, machine, self.around.warm));
         let mut runner = match started {
             Ok(runner) => runner,
             Err(verdict) => return self.leave(signs, verdict, None).await,
         };
-        let (end, void) = self.watch(&mut runner, &beats, signs.as_mut()).await;
-        // What prepared its surroundings may still be at work.
-        runner.kill().await;
+        let (end, over) = self.watch(&mut runner, &beats, signs.as_mut()).await;
+        runner.leave().await;
         let log = runner.log().unwrap_or_else(|error| {
             tracing::warn!(%error, "the log cannot be read back");
             None
         });
-        if void {
-            handin::log(
-                self.objects,
-                self.spec,
-                log.as_deref(),
-                Duration::ZERO,
-                self.stop,
-            )
-            .await;
-            return Ok(Done::Void);
+        match over {
+            Some(Over::Void) => {
+                handin::log(objects, self.spec, log.as_deref(), Duration::ZERO, stop).await;
+                return Ok(Done::Void);
+            }
+            Some(Over::Mute) => {
+                return Err(Trouble::Verdict(ObjectError::Refused(
+                    "its signed URLs have expired, so that it was ended: it will be found out to be lost"
+                        .to_owned(),
+                )));
+            }
+            None => {}
         }
         let verdict = match end.verdict {
             Verdict::Failed { log_tail, .. } if end.stopped => with_tail(told(end.began), log_tail),
@@ -172,32 +223,37 @@ impl<O: Objects> Claimed<'_, O> {
         })
     }
 
-    /// Waits for the end of the code, and sees to it when it must come. `true`: the attempt has its verdict already.
+    /// Waits for the end of the code, and sees to it when it must come, because nobody will learn of another.
     async fn watch(
         &self,
         runner: &mut Runner,
         beats: &Beats<'_, O>,
         mut signs: Pin<&mut impl Future<Output = ()>>,
-    ) -> (End, bool) {
-        let (mut void, mut told, mut killed) = (false, false, false);
+    ) -> (End, Option<Over>) {
+        let (mut over, mut told, mut killed) = (None, false, false);
         loop {
             tokio::select! {
                 news = runner.news() => match news {
                     News::Began => beats.began(),
                     News::Setup(text) => info!("{text}"),
-                    News::Ended(end) => return (end, void),
+                    News::Ended(end) => return (end, over),
                 },
-                () = signs.as_mut(), if !void => {
+                () = signs.as_mut(), if over.is_none() => {
                     info!("the attempt has its verdict already: it is ended");
-                    void = true;
+                    over = Some(Over::Void);
                     runner.stop();
                 }
-                _ = self.stop.asked(), if !told => {
+                () = expired(self.around.urls), if over.is_none() => {
+                    warn!("the signed URLs have expired: the task is stopped");
+                    over = Some(Over::Mute);
+                    runner.stop();
+                }
+                () = self.around.stop.asked(), if !told => {
                     info!("told to end: the task is stopped");
                     told = true;
                     runner.stop();
                 }
-                () = self.stop.since(stop::KILL), if !killed => {
+                () = self.around.stop.since(stop::KILL), if !killed => {
                     killed = true;
                     runner.kill().await;
                 }
@@ -212,19 +268,19 @@ impl<O: Objects> Claimed<'_, O> {
         verdict: Verdict,
         log: Option<Vec<u8>>,
     ) -> Result<Done, Trouble> {
-        let patience = self.settings.patience;
+        let Around {
+            objects,
+            stop,
+            meter,
+            ..
+        } = *self.around;
+        let patience = self.around.machine.patience;
         let outcome = match &verdict {
             Verdict::Success { .. } => "success",
             Verdict::Failed { .. } => "failed",
             Verdict::Deferred { .. } => "deferred",
         };
-        let uploading = handin::log(
-            self.objects,
-            self.spec,
-            log.as_deref(),
-            patience / 2,
-            self.stop,
-        );
+        let uploading = handin::log(objects, self.spec, log.as_deref(), patience / 2, stop);
         tokio::select! {
             () = uploading => {}
             () = signs => {
@@ -235,9 +291,9 @@ impl<O: Objects> Claimed<'_, O> {
         // No signs beside this one: they would take it for somebody else's.
         let report = Report {
             took: Some(millis(self.began.elapsed())),
-            used: self.meter.map(Metering::total),
+            used: meter.map(Metering::total),
         };
-        let first = handin::verdict(self.worker, verdict, report, patience, self.stop)
+        let first = handin::verdict(self.worker, verdict, report, patience, stop)
             .await
             .map_err(Trouble::Verdict)?;
         info!(outcome, first, "the attempt is over");
@@ -250,7 +306,7 @@ fn millis(span: Duration) -> Millis {
 }
 
 /// The verdict of an attempt that ends because this process must.
-fn told(began: bool) -> Verdict {
+pub(crate) fn told(began: bool) -> Verdict {
     let when = if began {
         "while its code ran"
     } else {
@@ -259,7 +315,7 @@ fn told(began: bool) -> Verdict {
     failed(
         Category::Lost,
         format!(
-            "its worker was told to end (SIGTERM) {when}: a cancelled execution, Cloud Run's own time limit or its maintenance"
+            "its worker was told to end (SIGTERM) {when}: a cancelled execution, an instance that is not needed any more, Cloud Run's own time limit or its maintenance"
         ),
     )
 }

@@ -15,8 +15,8 @@ use ork_engine::ports::{ObjectError, Objects};
 use tracing::{info, warn};
 
 use crate::bundle::{Bounds, UnpackError, unpack};
+use crate::machine::Machine;
 use crate::patience::patiently;
-use crate::settings::WorkerSettings;
 
 /// What half-unpacked bundles are called.
 const PART: &str = ".part-";
@@ -32,10 +32,10 @@ pub(crate) struct NoCode {
 pub(crate) async fn folder<O: Objects>(
     objects: &O,
     spec: &TaskSpec,
-    settings: &WorkerSettings,
+    machine: &Machine,
 ) -> Result<PathBuf, NoCode> {
     let Some(hash) = &spec.bundle else {
-        let folder = settings.code_dir.clone();
+        let folder = machine.code_dir.clone();
         return match folder.is_dir() {
             true => Ok(folder),
             false => Err(NoCode {
@@ -48,12 +48,12 @@ pub(crate) async fn folder<O: Objects>(
             }),
         };
     };
-    let kept = settings.cache_dir.join("bundles");
+    let kept = machine.cache_dir.join("bundles");
     let place = kept.join(hash.as_str());
     if place.is_dir() {
         return Ok(place);
     }
-    let bytes = fetch(objects, spec, hash, settings.patience).await?;
+    let bytes = fetch(objects, spec, hash, machine.patience).await?;
     let (name, size) = (hash.clone(), bytes.len());
     let unpacked = tokio::task::spawn_blocking(move || keep(&bytes, &name, &kept)).await;
     match unpacked {
@@ -88,8 +88,8 @@ async fn fetch<O: Objects>(
 ) -> Result<Vec<u8>, NoCode> {
     let name = ObjectName::Bundle(spec.workflow_name.clone(), hash.clone());
     let no = |category, message: String| Err(NoCode { category, message });
-    let got = patiently("fetching the bundle", patience, async || {
-        objects.get(&name, bundle::BYTES).await
+    let got = patiently("fetching the bundle", patience, || {
+        objects.get(&name, bundle::BYTES)
     });
     let bytes = match got.await {
         Ok(Some(object)) => object.bytes,

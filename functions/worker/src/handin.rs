@@ -25,8 +25,8 @@ pub(crate) async fn log<O: Objects>(
 ) {
     let Some(bytes) = bytes else { return };
     let name = spec.object(AttemptFile::Log);
-    let put = patiently("writing the log", patience, async || {
-        objects.put(&name, bytes, None).await
+    let put = patiently("writing the log", patience, || {
+        objects.put(&name, bytes, None)
     });
     let answer = tokio::select! {
         answer = put => answer.map(|_| ()),
@@ -46,8 +46,8 @@ pub(crate) async fn verdict<O: Objects>(
     stop: &Stop,
 ) -> Result<bool, ObjectError> {
     let verdict = fitting(verdict);
-    let finish = patiently("writing the verdict", patience, async || {
-        worker.finish_with(&verdict, report).await
+    let finish = patiently("writing the verdict", patience, || {
+        worker.finish_with(&verdict, report)
     });
     tokio::select! {
         answer = finish => answer,

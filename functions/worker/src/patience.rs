@@ -14,11 +14,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 const ANSWER: Duration = Duration::from_secs(60);
 
 /// Does `ask` until it answers, or has been unavailable for `patience`. Anything else it says is final.
-pub(crate) async fn patiently<T>(
+pub(crate) async fn patiently<T, F>(
     what: &str,
     patience: Duration,
-    mut ask: impl AsyncFnMut() -> Result<T, ObjectError>,
-) -> Result<T, ObjectError> {
+    mut ask: impl FnMut() -> F,
+) -> Result<T, ObjectError>
+where
+    F: Future<Output = Result<T, ObjectError>>,
+{
     let until = Instant::now() + patience;
     let mut pause = FIRST_PAUSE;
     loop {

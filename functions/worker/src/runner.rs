@@ -1,4 +1,4 @@
-//! The attempt's own code: the local engine's runner with one place, told about by its events.
+//! The attempt's own code: the local engine's runner, told about by its events.
 
 use std::fs;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ork_core::definition::Executor;
+use ork_core::definition::{Executor, Isolation};
 use ork_core::limits;
 use ork_core::names::AttemptFile;
 use ork_core::run::Category;
@@ -16,7 +16,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::warn;
 
 use crate::code::own;
-use crate::settings::WorkerSettings;
+use crate::machine::Machine;
+use crate::warm::{Seat, Warm};
 
 /// Far longer than ending what runs takes.
 const KILL: Duration = Duration::from_secs(1);
@@ -46,48 +47,65 @@ pub(crate) struct Runner {
     executor: LocalExecutor,
     events: UnboundedReceiver<ExecEvent>,
     spec: TaskSpec,
-    /// What the runner writes of the attempt's objects lies here until it is handed in.
-    objects: tempfile::TempDir,
+    files: Files,
+}
+
+/// Where what the runner writes of the attempt's objects lies until it is handed in.
+enum Files {
+    /// In a folder of its own, with an executor of its own.
+    Own(tempfile::TempDir),
+    /// In its seat at the executor of a service.
+    Shared(Seat),
 }
 
 impl Runner {
-    /// Has the code of `spec` started in `folder`. A verdict says why it cannot be.
+    /// Has the code of `spec` started in `folder`, by what is `warm` or by something of its own. A verdict says why it cannot be.
     pub(crate) fn start(
-        spec: TaskSpec,
+        mut spec: TaskSpec,
         folder: PathBuf,
-        settings: &WorkerSettings,
+        machine: &Machine,
+        warm: Option<&Warm>,
     ) -> Result<Self, Verdict> {
-        let trouble = |error: io::Error| {
-            let cache = settings.cache_dir.display();
-            failed(
-                Category::Recoverable,
-                format!("the worker cannot prepare the attempt in {cache}: {error}"),
-            )
-        };
-        let objects = own(&settings.cache_dir.join("attempts"), "attempt-").map_err(trouble)?;
-        let mut config = ExecConfig::new(
-            1,
-            objects.path().to_owned(),
-            settings.cache_dir.join("state"),
-        );
-        config.exe.clone_from(&settings.exe);
-        config.python.clone_from(&settings.python);
-        config.env_passthrough.clone_from(&settings.env);
-        config.secret_lookup = secret;
-        if let Executor::Custom { .. } = spec.executor {
-            config.custom = custom(&folder)?;
+        if let Executor::Service { .. } = spec.executor {
+            spec.executor = function_of_service(&spec)?;
         }
         let mut dir = RunDir::new(folder);
         dir.workflow_file =
             Some(dir.workflow_dir.join("workflow.yaml")).filter(|file| file.is_file());
+        let runner = match (warm, &spec.executor) {
+            // The commands of custom executors are those of one folder.
+            (None, _) | (Some(_), Executor::Custom { .. }) => {
+                Self::of_its_own(spec, &dir.workflow_dir, machine)?
+            }
+            (Some(warm), _) => {
+                let (seat, events) = warm
+                    .seat(&spec)
+                    .map_err(|error| unprepared(machine, &error))?;
+                Self {
+                    executor: warm.executor().clone(),
+                    events,
+                    spec,
+                    files: Files::Shared(seat),
+                }
+            }
+        };
+        runner.executor.submit(runner.spec.clone(), Arc::new(dir));
+        Ok(runner)
+    }
+
+    fn of_its_own(spec: TaskSpec, folder: &Path, machine: &Machine) -> Result<Self, Verdict> {
+        let trouble = |error: io::Error| unprepared(machine, &error);
+        let objects = own(&machine.cache_dir.join("attempts"), "attempt-").map_err(trouble)?;
+        let mut config = config(1, objects.path().to_owned(), machine);
+        if let Executor::Custom { .. } = spec.executor {
+            config.custom = custom(folder)?;
+        }
         let (sender, events) = unbounded_channel();
-        let executor = LocalExecutor::new(config, sender).map_err(trouble)?;
-        executor.submit(spec.clone(), Arc::new(dir));
         Ok(Self {
-            executor,
+            executor: LocalExecutor::new(config, sender).map_err(trouble)?,
             events,
             spec,
-            objects,
+            files: Files::Own(objects),
         })
     }
 
@@ -116,7 +134,14 @@ impl Runner {
         self.executor.stop(&self.spec.id);
     }
 
-    /// Ends the code now, and whatever prepares its surroundings. What cannot be ended (an interpreter that does not answer) is
+    /// The code is over. What prepared its surroundings may still be at work: an executor of its own is ended with it.
+    pub(crate) async fn leave(&self) {
+        if let Files::Own(_) = self.files {
+            self.kill().await;
+        }
+    }
+
+    /// Ends the code now, and whatever prepares its surroundings, and with them all that the same executor runs. What cannot be ended (an interpreter that does not answer) is
     /// left to the end of this process.
     pub(crate) async fn kill(&self) {
         let executor = self.executor.clone();
@@ -149,7 +174,11 @@ impl Runner {
     }
 
     fn path(&self, file: AttemptFile) -> PathBuf {
-        self.objects.path().join(self.spec.object(file).to_string())
+        let root = match &self.files {
+            Files::Own(objects) => objects.path(),
+            Files::Shared(seat) => seat.root(),
+        };
+        root.join(self.spec.object(file).to_string())
     }
 
     /// The verdict with the text that the runner has put into a file: where it goes is decided when it is handed in.
@@ -179,6 +208,47 @@ impl Runner {
         };
         done.unwrap_or_else(|failed| failed)
     }
+}
+
+/// The settings of an executor with so many places, which writes below `objects`.
+pub(crate) fn config(places: usize, objects: PathBuf, machine: &Machine) -> ExecConfig {
+    let mut config = ExecConfig::new(places, objects, machine.cache_dir.join("state"));
+    config.exe.clone_from(&machine.exe);
+    config.python.clone_from(&machine.python);
+    config.env_passthrough.clone_from(&machine.env);
+    config.secret_lookup = secret;
+    config
+}
+
+fn unprepared(machine: &Machine, error: &io::Error) -> Verdict {
+    let cache = machine.cache_dir.display();
+    failed(
+        Category::Recoverable,
+        format!("the worker cannot prepare the attempt in {cache}: {error}"),
+    )
+}
+
+/// What a task of executor `service` is to a worker: a function, in a process that serves many.
+fn function_of_service(spec: &TaskSpec) -> Result<Executor, Verdict> {
+    let Executor::Service { source, function } = &spec.executor else {
+        return Ok(spec.executor.clone());
+    };
+    let Some(source) = source.clone() else {
+        return Err(failed(
+            Category::Permanent,
+            format!(
+                "task {} of executor `service` names neither a file nor a module: write `file: tasks.py`",
+                spec.task_name
+            ),
+        ));
+    };
+    let function = function.clone();
+    Ok(Executor::Python {
+        source,
+        function: function.unwrap_or_else(|| spec.task_name.to_string()),
+        isolation: Isolation::Reuse,
+        preload: false,
+    })
 }
 
 /// The commands of the custom executors that the code's own `ork.yaml` declares.

@@ -1,67 +1,57 @@
-//! What a worker is told by its environment: which batch, which position, where the objects and the code are.
+//! What a worker is told by its environment: which batch, which position, where the objects are.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use ork_core::names::ObjectName;
+use ork_gcp::signed::SignedUrl;
 
-/// Cloud Run's images have the user's code here unless they say otherwise.
-const CODE_DIR: &str = "/app";
-/// How long a verdict is offered to objects that cannot be reached.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::machine::{BATCH_URL, Machine, Reader};
+use crate::patience::random;
+
+/// How a worker comes to its objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// It uses the bucket with its own credentials.
+    Bucket {
+        /// The object that holds the specs of all attempts started together.
+        batch: ObjectName,
+        /// The bucket of the objects.
+        bucket: String,
+        /// Where the Cloud Storage emulator answers; Google's own when absent.
+        storage: Option<String>,
+    },
+    /// It has no credentials: this URL reads that object, in which there are the URLs of everything else.
+    Url(SignedUrl),
+}
 
 /// What one worker process is told.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
-    /// The object that holds the specs of all attempts started together.
-    pub batch: ObjectName,
-    /// Which of them is this process's.
+    /// How it comes to its objects.
+    pub given: Given,
+    /// Which of the batch's specs is this process's.
     pub index: u32,
     /// How many tasks the execution has.
     pub count: u32,
     /// The execution's name.
     pub execution: String,
-    /// The Google Cloud project.
+    /// The Google Cloud project, for the names of traces in logs; a worker without credentials may not know it.
     pub project: String,
-    /// The bucket of the objects.
-    pub bucket: String,
-    /// The folder of the code of workflows that have no bundle.
-    pub code_dir: PathBuf,
-    /// Where bundles and Python environments are kept, and files of the attempt while it runs.
-    pub cache_dir: PathBuf,
-    /// The interpreter for Python tasks; what `PATH` finds when absent.
-    pub python: Option<PathBuf>,
-    /// Where the Cloud Storage emulator answers; Google's own when absent.
-    pub storage: Option<String>,
     /// How much is logged.
     pub level: tracing::Level,
-    /// The environment that tasks start from: this process's own.
-    pub env: Vec<(OsString, OsString)>,
-    /// The program that [`crate::hidden`] is part of: it is run again for library tasks, and to end what a killed worker leaves behind.
-    pub exe: Option<PathBuf>,
-    /// How long objects that cannot be reached are asked again.
-    pub patience: Duration,
+    /// What it has to run tasks with.
+    pub machine: Machine,
 }
 
 impl WorkerSettings {
     /// Reads the variables of a process. The error has a line for each of them that is wrong.
     pub fn from_map(env: &BTreeMap<String, String>) -> Result<Self, Vec<String>> {
-        let mut reader = Reader {
-            env,
-            problems: Vec::new(),
+        let mut reader = Reader::new(env);
+        let url = reader.optional(BATCH_URL);
+        let batch = match url {
+            Some(_) => None,
+            None => batch(&mut reader),
         };
-        let batch = reader.required(
-            "ORK_BATCH",
-            "the object name of a batch, `runs/<run>/batches/<sha256>.json`",
-        );
-        let batch = batch.and_then(|text| match ObjectName::parse(text) {
-            Some(name @ ObjectName::Batch(..)) => Some(name),
-            _ => reader.problem(format!(
-                "ORK_BATCH is `{text}`, which is not the name of a batch object: `runs/<run>/batches/<sha256>.json`"
-            )),
-        });
         let index = reader.number("CLOUD_RUN_TASK_INDEX");
         let count = reader.number("CLOUD_RUN_TASK_COUNT");
         if let (Some(index), Some(count)) = (index, count)
@@ -82,17 +72,11 @@ impl WorkerSettings {
                 Some(name.to_owned())
             }
         });
-        let project = reader.required("ORK_PROJECT", "the Google Cloud project");
-        let bucket = reader.required("ORK_BUCKET", "the bucket of Ork's objects");
-        let storage = reader.optional("STORAGE_EMULATOR_HOST").and_then(|host| {
-            if host.starts_with("http://") || host.starts_with("https://") {
-                Some(host.to_owned())
-            } else {
-                reader.problem(format!(
-                    "STORAGE_EMULATOR_HOST is `{host}`: write http://host:port"
-                ))
-            }
-        });
+        let given = match url {
+            Some(url) => by_url(&mut reader, url),
+            None => in_bucket(&mut reader, batch),
+        };
+        let project = reader.optional("ORK_PROJECT").unwrap_or_default();
         let level = match reader.optional("ORK_LOG") {
             None => Some(tracing::Level::INFO),
             Some(text) => text.parse().ok().or_else(|| {
@@ -101,88 +85,95 @@ impl WorkerSettings {
                 ))
             }),
         };
-        let code_dir = PathBuf::from(reader.optional("ORK_CODE_DIR").unwrap_or(CODE_DIR));
-        let cache_dir = match reader.optional("ORK_CACHE_DIR") {
-            Some(folder) => PathBuf::from(folder),
-            None => PathBuf::from(reader.optional("TMPDIR").unwrap_or("/tmp")).join("ork-worker"),
-        };
-        let python = reader.optional("ORK_PYTHON").map(PathBuf::from);
-        for (name, folder) in [("ORK_CODE_DIR", &code_dir), ("ORK_CACHE_DIR", &cache_dir)] {
-            if !folder.is_absolute() {
-                let shown = folder.display();
-                reader
-                    .problems
-                    .push(format!("{name} is `{shown}`: write an absolute path"));
-            }
-        }
+        let machine = Machine::read(&mut reader);
         let problems = reader.problems;
-        match (batch, index, count, execution, project, bucket, level) {
-            (
-                Some(batch),
-                Some(index),
-                Some(count),
-                Some(execution),
-                Some(project),
-                Some(bucket),
-                Some(level),
-            ) if problems.is_empty() => Ok(Self {
-                batch,
-                index,
-                count,
-                execution,
-                project: project.to_owned(),
-                bucket: bucket.to_owned(),
-                code_dir,
-                cache_dir,
-                python,
-                storage,
-                level,
-                env: env
-                    .iter()
-                    .map(|(name, value)| (name.into(), value.into()))
-                    .collect(),
-                exe: None,
-                patience: PATIENCE,
-            }),
+        match (given, index, count, execution, level) {
+            (Some(given), Some(index), Some(count), Some(execution), Some(level))
+                if problems.is_empty() =>
+            {
+                Ok(Self {
+                    given,
+                    index,
+                    count,
+                    execution,
+                    project: project.to_owned(),
+                    level,
+                    machine,
+                })
+            }
             _ => Err(problems),
         }
     }
+
+    /// What this process claims with: a name nobody else has, not even another process for the same position.
+    pub(crate) fn name(&self) -> String {
+        let Self {
+            execution,
+            index,
+            count,
+            ..
+        } = self;
+        format!("{execution}/{index}/{count}/{:016x}", random())
+    }
 }
 
-struct Reader<'a> {
-    env: &'a BTreeMap<String, String>,
-    problems: Vec<String>,
+fn batch(reader: &mut Reader<'_>) -> Option<ObjectName> {
+    let text = reader.required(
+        "ORK_BATCH",
+        "the object name of a batch, `runs/<run>/batches/<sha256>.json`",
+    )?;
+    match ObjectName::parse(text) {
+        Some(name @ ObjectName::Batch(..)) => Some(name),
+        _ => reader.problem(format!(
+            "ORK_BATCH is `{text}`, which is not the name of a batch object: `runs/<run>/batches/<sha256>.json`"
+        )),
+    }
 }
 
-impl<'a> Reader<'a> {
-    fn problem<T>(&mut self, text: String) -> Option<T> {
-        self.problems.push(text);
-        None
-    }
+fn in_bucket(reader: &mut Reader<'_>, batch: Option<ObjectName>) -> Option<Given> {
+    let project = reader.required("ORK_PROJECT", "the Google Cloud project");
+    let bucket = reader.required("ORK_BUCKET", "the bucket of Ork's objects");
+    let storage = reader.optional("STORAGE_EMULATOR_HOST").and_then(|host| {
+        if host.starts_with("http://") || host.starts_with("https://") {
+            Some(host.to_owned())
+        } else {
+            reader.problem(format!(
+                "STORAGE_EMULATOR_HOST is `{host}`: write http://host:port"
+            ))
+        }
+    });
+    project?;
+    Some(Given::Bucket {
+        batch: batch?,
+        bucket: bucket?.to_owned(),
+        storage,
+    })
+}
 
-    /// An empty variable is none.
-    fn optional(&self, name: &str) -> Option<&'a str> {
-        self.env
-            .get(name)
-            .map(|value| value.trim())
-            .filter(|value| !value.is_empty())
+fn by_url(reader: &mut Reader<'_>, url: &str) -> Option<Given> {
+    if reader.optional("ORK_BATCH").is_some() {
+        return reader.problem(format!(
+            "ORK_BATCH is set, and {BATCH_URL} too: a worker uses the bucket or its signed URLs"
+        ));
     }
-
-    fn required(&mut self, name: &str, what: &str) -> Option<&'a str> {
-        self.optional(name)
-            .or_else(|| self.problem(format!("{name} is not set: {what}")))
-    }
-
-    fn number(&mut self, name: &str) -> Option<u32> {
-        let text = self.required(name, "Cloud Run sets it for each task of a job")?;
-        text.parse()
-            .ok()
-            .or_else(|| self.problem(format!("{name} is `{text}`, which is not a whole number")))
+    // It is a secret, also when it is none: it is not repeated.
+    let leads = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    match leads {
+        Some(rest) if rest.contains('/') && rest.contains('?') => {
+            Some(Given::Url(SignedUrl::of(url)))
+        }
+        _ => reader.problem(format!(
+            "{BATCH_URL} is no signed URL: https://storage.googleapis.com/<bucket>/runs/<run>/batches/<sha256>.json?…"
+        )),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn good() -> BTreeMap<String, String> {
@@ -203,15 +194,30 @@ mod tests {
     fn what_is_not_said_has_a_default() {
         let settings = WorkerSettings::from_map(&good()).expect("nothing is wrong");
         assert_eq!((settings.index, settings.count), (2, 3));
-        assert_eq!(settings.code_dir, PathBuf::from("/app"));
-        assert_eq!(settings.cache_dir, PathBuf::from("/tmp/ork-worker"));
+        assert_eq!(settings.machine.code_dir, PathBuf::from("/app"));
+        assert_eq!(settings.machine.cache_dir, PathBuf::from("/tmp/ork-worker"));
         assert_eq!(settings.level, tracing::Level::INFO);
-        assert_eq!((settings.python, settings.storage), (None, None));
+        assert_eq!(settings.machine.python, None);
+        let Given::Bucket {
+            bucket, storage, ..
+        } = settings.given
+        else {
+            panic!("it uses the bucket");
+        };
+        assert_eq!((bucket.as_str(), storage), ("b", None));
         let mut env = good();
         env.insert("TMPDIR".into(), "/scratch".into());
         let settings = WorkerSettings::from_map(&env).expect("nothing is wrong");
-        assert_eq!(settings.cache_dir, PathBuf::from("/scratch/ork-worker"));
-        assert!(settings.env.contains(&("TMPDIR".into(), "/scratch".into())));
+        assert_eq!(
+            settings.machine.cache_dir,
+            PathBuf::from("/scratch/ork-worker")
+        );
+        assert!(
+            settings
+                .machine
+                .env
+                .contains(&("TMPDIR".into(), "/scratch".into()))
+        );
     }
 
     #[test]
@@ -249,6 +255,36 @@ mod tests {
         .zip(&problems)
         {
             assert!(problem.starts_with(name), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_worker_with_a_url_needs_no_other_setting_and_its_tasks_do_not_see_it() {
+        let url = "https://storage.googleapis.com/b/runs/r/batches/x.json?X-Goog-Signature=5ec7e7";
+        let mut env = good();
+        for name in ["ORK_BATCH", "ORK_PROJECT", "ORK_BUCKET"] {
+            env.remove(name);
+        }
+        env.insert(BATCH_URL.into(), url.into());
+        let settings = WorkerSettings::from_map(&env).expect("nothing is missing");
+        assert_eq!(settings.given, Given::Url(SignedUrl::of(url)));
+        assert!(!format!("{settings:?}").contains("5ec7e7"));
+        let seen: Vec<_> = settings.machine.env.iter().map(|(name, _)| name).collect();
+        assert_eq!(seen.len(), env.len() - 1, "{seen:?}");
+        assert!(!seen.contains(&&BATCH_URL.into()), "{seen:?}");
+
+        for (name, value, what) in [
+            ("ORK_BATCH", "runs/r/t/1/claim", "ORK_BATCH is set, and"),
+            (BATCH_URL, "5ec7e7", "is no signed URL"),
+            (BATCH_URL, "https://h/5ec7e7", "is no signed URL"),
+            (BATCH_URL, "ftp://h/b?5ec7e7", "is no signed URL"),
+        ] {
+            let mut env = env.clone();
+            env.insert(name.into(), value.into());
+            let problems = WorkerSettings::from_map(&env).expect_err(value);
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(problems[0].contains(what), "{problems:?}");
+            assert!(!problems[0].contains("5ec7e7"), "{problems:?}");
         }
     }
 

@@ -7,6 +7,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+/// How long the tasks of a service may go on to end by themselves: most are short.
+const FINISH: Duration = Duration::from_secs(2);
 /// When the task is killed that SIGTERM did not end.
 pub(crate) const KILL: Duration = Duration::from_secs(4);
 /// Until when the log is offered.
@@ -18,10 +20,22 @@ pub(crate) const VERDICT: Duration = Duration::from_millis(7_700);
 pub(crate) struct Stop {
     told: watch::Receiver<Option<Instant>>,
     listener: JoinHandle<()>,
+    /// From the signal to when it is heeded.
+    patience: Duration,
 }
 
 impl Stop {
+    /// Heeds the signal at once.
     pub(crate) fn listen() -> std::io::Result<Self> {
+        Self::after(Duration::ZERO)
+    }
+
+    /// Lets tasks end by themselves for a moment.
+    pub(crate) fn letting_finish() -> std::io::Result<Self> {
+        Self::after(FINISH)
+    }
+
+    fn after(patience: Duration) -> std::io::Result<Self> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let (tell, told) = watch::channel(None);
@@ -35,11 +49,25 @@ impl Stop {
             // A sender that is gone would look like a signal to nobody in particular.
             tell.closed().await;
         });
-        Ok(Self { told, listener })
+        Ok(Self {
+            told,
+            listener,
+            patience,
+        })
+    }
+
+    /// Whether the signal has come.
+    pub(crate) fn is_near(&self) -> bool {
+        self.told.borrow().is_some()
+    }
+
+    /// Waits until the signal is to be heeded.
+    pub(crate) async fn asked(&self) {
+        self.since(self.patience).await;
     }
 
     /// Waits for the signal and says when it came.
-    pub(crate) async fn asked(&self) -> Instant {
+    async fn signal(&self) -> Instant {
         let mut told = self.told.clone();
         loop {
             if let Some(at) = *told.borrow_and_update() {
@@ -54,7 +82,7 @@ impl Stop {
 
     /// Waits until the signal is `after` ago.
     pub(crate) async fn since(&self, after: Duration) {
-        sleep_until(self.asked().await + after).await;
+        sleep_until(self.signal().await + after).await;
     }
 }
 

@@ -1,5 +1,9 @@
 //! Workers as real processes over a folder of objects: what they do, and what is left when they are killed.
 
+#[path = "attempts/asked.rs"]
+mod asked;
+#[path = "attempts/chained.rs"]
+mod chained;
 #[path = "attempts/code.rs"]
 mod code;
 #[path = "attempts/ending.rs"]
@@ -8,5 +12,9 @@ mod ending;
 mod harness;
 #[path = "attempts/running.rs"]
 mod running;
+#[path = "attempts/served.rs"]
+mod served;
+#[path = "attempts/service.rs"]
+mod service;
 #[path = "attempts/trouble.rs"]
 mod trouble;

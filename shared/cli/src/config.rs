@@ -128,6 +128,10 @@ pub(crate) struct Services {
     pub(crate) bigquery: Option<String>,
     /// `ORK_DATAPROC_ENDPOINT`.
     pub(crate) dataproc: Option<String>,
+    /// `STORAGE_EMULATOR_HOST`.
+    pub(crate) storage: Option<String>,
+    /// `ORK_PROJECT`: of jobs that name none.
+    pub(crate) project: Option<String>,
 }
 
 /// What the environment says about Google Cloud.
@@ -190,14 +194,14 @@ impl Config {
             force_color: force_color.is_some_and(|value| value != "0"),
             dumb_terminal: term.is_some_and(|value| value == "dumb"),
             cloud: Cloud {
-                project: text(project),
+                project: text(project.clone()),
                 bucket: text(bucket),
                 database: text(database),
                 topic_dispatch: text(topic_dispatch),
                 topic_poll: text(topic_poll),
                 firestore: text(firestore),
                 pubsub: text(pubsub),
-                storage: text(storage),
+                storage: text(storage.clone()),
                 credentials: credentials.map(PathBuf::from),
                 metadata: text(metadata),
             },
@@ -207,6 +211,8 @@ impl Config {
                 run: text(run),
                 bigquery: text(bigquery),
                 dataproc: text(dataproc),
+                storage: text(storage),
+                project: text(project),
             },
         }
     }

@@ -1,6 +1,6 @@
 //! Executors as people read them, and whether they can run on this machine.
 
-use ork_core::definition::{CommandLine, Executor, PythonSource, Task};
+use ork_core::definition::{Binding, CommandLine, Executor, Input, Operator, PythonSource, Task};
 
 /// What a task runs, in a few words.
 pub(crate) fn describe(executor: &Executor) -> String {
@@ -25,6 +25,7 @@ pub(crate) fn describe(executor: &Executor) -> String {
             either(None, command.as_ref())
         }
         Executor::Http { method, url, .. } => format!("{method} {}", url.source),
+        Executor::Remote { operator, request } => remote(*operator, request),
         Executor::Dbt { project, models } => format!("{project} {}", models.join(" ")),
         Executor::Custom { .. } => String::new(),
     }
@@ -46,6 +47,25 @@ pub(crate) fn fan_out(task: &Task) -> String {
         (Some(foreach), Some(parallel)) => format!("{foreach} × {parallel}"),
         (foreach, parallel) => foreach.or(parallel).unwrap_or_default(),
     }
+}
+
+fn remote(operator: Operator, request: &[Input]) -> String {
+    let key = match operator {
+        Operator::BigQuery | Operator::BigQuerySensor => "query",
+        Operator::CloudRun => "job",
+        Operator::Dataproc => "cluster",
+        Operator::ObjectSensor => "object",
+        Operator::HttpSensor => "url",
+        Operator::WorkflowSensor => "name",
+    };
+    let value = request.iter().find(|input| input.name == key);
+    let text = match value.map(|input| &input.value) {
+        Some(Binding::Const(value)) => value.as_str(),
+        Some(Binding::Template(template)) => template.value.as_str(),
+        _ => None,
+    };
+    let line = text.unwrap_or_default().lines().map(str::trim);
+    line.collect::<Vec<_>>().join(" ")
 }
 
 fn python(source: &PythonSource) -> &str {

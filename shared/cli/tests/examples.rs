@@ -323,6 +323,17 @@ fn deferrables_say_where_nobody_answers() {
     );
 }
 
+/// The same goes for these.
+#[test]
+fn tasks_without_a_worker_go_nowhere_that_is_not_allowed() {
+    let example = Example::new("without_worker");
+    let param = ["--param", "service=http://127.0.0.1:1"];
+    let found = example.execute("workflow.yaml", &param, 1);
+    let ask = &found["tasks"]["ask"];
+    assert_eq!(ask["attempts"], 1, "it is not tried again: {found:#}");
+    assert!(ask.to_string().contains("ORK_OUTGOING_ALLOW"), "{found:#}");
+}
+
 #[test]
 fn recover_does_not_repeat_what_succeeded() {
     if !has_python("examples/recover") {

@@ -1,11 +1,14 @@
-//! Deferred jobs as tasks describe them: which service runs the job, and how to find it there.
+//! Deferred jobs as tasks describe them: which service runs the job, and how to find it there. And what Ork starts or waits for by itself.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::Value;
+use crate::definition::Operator;
+use crate::ids::{RunId, TaskName};
 use crate::time::Millis;
+use crate::{Map, Value};
 
 /// The shortest pause between two questions about a job that a description may ask for.
 pub const SHORTEST_POLL: Millis = Millis::from_secs(1);
@@ -117,6 +120,89 @@ pub struct HttpJob {
     pub cancel_method: String,
 }
 
+/// What a task without a worker has done elsewhere or waits for, before its service has said that it knows it. The engine makes it; nothing
+/// that a worker hands over is read as one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Work {
+    /// Whose, or for what.
+    pub operator: WorkOf,
+    /// The id that its job gets where ids can be chosen, and otherwise a mark of it: the same whenever the same attempt is started.
+    pub id: String,
+    /// What is asked for.
+    pub request: Map,
+    /// The pause between two questions, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll_interval: Option<Value>,
+}
+
+/// See [`Work::operator`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum WorkOf {
+    /// An operator.
+    Operator(Operator),
+    /// A request over HTTP.
+    Http(Http),
+}
+
+impl WorkOf {
+    /// Whether a job comes of it, which can be stopped. A request or a look is over when it is answered.
+    pub const fn starts_a_job(self) -> bool {
+        match self {
+            Self::Operator(operator) => operator.starts_a_job(),
+            Self::Http(_) => false,
+        }
+    }
+}
+
+/// The word `http`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Http {
+    /// The word.
+    Http,
+}
+
+impl Work {
+    /// Reads what the engine made; `None` for the description of a job.
+    pub fn read(job: &Value) -> Option<Result<Self, String>> {
+        job.get("operator")?;
+        Some(Self::deserialize(job).map_err(|error| format!("work that is to be started: {error}")))
+    }
+
+    /// In few words, for people.
+    pub fn name(&self) -> String {
+        let said = |key: &str| self.request.get(key).and_then(Value::as_str).unwrap_or("?");
+        match self.operator {
+            WorkOf::Http(_) => format!("request to {}", without_query(said("url"))),
+            WorkOf::Operator(Operator::BigQuery) => format!("BigQuery query {}", self.id),
+            WorkOf::Operator(Operator::CloudRun) => format!("Cloud Run job {}", said("job")),
+            WorkOf::Operator(Operator::Dataproc) => format!("Dataproc job {}", self.id),
+            WorkOf::Operator(Operator::ObjectSensor) => format!("object {}", said("object")),
+            WorkOf::Operator(Operator::BigQuerySensor) => "query that becomes true".into(),
+            WorkOf::Operator(Operator::HttpSensor) => {
+                format!("answer of {}", without_query(said("url")))
+            }
+            WorkOf::Operator(Operator::WorkflowSensor) => format!("run of {}", said("name")),
+        }
+    }
+}
+
+/// An id for the job of an attempt, to be chosen by whoever starts it: `ork_` and the SHA-256 of `<run>/<task>/<index>/<attempt>/`.
+/// The SDKs make the same.
+pub fn job_id(run: &RunId, task: &TaskName, index: u32, attempt: u32) -> String {
+    let digest = Sha256::digest(format!("{run}/{task}/{index}/{attempt}/"));
+    let mut id = String::from("ork_");
+    for byte in digest {
+        id.push_str(&format!("{byte:02x}"));
+    }
+    id
+}
+
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}
+
 fn get() -> String {
     "GET".into()
 }
@@ -204,8 +290,7 @@ impl Job {
             },
             // Without the query: it may hold what is nobody's business.
             Self::CustomHttp(job) => {
-                let shown = job.url.split(['?', '#']).next().unwrap_or_default();
-                format!("job at {shown}")
+                format!("job at {}", without_query(&job.url))
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::types::Type;
 pub use binding::{
     Binding, Expression, Reference, Root, SecretMount, SecretRef, Segment, TemplateValue,
 };
-pub use executor::{CommandLine, Executor, Isolation, PythonSource};
+pub use executor::{CommandLine, Executor, Isolation, Operator, PythonSource};
 pub use rules::{Backoff, Count, RetryPolicy, Tolerate, TriggerRule};
 pub use schedule::{Catchup, EventTrigger, Import, Overlap, Schedule};
 pub use task::{Input, Resources, Task};

@@ -75,6 +75,12 @@ pub struct TaskSpec {
     /// Bytes of memory, when limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// The profile of the workers that take it, when the task names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// The topic of the workers that take it, when the task names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
     /// Whether the task fans out (decides how its objects are named).
     pub fans_out: bool,
     /// When the attempt was claimed.
@@ -177,4 +183,21 @@ pub struct WorkerStatus {
     /// Keys a newer worker wrote.
     #[serde(flatten)]
     pub extra: BTreeMap<String, serde_json::Value>,
+}
+
+/// What a worker service tells dispatch: a verdict is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerdictWritten {
+    /// The name of the verdict's object.
+    pub verdict: String,
+    /// The topic that the service is behind.
+    pub topic: String,
+}
+
+/// What dispatch answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NextAttempt {
+    /// What the service is to run next, if there is anything of the same run for it.
+    pub next: Option<Box<TaskSpec>>,
 }

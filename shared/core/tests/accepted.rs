@@ -10,10 +10,11 @@ use ork_core::schema::{
 use ork_core::time::Millis;
 use proptest::prelude::*;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "strict.yaml",
     "planned.yaml",
     "executors.yaml",
+    "without_worker.yaml",
     "mixed.yaml",
     "pipeline.workflow",
 ];

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use ork_core::Value;
+use ork_core::deferred::Work;
 use ork_core::definition::TaskIndex;
 use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::names::AttemptFile;
 use ork_core::run::{Attempt, Event, Graph, JobAnswer, NotStopped, RunState, State};
 use ork_core::task::Output;
+use ork_core::time::Time;
 
 use crate::Engine;
 use crate::error::{EngineError, EngineErrorKind};
@@ -49,7 +51,7 @@ impl<P: Ports> Engine<P> {
                     (0u32..)
                         .zip(jobs)
                         .filter(|(job, _)| deferral.done & (1 << job) == 0)
-                        .map(|(job, description)| (place, job, description)),
+                        .map(|(job, description)| (attempt, job, description)),
                 ),
                 // Nobody will ever be able to ask about them.
                 Err(error) if error.kind == EngineErrorKind::Corrupt => {
@@ -61,12 +63,11 @@ impl<P: Ports> Engine<P> {
                 Err(_) => {}
             }
         }
-        let asked = stream::iter(questions).map(|(place, job, description)| async move {
-            (
-                place,
-                job,
-                answer(self.ports.tracker().poll(&description).await),
-            )
+        let slot = state.header.slot;
+        let asked = stream::iter(questions).map(|(attempt, job, description)| async move {
+            let place = (attempt.task, attempt.index, attempt.attempt);
+            let said = self.say(run, graph, attempt, &description, slot).await;
+            (place, job, said)
         });
         let mut answers: Vec<_> = asked.buffered(limits::POLLS as usize).collect().await;
         // Who asks for time has the last word on when its neighbours are asked again.
@@ -92,6 +93,21 @@ impl<P: Ports> Engine<P> {
             }));
         }
         events
+    }
+
+    /// What is said of a job.
+    pub(crate) async fn say(
+        &self,
+        run: &RunId,
+        graph: &Graph,
+        attempt: Attempt,
+        description: &Value,
+        slot: Time,
+    ) -> JobAnswer {
+        if graph.task(attempt.task).executor.is_remote() {
+            return Box::pin(self.inquire(run, graph, attempt, description, slot)).await;
+        }
+        answer(self.ports.tracker().poll(description).await)
     }
 
     /// Asks for the jobs of an attempt that is over to be stopped. What is not known to be over afterwards is asked about again.
@@ -124,7 +140,12 @@ impl<P: Ports> Engine<P> {
                     .zip(jobs)
                     .filter(|(job, _)| found.over & (1 << job) == 0);
                 let asked = stream::iter(left).map(|(job, description)| async move {
-                    (job, self.ports.tracker().cancel(&description).await)
+                    // What is only looked for leaves nothing behind.
+                    let said = match Work::read(&description) {
+                        Some(Ok(work)) if !work.operator.starts_a_job() => Ok(Stopping::Over),
+                        _ => self.ports.tracker().cancel(&description).await,
+                    };
+                    (job, said)
                 });
                 let mut said = asked.buffered(limits::POLLS as usize);
                 while let Some((job, said)) = said.next().await {
@@ -185,6 +206,11 @@ impl<P: Ports> Engine<P> {
         let task = &graph.task(attempt.task).name;
         let text = match jobs {
             Output::Inline(text) => text.clone(),
+            // Beside the list its output may stand already.
+            Output::Object { .. } if graph.task(attempt.task).executor.is_remote() => {
+                let verdict = Self::attempt_object(run, graph, attempt, AttemptFile::Result);
+                values::verdict_text(&self.ports, verdict.clone(), &verdict).await?
+            }
             Output::Object { .. } => {
                 let name = |file| Self::attempt_object(run, graph, attempt, file);
                 values::stored_text(
@@ -210,10 +236,11 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-fn answer(said: Result<JobStatus, TrackerError>) -> JobAnswer {
+pub(crate) fn answer(said: Result<JobStatus, TrackerError>) -> JobAnswer {
     match said {
         Ok(JobStatus::Running) => JobAnswer::Running,
-        Ok(JobStatus::Succeeded) => JobAnswer::Done,
+        Ok(JobStatus::Succeeded | JobStatus::Gave(_)) => JobAnswer::Done,
+        Ok(JobStatus::Broke { category, why }) => JobAnswer::Broke { category, why },
         Ok(JobStatus::Failed(why)) => JobAnswer::Failed(why),
         Err(TrackerError::Transient { retry_after, .. }) => JobAnswer::Unanswered { retry_after },
         Err(TrackerError::Missing(why)) => JobAnswer::Missing(why),

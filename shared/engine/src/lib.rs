@@ -24,6 +24,7 @@ mod places;
 pub mod ports;
 mod publish;
 mod reap;
+mod remote;
 mod settle;
 mod start;
 mod tick;
@@ -40,7 +41,7 @@ pub use documents::{PoolDocument, WorkflowDocument};
 pub use error::{EngineError, EngineErrorKind};
 pub use fire::Fired;
 pub use start::{StartRun, Started};
-pub use tick::{DeadDocument, Ticked};
+pub use tick::{DeadDocument, JobKey, Ticked, label_of, run_of_label};
 pub use views::RunView;
 pub use worker::Worker;
 

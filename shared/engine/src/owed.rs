@@ -25,6 +25,8 @@ pub(crate) fn still_holds(effect: &Effect, state: &RunState) -> bool {
                     })
         }
         Effect::StartChild(attempt) => live(attempt),
+        // Done too often it is done once, and late it is done when the jobs are asked about.
+        Effect::BeginJobs(attempt) => live(attempt),
         Effect::Stop(attempt) | Effect::StopChild(attempt) => !live(attempt),
         Effect::TaskEnded(task) => matches!(state.task(*task).phase, TaskPhase::Ended(_)),
         Effect::RunEnded(status) => state.header.status == *status,

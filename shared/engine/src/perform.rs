@@ -32,6 +32,7 @@ impl<P: Ports> Engine<P> {
         let Advanced { graph, effects } = advanced;
         let mut starts = Vec::new();
         let mut ended = Vec::new();
+        let mut begins = Vec::new();
         let mut answers = Answers::default();
         let mut trouble = None;
         let mut held_up = false;
@@ -66,6 +67,10 @@ impl<P: Ports> Engine<P> {
                 Effect::StopJobs(attempt) => {
                     self.stop_jobs(run, &graph, attempt, &mut answers).await
                 }
+                Effect::BeginJobs(attempt) => {
+                    begins.push(attempt);
+                    Ok(())
+                }
                 Effect::TaskEnded(task) => {
                     ended.push(task);
                     Ok(())
@@ -81,6 +86,10 @@ impl<P: Ports> Engine<P> {
             held_up = self
                 .start_attempts(run, &graph, starts, own, &mut answers)
                 .await;
+        }
+        if !begins.is_empty() {
+            let begun = self.begin_jobs(run, &graph, &begins, &mut answers);
+            trouble = trouble.or(Box::pin(begun).await.err());
         }
         // Nothing waits for this, so it comes after what was to be started.
         if !ended.is_empty() {
@@ -169,6 +178,14 @@ impl<P: Ports> Engine<P> {
             }
             match self.prepared(graph, &mut loaded, attempt).await {
                 Ok(prepared) => match values::spec(graph, &loaded.state, &prepared, attempt, now) {
+                    Ok(spec) if spec.executor.is_remote() => {
+                        match self.hand_over(run, graph, attempt, &spec).await {
+                            Ok(event) => answers.push(event),
+                            Err(error) => {
+                                given_up.push((handed, not_started(attempt, error.message)));
+                            }
+                        }
+                    }
                     Ok(spec) => {
                         specs.push(spec);
                         started.push(handed);

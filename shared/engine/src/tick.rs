@@ -1,5 +1,8 @@
 //! The tick: fires what is due, looks at every run that is due, and sets aside what cannot be read.
 
+mod early;
+
+use futures_util::{StreamExt, stream};
 use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::run::Event;
@@ -13,12 +16,17 @@ use crate::error::{EngineError, EngineErrorKind};
 use crate::fire::Fired;
 use crate::ports::{Clock, Index, Key, Ports, Precondition, Store, Write};
 
+pub use early::{JobKey, label_of, run_of_label};
+
+/// Runs that are looked at beside each other: one whose service does not answer keeps no other waiting.
+const AT_ONCE: usize = 8;
+
 /// What a tick did.
 #[derive(Debug, Default)]
 pub struct Ticked {
     /// Slots that were due.
     pub fired: Vec<Fired>,
-    /// Runs that were due, and what became of each.
+    /// Runs that were due, the longest due first, and what became of each.
     pub runs: Vec<(RunId, Result<Stepped, EngineError>)>,
     /// Why slots could not be fired, when that kept the tick from firing at all.
     pub unfired: Option<EngineError>,
@@ -38,7 +46,7 @@ pub struct DeadDocument {
 }
 
 impl<P: Ports> Engine<P> {
-    /// Fires at most `limit` workflows and looks at no more than `limit` runs, the longest due first.
+    /// Fires at most `limit` workflows and looks at no more than `limit` runs, some of them at once, beginning with the longest due.
     ///
     /// It claims what is ready itself, so that runs come to their end even when no hint ever arrives.
     /// What goes wrong with one keeps no other back. A run that cannot be read is written down as dead and looked at again in an hour.
@@ -49,22 +57,36 @@ impl<P: Ports> Engine<P> {
             Err(error) => ticked.unfired = Some(error),
         }
         let now = self.ports.clock().now();
-        for (run, _) in self.ports.store().due_runs(now, limit).await? {
-            let result = self.step(&run, vec![Event::Tick], Some(claim)).await;
-            // What will be the same at the next tick must not stand before others for ever.
-            if let Err(error) = &result
-                && error.kind != EngineErrorKind::Unavailable
-            {
-                let dead = self.is_beyond_reading(&run, error).await;
-                self.set_aside(Key::Run(run.clone()), &error.message, dead)
-                    .await;
-            }
-            if let Ok(stepped) = &result {
-                self.hand_on(&run, stepped).await;
-            }
-            ticked.runs.push((run, result));
-        }
+        let due = self.ports.store().due_runs(now, limit).await?;
+        let looks = stream::iter(due.into_iter().enumerate())
+            .map(|(place, (run, _))| Box::pin(self.look_at(place, run, claim)));
+        let mut looked: Vec<_> = looks.buffer_unordered(AT_ONCE).collect().await;
+        looked.sort_unstable_by_key(|(place, ..)| *place);
+        let results = looked.into_iter().map(|(_, run, result)| (run, result));
+        ticked.runs = results.collect();
         Ok(ticked)
+    }
+
+    /// Looks at one run that is due; gives its place in the queue, too.
+    async fn look_at(
+        &self,
+        place: usize,
+        run: RunId,
+        claim: ClaimRequest,
+    ) -> (usize, RunId, Result<Stepped, EngineError>) {
+        let result = self.step(&run, vec![Event::Tick], Some(claim)).await;
+        // What will be the same at the next tick must not stand before others for ever.
+        if let Err(error) = &result
+            && error.kind != EngineErrorKind::Unavailable
+        {
+            let dead = self.is_beyond_reading(&run, error).await;
+            self.set_aside(Key::Run(run.clone()), &error.message, dead)
+                .await;
+        }
+        if let Ok(stepped) = &result {
+            self.hand_on(&run, stepped).await;
+        }
+        (place, run, result)
     }
 
     /// Whether what went wrong is the run's own document, or the definition it is pinned to, and not another's.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ork_core::Value;
-use ork_core::bind::bind_inputs;
+use ork_core::bind::{self, Resolved, bind_inputs};
 use ork_core::definition::{
     Binding, CommandLine, Count, Executor, Expression, Reference, Root, SecretMount, Task,
     TaskIndex,
@@ -21,6 +21,7 @@ use serde_json::value::RawValue;
 
 use crate::error::EngineError;
 use crate::ports::{ObjectError, Objects, Ports};
+use crate::remote;
 
 /// What the instances of one task share.
 #[derive(Debug)]
@@ -65,12 +66,22 @@ fn references(task: &Task) -> BTreeSet<&Reference> {
             command_references(command, &mut found);
         }
         Executor::Http {
-            url, headers, body, ..
+            url,
+            headers,
+            body,
+            conditions,
+            ..
         } => {
             found.extend(&url.references);
             found.extend(headers.iter().flat_map(|(_, value)| &value.references));
-            if let Some(body) = body {
-                binding_references(body, &mut found);
+            let conditions = conditions.iter().map(|input| &input.value);
+            for binding in body.iter().chain(conditions) {
+                binding_references(binding, &mut found);
+            }
+        }
+        Executor::Remote { request, .. } => {
+            for input in request {
+                binding_references(&input.value, &mut found);
             }
         }
         _ => {}
@@ -147,10 +158,26 @@ pub(crate) async fn stored_text<P: Ports>(
             .map_err(|error| EngineError::corrupt(format!("{own} is not JSON: {error}")))?;
         return Ok(text.into());
     }
-    match get(&verdict)
-        .await?
-        .and_then(|object| serde_json::from_slice::<Verdict>(&object.bytes).ok())
+    verdict_text(ports, verdict, &own).await
+}
+
+/// The text that is inside a verdict, where `own`, an object of its own, is not.
+pub(crate) async fn verdict_text<P: Ports>(
+    ports: &P,
+    verdict: ObjectName,
+    own: &ObjectName,
+) -> Result<Arc<str>, EngineError> {
+    let found = match ports
+        .objects()
+        .get(&verdict, limits::OUTPUT_BYTES as u64)
+        .await
     {
+        Err(error @ ObjectError::TooLarge { .. }) => {
+            return Err(EngineError::corrupt(error.to_string()));
+        }
+        other => other?,
+    };
+    match found.and_then(|object| serde_json::from_slice::<Verdict>(&object.bytes).ok()) {
         Some(
             Verdict::Success {
                 output: Output::Inline(text),
@@ -457,6 +484,8 @@ pub(crate) fn spec(
             .min(Millis(definition.heartbeat_timeout.0 / 4))
             .max(Millis(1)),
         memory_bytes: definition.resources.memory_bytes,
+        worker: definition.worker.clone(),
+        topic: definition.topic.clone(),
         fans_out: definition.fans_out(),
         created_at: now,
     })
@@ -516,6 +545,7 @@ fn rendered(executor: &Executor, scope: &Scope) -> Result<Executor, String> {
             url,
             headers,
             body,
+            conditions,
         } => Executor::Http {
             method: method.clone(),
             url: text(url)?,
@@ -523,7 +553,22 @@ fn rendered(executor: &Executor, scope: &Scope) -> Result<Executor, String> {
                 .iter()
                 .map(|(name, value)| Ok((name.clone(), text(value)?)))
                 .collect::<Result<_, String>>()?,
-            body: body.clone(),
+            body: match body {
+                None => None,
+                Some(body) => {
+                    match bind::resolve(body, scope).map_err(|why| format!("body: {why}"))? {
+                        Resolved::Value(value) => Some(Binding::Const(value)),
+                        Resolved::Secret(_) => {
+                            return Err("body: a secret cannot be given to a request".into());
+                        }
+                    }
+                }
+            },
+            conditions: remote::rendered(conditions, scope)?,
+        },
+        Executor::Remote { operator, request } => Executor::Remote {
+            operator: *operator,
+            request: remote::rendered(request, scope)?,
         },
         other => other.clone(),
     })

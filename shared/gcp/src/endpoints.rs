@@ -21,6 +21,8 @@ pub struct Endpoints {
     pub bigquery: Option<String>,
     /// Dataproc.
     pub dataproc: Option<String>,
+    /// IAM's credentials API.
+    pub iam: Option<String>,
 }
 
 /// Why a client cannot be made. Nothing was asked of Google yet.

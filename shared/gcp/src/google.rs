@@ -1,6 +1,6 @@
 //! All ports over one project.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,8 +16,10 @@ use crate::objects::GcsObjects;
 use crate::pubsub::{PubsubHints, Topics};
 use crate::queue::GoogleQueue;
 use crate::run_jobs::{RunJobs, WorkerJobs};
+use crate::signed::Signer;
 use crate::tasks::{CloudTasks, Wake};
 use crate::trackers::{Outgoing, Trackers};
+use crate::worker_services::{Lanes, WorkerServices};
 
 /// Where a deployment's state is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,10 +45,23 @@ pub struct GoogleOptions {
     pub region: String,
     /// The jobs that run tasks, by what they are for; see [`WorkerJobs`].
     pub worker_jobs: BTreeMap<String, String>,
+    /// The topics of the services that run tasks, by what they are for; a profile has a job or a service.
+    pub worker_services: BTreeMap<String, String>,
+    /// Workers without credentials, if there are any.
+    pub worker_urls: Option<WorkerUrls>,
     /// What users may ask about jobs beside Google's services.
     pub outgoing: Outgoing,
     /// Which queue wakes whom. `None`: nobody; what is due is found by the tick.
     pub wake: Option<Wake>,
+}
+
+/// Workers that have no credentials and do everything by signed URLs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerUrls {
+    /// The profiles whose jobs they are.
+    pub profiles: BTreeSet<String>,
+    /// The service account in whose name the URLs are signed.
+    pub account: String,
 }
 
 /// The ports over Google Cloud. Clones share everything.
@@ -80,15 +95,25 @@ impl Google {
             ),
             None => None,
         };
-        let executor = RunJobs::connect(
+        let workers = WorkerJobs::with_services(options.worker_jobs, options.worker_services)?;
+        let mut jobs = RunJobs::connect(
             &options.region,
-            WorkerJobs::new(options.worker_jobs)?,
+            workers.clone(),
             objects.clone(),
             endpoints.run.as_deref(),
         )
         .await?
         .metered(meter.clone());
-        let executor = Starter::Jobs(Box::new(executor));
+        if let Some(WorkerUrls { profiles, account }) = &options.worker_urls {
+            let (iam, storage) = (endpoints.iam.as_deref(), endpoints.storage.as_deref());
+            jobs = jobs.signing(Signer::connect(account, iam, storage)?, profiles)?;
+        }
+        let topics: BTreeSet<&str> = workers.topics().collect();
+        let services =
+            WorkerServices::connect(&topics, objects.clone(), endpoints.pubsub.as_deref())
+                .await?
+                .metered(meter.clone());
+        let executor = Starter::Workers(Box::new(Lanes::new(workers, jobs, services)));
         let tracker = Trackers::connect(&endpoints, &options.outgoing)?;
         Self::over(client, objects, wakes, (executor, tracker), meter).await
     }
@@ -191,8 +216,8 @@ impl Ports for Google {
 /// Starts attempts, if that is this process's business.
 #[derive(Debug, Clone)]
 pub enum Starter {
-    /// As tasks of worker jobs.
-    Jobs(Box<RunJobs>),
+    /// In worker jobs and worker services.
+    Workers(Box<Lanes>),
     /// A client leaves that to dispatch.
     Nowhere,
 }
@@ -200,7 +225,7 @@ pub enum Starter {
 impl Executor for Starter {
     async fn start(&self, specs: Vec<TaskSpec>) -> Vec<Result<(), StartError>> {
         match self {
-            Self::Jobs(jobs) => jobs.start(specs).await,
+            Self::Workers(lanes) => lanes.start(specs).await,
             Self::Nowhere => {
                 let why = "a client starts no attempts: dispatch does";
                 specs
@@ -212,8 +237,8 @@ impl Executor for Starter {
     }
     /// A worker that nobody stops finds its verdict at its next sign of life, and ends.
     async fn stop(&self, attempt: &AttemptId) {
-        if let Self::Jobs(jobs) = self {
-            jobs.stop(attempt).await;
+        if let Self::Workers(lanes) = self {
+            lanes.stop(attempt).await;
         }
     }
 }
@@ -282,6 +307,7 @@ mod tests {
                     tasks: nobody(),
                     bigquery: nobody(),
                     dataproc: nobody(),
+                    iam: nobody(),
                 },
             },
             region: "r".into(),
@@ -289,6 +315,8 @@ mod tests {
                 "default".to_owned(),
                 "projects/p/locations/r/jobs/j".to_owned(),
             )]),
+            worker_services: BTreeMap::new(),
+            worker_urls: None,
             outgoing: Outgoing::default(),
             wake: None,
         }
@@ -305,10 +333,17 @@ mod tests {
         assert_ne!(google.random(), google.random());
     }
 
+    fn urls(profile: &str, account: &str) -> Option<WorkerUrls> {
+        Some(WorkerUrls {
+            profiles: BTreeSet::from([profile.to_owned()]),
+            account: account.to_owned(),
+        })
+    }
+
     #[tokio::test]
     async fn what_is_missing_is_named() {
         type Change = fn(&mut GoogleOptions);
-        let cases: [(Change, &str); 7] = [
+        let cases: [(Change, &str); 9] = [
             (|_| {}, "Firestore database"),
             (|o| o.client.project.clear(), "project is not named"),
             (|o| o.client.bucket.clear(), "bucket is not named"),
@@ -319,6 +354,11 @@ mod tests {
             ),
             (|o| o.worker_jobs.clear(), "no `default`"),
             (|o| o.region = "elsewhere".into(), "not in region elsewhere"),
+            (|o| o.worker_urls = urls("python", "a@b.c"), "has no job"),
+            (
+                |o| o.worker_urls = urls("default", "a"),
+                "no service account",
+            ),
         ];
         for (change, word) in cases {
             let mut options = options("127.0.0.1:1");

@@ -19,8 +19,6 @@ use crate::retry::{Again, Unhindered, pauses, policy};
 
 /// The service schedules no further ahead.
 const FURTHEST: Millis = Millis::from_secs(30 * 24 * 3600);
-/// What is due within this is due now.
-const NOW: Millis = Millis::from_secs(1);
 /// One try.
 const SHORT: Duration = Duration::from_secs(2);
 /// All tries together.
@@ -156,7 +154,8 @@ fn task(wake: &Wake, run: &RunId, at: Time, now: Time) -> Task {
                 .set_audience(audience(&wake.url)),
         );
     }
-    let (named, schedule) = if at < now + NOW {
+    // One that came before it is due would find nothing to do, and nobody would ask for another before the tick.
+    let (named, schedule) = if at <= now {
         // A name is not free again for a day once its task is done, so one that is overdue is named by the second it was asked in.
         (Time(now.0 - now.0.rem_euclid(1000)), None)
     } else {
@@ -261,7 +260,7 @@ mod tests {
 
     #[test]
     fn what_is_due_is_asked_for_now_once_a_second() {
-        let names: Vec<_> = [NOON.0 - 60_000, NOON.0, NOON.0 + 999]
+        let names: Vec<_> = [NOON.0 - 60_000, NOON.0 - 1, NOON.0]
             .into_iter()
             .map(|at| {
                 let task = task(&wake(), &run("etl"), Time(at), NOON);
@@ -272,6 +271,8 @@ mod tests {
         assert!(names.iter().all(|name| *name == names[0]), "{names:?}");
         let later = task(&wake(), &run("etl"), NOON, NOON + Millis::from_secs(1));
         assert_ne!(later.name, names[0]);
+        let soon = task(&wake(), &run("etl"), NOON + Millis(1), NOON);
+        assert!(soon.schedule_time.is_some(), "not before it is due");
     }
 
     #[test]

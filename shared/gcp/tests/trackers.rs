@@ -16,3 +16,5 @@ mod start_bigquery;
 mod start_cloud_run;
 #[path = "trackers/start_dataproc.rs"]
 mod start_dataproc;
+#[path = "trackers/work.rs"]
+mod work;

@@ -52,21 +52,19 @@ impl HttpTracker {
             .then(|| unanswered(&format!("{what}, cancel"), &answer, "200 to 299"));
         match refused {
             None => match self.poll(job).await {
-                Ok(JobStatus::Succeeded | JobStatus::Failed(_)) | Err(TrackerError::Missing(_)) => {
-                    Ok(Stopping::Over)
-                }
+                Ok(over) if over != JobStatus::Running => Ok(Stopping::Over),
+                Err(TrackerError::Missing(_)) => Ok(Stopping::Over),
                 // It has been asked; whether it is over is asked again.
-                Ok(JobStatus::Running) | Err(TrackerError::Transient { .. }) => Ok(Stopping::Asked),
+                Ok(_) | Err(TrackerError::Transient { .. }) => Ok(Stopping::Asked),
                 Err(error) => Err(error),
             },
             Some(later @ (TrackerError::Transient { .. } | TrackerError::Denied(_))) => Err(later),
             // Many services refuse to cancel what is over already, or what they are stopping already (409).
             Some(refused) => match self.poll(job).await {
-                Ok(JobStatus::Succeeded | JobStatus::Failed(_)) | Err(TrackerError::Missing(_)) => {
-                    Ok(Stopping::Over)
-                }
+                Ok(over) if over != JobStatus::Running => Ok(Stopping::Over),
+                Err(TrackerError::Missing(_)) => Ok(Stopping::Over),
                 Ok(JobStatus::Running) if answer.status == 409 => Ok(Stopping::Asked),
-                Ok(JobStatus::Running) => Err(TrackerError::Permanent(format!(
+                Ok(_) => Err(TrackerError::Permanent(format!(
                     "{refused}; the job is still at work"
                 ))),
                 Err(later @ TrackerError::Transient { .. }) => Err(later),

@@ -33,6 +33,8 @@ pub struct Condition {
     pub field: Option<String>,
     /// What has to stand there: a value or a list of them. Without it anything but `false` will do.
     pub value: Option<Value>,
+    /// Status codes that say that it is not there yet, which is [`SendError::Unmet`].
+    pub not_yet: Vec<u16>,
 }
 
 /// Why a request brought no output.
@@ -81,6 +83,9 @@ impl Condition {
             [] => (200..300).contains(&status),
             codes => codes.contains(&status),
         };
+        if !right && self.not_yet.contains(&status) {
+            return Err(SendError::Unmet(format!("{from}: the answer is {status}")));
+        }
         if !right {
             return Err(self.wrong_status(answer));
         }

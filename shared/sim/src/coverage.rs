@@ -92,9 +92,9 @@ impl Coverage {
             } => attempt(
                 at,
                 match answer {
-                    JobAnswer::Running => 6,
-                    JobAnswer::Done => 7,
-                    JobAnswer::Failed(_) | JobAnswer::Lost(_) => 8,
+                    JobAnswer::Running | JobAnswer::Begun(_) => 6,
+                    JobAnswer::Done | JobAnswer::Gave(_) => 7,
+                    JobAnswer::Failed(_) | JobAnswer::Lost(_) | JobAnswer::Broke { .. } => 8,
                     JobAnswer::Unanswered { .. } => 10,
                     JobAnswer::Missing(_) => 11,
                     JobAnswer::Denied(_) => 12,

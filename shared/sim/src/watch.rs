@@ -185,6 +185,7 @@ impl Inner {
             || format!("run {run} lost what newer code wrote"),
         )?;
         self.note_orphans(run, &graph, before.as_ref(), &state);
+        self.order(&graph, &state);
         let tracked = Tracked {
             graph,
             state,

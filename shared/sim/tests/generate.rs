@@ -107,7 +107,7 @@ const FEATURES: &[(&str, &str, u32)] = &[
     ("env", "const|ref|expr|template|secret", 10),
     (
         "executor",
-        "marker|python|process|library|workflow|cloudrun|service|docker|kubernetes|http|dbt\
+        "marker|python|process|library|workflow|cloudrun|service|docker|kubernetes|http|bigquery|sensor|dbt\
          |spark",
         10,
     ),

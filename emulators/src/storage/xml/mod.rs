@@ -54,7 +54,10 @@ pub(super) async fn answer(server: &Server, request: Request) -> Response {
     let answer = async {
         let name = name(parts.uri.path())?;
         if signed::is_signed(parts.uri.query().unwrap_or_default()) {
-            signed::check(&server.keyring, &parts, Timestamp::now())?;
+            let now = Timestamp::now()
+                .checked_add(*lock(&server.ahead))
+                .unwrap_or(Timestamp::MAX);
+            signed::check(&server.keyring, &parts, now)?;
         } else if !parts.headers.contains_key(header::AUTHORIZATION) {
             return Err(Refused::denied(format!(
                 "Anonymous caller does not have access to {}/{}: the request has no signature and no token.",

@@ -2,16 +2,20 @@
 
 mod problem;
 mod read;
+mod shown;
 mod values;
 mod variables;
+mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 pub use problem::{Problem, Problems};
 pub use read::unknown;
-pub use variables::{Absent, OF_OTHERS, VARIABLES, Variable, help, markdown, variable};
+pub use shown::{help, markdown};
+pub use variables::{Absent, OF_OTHERS, VARIABLES, Variable, variable};
+pub use worker::WorkerServing;
 
 /// What a process is for: the argument of `ork-service`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,16 +30,19 @@ pub enum Role {
     Poll,
     /// Runs one attempt of a task.
     Worker,
+    /// Runs attempts of tasks, one for each request.
+    WorkerService,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Tick,
         Self::Dispatch,
         Self::Monitor,
         Self::Poll,
         Self::Worker,
+        Self::WorkerService,
     ];
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
@@ -45,6 +52,7 @@ impl Role {
             Self::Monitor => "monitor",
             Self::Poll => "poll",
             Self::Worker => "worker",
+            Self::WorkerService => "worker-service",
         }
     }
     /// What it does, in a few words.
@@ -55,6 +63,7 @@ impl Role {
             Self::Monitor => "takes notices of verdicts and of uploaded workflows",
             Self::Poll => "looks at runs at the instant they asked for",
             Self::Worker => "runs one attempt of a task, as a Cloud Run job does",
+            Self::WorkerService => "runs an attempt of a task for each request that it gets",
         }
     }
     /// The role called `word`.
@@ -101,6 +110,8 @@ pub struct Emulators {
     pub bigquery: Option<String>,
     /// `http://host:port` of Dataproc.
     pub dataproc: Option<String>,
+    /// `http://host:port` of IAM.
+    pub iam: Option<String>,
 }
 
 /// What a service needs of Google Cloud besides project and bucket.
@@ -116,12 +127,27 @@ pub struct Cloud {
     pub topic_poll: String,
     /// Cloud Run jobs by worker profile.
     pub worker_jobs: BTreeMap<String, String>,
+    /// Topics of worker services by worker profile.
+    pub worker_services: BTreeMap<String, String>,
+    /// Workers without credentials, if there are any.
+    pub worker_urls: Option<WorkerUrls>,
+    /// The identity of worker services that tell of verdicts; `None`: the usual caller's.
+    pub chain_identity: Option<String>,
     /// How precise wakes are asked for; `None`: at the tick only.
     pub wake: Option<Wake>,
     /// Internal places that outgoing requests of users may go to.
     pub outgoing_allow: String,
     /// Further types of deferred jobs: a JSON object of URLs, or nothing.
     pub trackers: String,
+}
+
+/// Workers that have no credentials and do everything by signed URLs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerUrls {
+    /// The worker profiles that are so, each with a job.
+    pub profiles: BTreeSet<String>,
+    /// Service account in whose name the URLs are signed.
+    pub account: String,
 }
 
 /// How precise wakes are asked for.
@@ -193,7 +219,7 @@ pub struct Serving {
     pub drain: Duration,
 }
 
-/// All settings of a service. The worker reads its own.
+/// All settings of a service. A worker reads its own, and a worker service has [`WorkerServing`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// What it is for.

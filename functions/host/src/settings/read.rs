@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::variables::{Absent, OF_OTHERS, VARIABLES, variable};
 use super::{
-    Auth, Caller, Cloud, Emulators, Problem, Problems, Role, Serving, Settings, Wake, values,
+    Auth, Caller, Cloud, Emulators, Problem, Problems, Role, Serving, Settings, Wake, WorkerUrls,
+    values,
 };
 
 /// How long a head may take. Nobody has a reason to set this.
@@ -13,14 +14,30 @@ const HEAD: Duration = Duration::from_secs(30);
 /// Cloud Run kills a process ten seconds after it told it to stop.
 const DRAIN: Duration = Duration::from_secs(8);
 
+/// The longest that Pub/Sub waits for the answer to a push, in seconds. What the task may take is bounded by its own timeout.
+const PUSH: u32 = 600;
+/// The longest work of a service on one request, unless it is told.
+const WORK: u32 = 50;
+/// Tasks that a worker service runs at the same time, unless it is told.
+const TASKS: u32 = 4;
+/// Requests that a service works on at the same time, unless it is told.
+const REQUESTS: u32 = 80;
+
 /// The variables that are set, and what was found wrong with them so far.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     role: Role,
     variables: &'a BTreeMap<String, String>,
-    problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(super) fn new(role: Role, variables: &'a BTreeMap<String, String>) -> Self {
+        Self {
+            role,
+            variables,
+            problems: unknown(variables),
+        }
+    }
     fn problem(&mut self, variable: &str, what: impl Into<String>) {
         self.problems.push(Problem {
             variable: variable.to_owned(),
@@ -37,7 +54,7 @@ impl Reader<'_> {
         })
     }
     /// The value of a variable if it is there, checked.
-    fn optional<T>(
+    pub(super) fn optional<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(&str) -> Result<T, String>,
@@ -87,6 +104,7 @@ impl Reader<'_> {
             tasks: at("ORK_TASKS_ENDPOINT"),
             bigquery: at("ORK_BIGQUERY_ENDPOINT"),
             dataproc: at("ORK_DATAPROC_ENDPOINT"),
+            iam: at("ORK_IAM_ENDPOINT"),
         };
         let any = [
             ("FIRESTORE_EMULATOR_HOST", true),
@@ -96,6 +114,7 @@ impl Reader<'_> {
             ("ORK_TASKS_ENDPOINT", wakes),
             ("ORK_BIGQUERY_ENDPOINT", true),
             ("ORK_DATAPROC_ENDPOINT", true),
+            ("ORK_IAM_ENDPOINT", self.text("ORK_WORKER_URLS").is_some()),
         ];
         let set = any.iter().find(|(name, _)| self.text(name).is_some());
         if let Some((set, _)) = set {
@@ -119,9 +138,13 @@ impl Reader<'_> {
         let Some(mode) = mode else { return Auth::Off };
         if mode == "off" {
             if !emulated {
+                let emulator = match self.role {
+                    Role::WorkerService => "STORAGE_EMULATOR_HOST",
+                    _ => "FIRESTORE_EMULATOR_HOST",
+                };
                 self.problem(
                     "ORK_AUTH",
-                    "is off, which is for emulators only (FIRESTORE_EMULATOR_HOST is not set)",
+                    format!("is off, which is for emulators only ({emulator} is not set)"),
                 );
             }
             return Auth::Off;
@@ -170,12 +193,54 @@ impl Reader<'_> {
         })
     }
 
+    /// Jobs and services that run tasks: each profile is one or the other, and one of all is the default.
+    fn workers(&mut self) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+        let jobs = self.optional("ORK_WORKER_JOBS", values::worker_jobs);
+        let set = self.text("ORK_WORKER_SERVICES").is_some();
+        let services = self.optional("ORK_WORKER_SERVICES", values::worker_services);
+        let wrong = set && services.is_none();
+        let services = services.unwrap_or_default();
+        if let Some(jobs) = &jobs {
+            for profile in services
+                .keys()
+                .filter(|profile| jobs.contains_key(*profile))
+            {
+                self.problem(
+                    "ORK_WORKER_SERVICES",
+                    format!("has a topic for `{profile}`, and ORK_WORKER_JOBS has a job for it: a profile is one or the other"),
+                );
+            }
+            let default = "default";
+            if !wrong && !jobs.contains_key(default) && !services.contains_key(default) {
+                self.problem(
+                    "ORK_WORKER_JOBS",
+                    "has no job called `default`, and ORK_WORKER_SERVICES no topic",
+                );
+            }
+        }
+        (jobs.unwrap_or_default(), services)
+    }
+
+    /// Workers without credentials: which, and who signs for them.
+    fn worker_urls(&mut self, jobs: &BTreeMap<String, String>) -> Option<WorkerUrls> {
+        let profiles = self.optional("ORK_WORKER_URLS", values::profiles)?;
+        for profile in profiles.iter().filter(|one| !jobs.contains_key(*one)) {
+            self.problem(
+                "ORK_WORKER_URLS",
+                format!("names `{profile}`, for which ORK_WORKER_JOBS has no job"),
+            );
+        }
+        let account = self.needed("ORK_SIGN_ACCOUNT", "ORK_WORKER_URLS is", values::email)?;
+        Some(WorkerUrls { profiles, account })
+    }
+
     fn cloud(&mut self, wake: Option<Wake>) -> Option<Cloud> {
         let database = self.optional("ORK_DATABASE", values::segment);
         let region = self.optional("ORK_REGION", values::segment);
         let topic_dispatch = self.optional("ORK_TOPIC_DISPATCH", values::topic);
         let topic_poll = self.optional("ORK_TOPIC_POLL", values::topic);
-        let worker_jobs = self.optional("ORK_WORKER_JOBS", values::worker_jobs);
+        let (worker_jobs, worker_services) = self.workers();
+        let worker_urls = self.worker_urls(&worker_jobs);
         // Whoever uses them reads them, before the port is open.
         let outgoing_allow = self.optional("ORK_OUTGOING_ALLOW", |text| Ok(text.to_owned()));
         let trackers = self.optional("ORK_TRACKERS", |text| Ok(text.to_owned()));
@@ -184,16 +249,35 @@ impl Reader<'_> {
             region: region?,
             topic_dispatch: topic_dispatch?,
             topic_poll: topic_poll?,
-            worker_jobs: worker_jobs.unwrap_or_default(),
+            worker_jobs,
+            worker_services,
+            worker_urls,
+            chain_identity: self.optional("ORK_CHAIN_IDENTITY", values::email),
             wake,
             outgoing_allow: outgoing_allow.unwrap_or_default(),
             trackers: trackers.unwrap_or_default(),
         })
     }
 
-    fn serving(&mut self, bucket: &str, emulated: bool, wake: Option<Wake>) -> Serving {
+    pub(super) fn serving(&mut self, bucket: &str, emulated: bool, wake: Option<Wake>) -> Serving {
         let pushed = self.role != Role::Tick;
+        let of_tasks = self.role == Role::WorkerService;
         let port = self.optional("PORT", port);
+        let at_once = |text: &str| values::number(text, 1, 1_000);
+        let usual = if of_tasks { TASKS } else { REQUESTS };
+        let (places, tick_limit) = if of_tasks {
+            (1, 1)
+        } else {
+            let limit = self.number("ORK_TICK_LIMIT", 1, 500) as usize;
+            (self.number("ORK_PLACES", 1, 1_000), limit)
+        };
+        let (longest, most) = if of_tasks {
+            (PUSH, PUSH)
+        } else {
+            (WORK, 3_000)
+        };
+        let deadline = self.optional("ORK_DEADLINE_SECONDS", |text| values::number(text, 1, most));
+        let deadline = Duration::from_secs(deadline.unwrap_or(longest).into());
         Serving {
             // Where a value is wrong there is a problem, and no settings come of it.
             port: port.unwrap_or_default(),
@@ -206,10 +290,10 @@ impl Reader<'_> {
             },
             bucket: bucket.to_owned(),
             wake,
-            deadline: Duration::from_secs(self.number("ORK_DEADLINE_SECONDS", 1, 3_000).into()),
-            places: self.number("ORK_PLACES", 1, 1_000),
-            tick_limit: self.number("ORK_TICK_LIMIT", 1, 500) as usize,
-            concurrency: self.number("ORK_CONCURRENCY", 1, 1_000) as usize,
+            deadline,
+            places,
+            tick_limit,
+            concurrency: self.optional("ORK_CONCURRENCY", at_once).unwrap_or(usual) as usize,
             one_request: self
                 .optional("ORK_ONE_REQUEST", |text| match text {
                     "1" => Ok(true),
@@ -229,11 +313,7 @@ fn port(text: &str) -> Result<u16, String> {
 }
 
 pub(super) fn read(role: Role, variables: &BTreeMap<String, String>) -> Result<Settings, Problems> {
-    let mut reader = Reader {
-        role,
-        variables,
-        problems: unknown(variables),
-    };
+    let mut reader = Reader::new(role, variables);
     let project = reader.optional("ORK_PROJECT", values::segment);
     let bucket = reader.optional("ORK_BUCKET", values::segment);
     let log = reader.optional("ORK_LOG", values::level);

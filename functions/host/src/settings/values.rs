@@ -1,6 +1,6 @@
 //! The values of single variables: what is accepted, and what to say when it is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::LogLevel;
 
@@ -52,17 +52,36 @@ pub(super) fn queue(text: &str) -> Read<Option<String>> {
 
 /// A JSON object of profiles and jobs.
 pub(super) fn worker_jobs(text: &str) -> Read<BTreeMap<String, String>> {
-    let jobs: BTreeMap<String, String> = serde_json::from_str(text)
-        .map_err(|error| format!("is not a JSON object of texts (profile: job): {error}"))?;
-    for (profile, job) in &jobs {
-        resource(job, &["projects", "locations", "jobs"])
-            .map_err(|wrong| format!("has a job for `{profile}` that {wrong}"))?;
+    by_profile(text, "job", &["projects", "locations", "jobs"])
+}
+
+/// A JSON object of profiles and topics.
+pub(super) fn worker_services(text: &str) -> Read<BTreeMap<String, String>> {
+    by_profile(text, "topic", &["projects", "topics"])
+}
+
+fn by_profile(text: &str, what: &str, kinds: &[&str]) -> Read<BTreeMap<String, String>> {
+    let named: BTreeMap<String, String> = serde_json::from_str(text)
+        .map_err(|error| format!("is not a JSON object of texts (profile: {what}): {error}"))?;
+    for (profile, name) in &named {
+        resource(name, kinds)
+            .map_err(|wrong| format!("has a {what} for `{profile}` that {wrong}"))?;
     }
-    if jobs.contains_key("default") {
-        Ok(jobs)
-    } else {
-        Err("has no job called `default`".into())
+    Ok(named)
+}
+
+/// Worker profiles with commas between.
+pub(super) fn profiles(text: &str) -> Read<BTreeSet<String>> {
+    let mut named = BTreeSet::new();
+    for profile in text.split(',').map(str::trim) {
+        if profile.is_empty() {
+            return Err(format!("is `{text}`, which is not profile,profile,…"));
+        }
+        if !named.insert(profile.to_owned()) {
+            return Err(format!("names `{profile}` twice"));
+        }
     }
+    Ok(named)
 }
 
 /// A project, a bucket, a database, a region: one segment of a name.

@@ -29,14 +29,18 @@ pub struct Variable {
 }
 
 use Absent::{Default, Means, Refused};
-use Role::{Dispatch, Monitor, Poll, Tick, Worker};
+use Role::{Dispatch, Monitor, Poll, Tick, Worker, WorkerService};
 
-const ALL: &[Role] = &[Tick, Dispatch, Monitor, Poll, Worker];
-const SERVICES: &[Role] = &[Tick, Dispatch, Monitor, Poll];
+pub(super) const ALL: &[Role] = &[Tick, Dispatch, Monitor, Poll, Worker, WorkerService];
+pub(super) const SERVICES: &[Role] = &[Tick, Dispatch, Monitor, Poll];
+/// Whoever answers requests.
+pub(super) const SERVING: &[Role] = &[Tick, Dispatch, Monitor, Poll, WorkerService];
 const STARTERS: &[Role] = &[Tick, Dispatch, Poll];
-const PUSHED: &[Role] = &[Dispatch, Monitor, Poll];
+const PUSHED: &[Role] = &[Dispatch, Monitor, Poll, WorkerService];
 const WORKER: &[Role] = &[Worker];
-const NONE: &[Role] = &[];
+/// Whoever runs tasks.
+const WORKERS: &[Role] = &[Worker, WorkerService];
+pub(super) const NONE: &[Role] = &[];
 
 const fn of(
     name: &'static str,
@@ -103,7 +107,28 @@ pub const VARIABLES: &[Variable] = &[
         SERVICES,
         Refused(SERVICES),
         r#"{"default": "projects/my-project/locations/europe-west1/jobs/ork-worker"}"#,
-        "Cloud Run jobs that run tasks, by worker profile; `default` is for all others",
+        "Cloud Run jobs that run tasks, by worker profile; `default` is for all others (`{}` if `ORK_WORKER_SERVICES` has it)",
+    ),
+    of(
+        "ORK_WORKER_SERVICES",
+        SERVICES,
+        Means("all tasks run in jobs"),
+        r#"{"python": "projects/my-project/topics/ork-worker-python"}"#,
+        "Topics of worker services that run tasks whose timeout is 3600 s at most, by worker profile; a profile has a job or a service",
+    ),
+    of(
+        "ORK_WORKER_URLS",
+        SERVICES,
+        Means("all workers have credentials of their own"),
+        "default,python",
+        "Worker profiles of `ORK_WORKER_JOBS` whose workers have no credentials and do everything by signed URLs; tasks of at most 11 h without secrets",
+    ),
+    of(
+        "ORK_SIGN_ACCOUNT",
+        SERVICES,
+        Means("needed if `ORK_WORKER_URLS` is set"),
+        "ork-sign@my-project.iam.gserviceaccount.com",
+        "Service account in whose name the URLs are signed",
     ),
     of(
         "ORK_WAKE_QUEUE",
@@ -127,22 +152,36 @@ pub const VARIABLES: &[Variable] = &[
         "Service account whose identity token the queue's tasks carry",
     ),
     of(
+        "ORK_CHAIN_URL",
+        &[WorkerService],
+        Means("a task's end is known from the bucket's notice only"),
+        "https://ork-dispatch-abc.a.run.app/finished",
+        "Where a worker service tells dispatch of a task's end, and may be handed the next task of the run; what stands before `/finished` is the audience of its token",
+    ),
+    of(
+        "ORK_CHAIN_IDENTITY",
+        &[Dispatch],
+        Means("the caller that `ORK_AUTH_EMAIL` names"),
+        "ork-worker@my-project.iam.gserviceaccount.com",
+        "Service account of the worker services that may call `/finished`",
+    ),
+    of(
         "ORK_AUTH",
-        SERVICES,
-        Refused(SERVICES),
+        SERVING,
+        Refused(SERVING),
         "iam",
-        "Who checks callers. `iam`: Cloud Run did, compare what the token says; `verify`: check its signature too; `off`: nobody, only with Firestore's emulator",
+        "Who checks callers. `iam`: Cloud Run did, compare what the token says; `verify`: check its signature too; `off`: nobody, only with emulators (Firestore's; Cloud Storage's for `worker-service`)",
     ),
     of(
         "ORK_AUTH_AUDIENCE",
-        SERVICES,
+        SERVING,
         Means("needed unless `ORK_AUTH` is `off`"),
         "https://ork-tick-abc.a.run.app",
         "Audience that callers' tokens must have, exactly",
     ),
     of(
         "ORK_AUTH_EMAIL",
-        SERVICES,
+        SERVING,
         Means("needed unless `ORK_AUTH` is `off`"),
         "ork-push@my-project.iam.gserviceaccount.com",
         "Service account that callers must be, exactly",
@@ -156,10 +195,10 @@ pub const VARIABLES: &[Variable] = &[
     ),
     of(
         "ORK_DEADLINE_SECONDS",
-        SERVICES,
-        Default("50"),
+        SERVING,
+        Means("`50`; `600` for worker-service"),
         "50",
-        "Longest work on one request; the rest is left to the next tick",
+        "Longest work on one request; the rest is left to the next tick. Of a worker-service the acknowledgement deadline of its subscription, 600 at most; an attempt that takes longer goes on without its message",
     ),
     of(
         "ORK_PLACES",
@@ -177,14 +216,14 @@ pub const VARIABLES: &[Variable] = &[
     ),
     of(
         "ORK_CONCURRENCY",
-        SERVICES,
-        Default("80"),
+        SERVING,
+        Means("`80`; `4` for worker-service"),
         "80",
-        "Requests that are worked on at the same time; more of them wait",
+        "Requests that are worked on at the same time (80; more of them wait); of a worker-service its tasks (4; more are answered 429)",
     ),
     of(
         "PORT",
-        SERVICES,
+        SERVING,
         Default("8080"),
         "8080",
         "Where to listen; 0 takes any free port",
@@ -199,9 +238,16 @@ pub const VARIABLES: &[Variable] = &[
     of(
         "ORK_BATCH",
         WORKER,
-        Refused(WORKER),
+        Means("needed unless `ORK_BATCH_URL` is given"),
         "runs/nightly--20260601T023000Z/batches/<sha256>.json",
         "Object that says what to run; given with every execution",
+    ),
+    of(
+        "ORK_BATCH_URL",
+        WORKER,
+        Means("the worker uses the bucket itself"),
+        "https://storage.googleapis.com/…?X-Goog-Signature=…",
+        "Signed URL of that object, for a worker without credentials, which needs neither `ORK_PROJECT` nor `ORK_BUCKET`; a secret",
     ),
     of(
         "CLOUD_RUN_TASK_INDEX",
@@ -226,28 +272,28 @@ pub const VARIABLES: &[Variable] = &[
     ),
     of(
         "ORK_CODE_DIR",
-        WORKER,
+        WORKERS,
         Default("/app"),
         "/app",
         "Folder where tasks run whose workflow has no bundle",
     ),
     of(
         "ORK_CACHE_DIR",
-        WORKER,
+        WORKERS,
         Means("`ork-worker` in the system's folder for temporary files (`TMPDIR`)"),
         "/tmp/ork-worker",
         "Folder of unpacked bundles and Python environments",
     ),
     of(
         "ORK_PYTHON",
-        WORKER,
+        WORKERS,
         Means("what `PATH` finds"),
         "/usr/bin/python3",
         "Interpreter for Python tasks that have no environment of their own",
     ),
     of(
         "K_SERVICE",
-        SERVICES,
+        SERVING,
         Means("this is not Cloud Run: `ORK_AUTH=iam` is refused"),
         "ork-tick",
         "Set by Cloud Run",
@@ -271,7 +317,7 @@ pub const VARIABLES: &[Variable] = &[
         ALL,
         Means("Google's own"),
         "http://127.0.0.1:8730",
-        "Cloud Storage emulator; the only one a worker asks",
+        "Cloud Storage emulator; the only one a worker asks, or a worker-service, which listens on 127.0.0.1 only with it",
     ),
     of(
         "ORK_RUN_ENDPOINT",
@@ -302,6 +348,13 @@ pub const VARIABLES: &[Variable] = &[
         "Dataproc emulator",
     ),
     of(
+        "ORK_IAM_ENDPOINT",
+        SERVICES,
+        Means("Google's own"),
+        "http://127.0.0.1:8760",
+        "IAM emulator; needed with the other emulators if `ORK_WORKER_URLS` is set",
+    ),
+    of(
         "ORK_OUTGOING_ALLOW",
         SERVICES,
         Means("https to public addresses only"),
@@ -317,7 +370,7 @@ pub const VARIABLES: &[Variable] = &[
     ),
     of(
         "ORK_ONE_REQUEST",
-        SERVICES,
+        SERVING,
         Means("serves until it is told to stop"),
         "1",
         "For tests: 1 serves a single request (`/healthz` apart) and ends",
@@ -330,52 +383,4 @@ pub const OF_OTHERS: &[&str] = &["ORK_REQUIRE_ALL", "ORK_STATE"];
 /// The variable called `name`.
 pub fn variable(name: &str) -> Option<&'static Variable> {
     VARIABLES.iter().find(|one| one.name == name)
-}
-
-/// The table as Markdown, for functions/README.md.
-pub fn markdown() -> String {
-    let mut text = String::from(
-        "| variable | roles | without it | meaning | example |\n|---|---|---|---|---|\n",
-    );
-    for one in VARIABLES {
-        let roles = if one.roles == ALL {
-            "all".to_owned()
-        } else if one.roles == SERVICES {
-            "services".to_owned()
-        } else {
-            words(one.roles)
-        };
-        let absent = match one.absent {
-            Refused(roles) if roles == one.roles => "does not start".to_owned(),
-            Refused(roles) => format!("{} do not start", words(roles)),
-            Default(value) => format!("`{value}`"),
-            Means(what) => what.to_owned(),
-        };
-        text.push_str(&format!(
-            "| `{}` | {roles} | {absent} | {} | `{}` |\n",
-            one.name, one.doc, one.example
-        ));
-    }
-    text
-}
-
-/// The table as `--help` shows it.
-pub fn help() -> String {
-    let width = VARIABLES.iter().map(|one| one.name.len()).max();
-    let width = width.unwrap_or(0);
-    let mut text = String::new();
-    for one in VARIABLES {
-        let absent = match one.absent {
-            Refused(NONE) | Means(_) => String::new(),
-            Refused(_) => " (needed)".to_owned(),
-            Default(value) => format!(" (default {value})"),
-        };
-        text.push_str(&format!("  {:width$}  {}{absent}\n", one.name, one.doc));
-    }
-    text
-}
-
-fn words(roles: &[Role]) -> String {
-    let words: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
-    words.join(", ")
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ork_core::Value;
+use ork_core::deferred::Work;
 use ork_core::ids::{RunId, WorkflowName};
 use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::run::RunStatus;
@@ -14,7 +15,7 @@ use ork_core::time::Time;
 use ork_engine::conformance::model::Model;
 use ork_engine::conformance::model_objects::ModelObjects;
 use ork_engine::ports::{
-    Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed, Object,
+    Begun, Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed, Object,
     ObjectError, Objects, Ports, Queue, QueueError, StartError, Stopping, Store, StoreError,
     StoreErrorKind, Tracker, TrackerError, Version, Write,
 };
@@ -44,6 +45,10 @@ struct Inner {
     at_gate: AtomicU64,
     hints: Mutex<Vec<Hint>>,
     started: Mutex<Vec<TaskSpec>>,
+    /// Jobs that are over, by their id.
+    over: Mutex<BTreeMap<String, JobStatus>>,
+    /// Ids of jobs that were asked about.
+    asked: Mutex<Vec<String>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -66,6 +71,8 @@ impl Default for World {
             at_gate: AtomicU64::new(0),
             hints: Mutex::default(),
             started: Mutex::default(),
+            over: Mutex::default(),
+            asked: Mutex::default(),
         }))
     }
 }
@@ -141,13 +148,37 @@ impl World {
     }
     /// Does what the worker of an attempt does; gives the name of the verdict, of which nobody was told yet.
     pub async fn work(&self, spec: &TaskSpec, output: &str) -> String {
-        let name = |file| spec.object(file);
-        let claim = name(AttemptFile::Claim);
-        self.0.objects.create(&claim, b"{}").await.expect("claimed");
         let verdict = Verdict::Success {
             output: Output::Inline(output.into()),
         };
-        let (result, bytes) = (name(AttemptFile::Result), encode_verdict(&verdict));
+        self.end(spec, &verdict).await
+    }
+    /// Does what the worker of an attempt does that hands over to jobs, and has that heard.
+    pub async fn hand_over(&self, spec: &TaskSpec, jobs: &[Value]) {
+        let verdict = Verdict::Deferred {
+            jobs: Output::Inline(Value::from(jobs.to_vec()).to_string().into()),
+            count: u32::try_from(jobs.len()).unwrap_or(u32::MAX),
+        };
+        let name = self.end(spec, &verdict).await;
+        let name = ObjectName::parse(&name).expect("the name of an object");
+        let settled = self.engine();
+        let settled = settled.settle(&spec.id.run, &[name], None).await;
+        settled.expect("settled");
+        self.hints();
+    }
+    /// A job is over from now on; all others are at work.
+    pub fn job_is(&self, id: &str, status: JobStatus) {
+        lock(&self.0.over).insert(id.into(), status);
+    }
+    /// Jobs that were asked about since the last call.
+    pub fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.0.asked))
+    }
+    async fn end(&self, spec: &TaskSpec, verdict: &Verdict) -> String {
+        let name = |file| spec.object(file);
+        let claim = name(AttemptFile::Claim);
+        self.0.objects.create(&claim, b"{}").await.expect("claimed");
+        let (result, bytes) = (name(AttemptFile::Result), encode_verdict(verdict));
         let created = self.0.objects.create(&result, &bytes).await;
         created.expect("this attempt has no other verdict");
         result.to_string()
@@ -303,8 +334,16 @@ impl Executor for World {
 }
 
 impl Tracker for World {
-    async fn poll(&self, _: &Value) -> Result<JobStatus, TrackerError> {
-        Ok(JobStatus::Running)
+    async fn poll(&self, job: &Value) -> Result<JobStatus, TrackerError> {
+        let id = ["job_id", "execution_id"].map(|key| job[key].as_str());
+        let id = id.into_iter().flatten().next().unwrap_or_default();
+        lock(&self.0.asked).push(id.to_owned());
+        let over = lock(&self.0.over).get(id).cloned();
+        Ok(over.unwrap_or(JobStatus::Running))
+    }
+    async fn start(&self, work: &Work) -> Result<Begun, TrackerError> {
+        let why = format!("nobody here starts the {}", work.name());
+        Err(TrackerError::Permanent(why))
     }
     async fn cancel(&self, _: &Value) -> Result<Stopping, TrackerError> {
         Ok(Stopping::Over)

@@ -2,6 +2,7 @@
 //! the workers at once.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ork_core::ids::{RunId, WorkflowName};
 use ork_core::parse::parse_workflow;
 use ork_core::run::RunStatus;
-use ork_core::task::TaskSpec;
+use ork_core::task::{TaskSpec, Verdict};
 use ork_emulators::google::Subscription;
 use ork_emulators::scheduler::{Cadence, Scheduler, SchedulerOptions};
 use ork_emulators::{Emulators, Options};
@@ -19,7 +20,7 @@ use ork_gcp::Google;
 
 use crate::connect::connect;
 use crate::gate::Gate;
-use crate::instant::instant;
+use crate::instant::{index, instant_with};
 use crate::services::{ROLES, Service};
 
 /// How long a run may take, however slow the machine is.
@@ -58,13 +59,23 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
-    /// Starts everything.
+    /// Starts everything; tasks give their indexes.
     pub(crate) async fn start(setup: Setup) -> Result<Self> {
+        Self::start_with(setup, index).await
+    }
+
+    /// Starts everything; `verdict` is what becomes of an attempt, by its place in its batch.
+    pub(crate) async fn start_with(
+        setup: Setup,
+        verdict: fn(&TaskSpec, u32) -> Verdict,
+    ) -> Result<Self> {
         let (project, bucket) = (
             format!("bench-{}", setup.name),
             format!("bench-{}-bucket", setup.name),
         );
-        let emulators = Emulators::start(Options::for_project(&project, &bucket)).await?;
+        let mut emulators = Emulators::start(Options::for_project(&project, &bucket)).await?;
+        // Whether or not there is one: only a task that asks for it goes there.
+        emulators.serve_tasks();
         let mut gates = BTreeMap::new();
         for role in ROLES {
             gates.insert(role, Gate::open(setup.notes).await?);
@@ -79,7 +90,7 @@ impl Deployment {
             left: Arc::default(),
         };
         deployment.serve(&project, &wake_url, setup).await?;
-        deployment.work(&project, &bucket).await?;
+        deployment.work(&project, &bucket, verdict).await?;
         let tick = deployment.gates["tick"].url("/tick");
         let options = SchedulerOptions::new(tick, Cadence::Minute);
         deployment.scheduler = Some(Scheduler::start(options)?);
@@ -113,10 +124,44 @@ impl Deployment {
         Ok(())
     }
 
-    async fn work(&self, project: &str, bucket: &str) -> Result<()> {
+    /// A worker service runs tasks in `code`, instead of one that did before. `chains`: it tells dispatch of their ends.
+    pub(crate) async fn serve_in(&mut self, code: &Path, chains: bool) -> Result<()> {
+        let role = "worker-service";
+        let project = self.emulators.project();
+        let subscription = format!("projects/{project}/subscriptions/{role}");
+        let mut env = self.emulators.env();
+        let text = |path: &Path| path.display().to_string();
+        env.insert("ORK_SUBSCRIPTION".into(), subscription.clone());
+        env.insert("ORK_CODE_DIR".into(), text(code));
+        env.insert("ORK_CACHE_DIR".into(), text(&code.join(".cache")));
+        if chains {
+            let dispatch = self.gates["dispatch"].services().first();
+            let dispatch = dispatch.context("dispatch was started")?;
+            env.insert("ORK_CHAIN_URL".into(), dispatch.url("/finished"));
+        }
+        self.gates.remove(role);
+        let mut gate = Gate::open(false).await?;
+        gate.put(vec![Service::start(role, &env).await])?;
+        let topic = self.emulators.names().topic_worker_service;
+        let push = Subscription {
+            ack_deadline: Duration::from_secs(600),
+            ..Subscription::push(subscription, topic, gate.url("/push"))
+        };
+        let pubsub = self.emulators.pubsub().context("Pub/Sub was started")?;
+        pubsub.admin().create_subscription(&push).await?;
+        self.gates.insert(role, gate);
+        Ok(())
+    }
+
+    async fn work(
+        &self,
+        project: &str,
+        bucket: &str,
+        verdict: fn(&TaskSpec, u32) -> Verdict,
+    ) -> Result<()> {
         let workers = connect(&self.emulators, project, bucket, None).await;
         let left = self.left.clone();
-        let answer = instant(workers, move |spec, execution| {
+        let answer = instant_with(workers, verdict, move |spec, execution| {
             let one = Left {
                 at: SystemTime::now(),
                 spec: spec.clone(),
@@ -144,8 +189,12 @@ impl Deployment {
 
     /// Starts a run.
     pub(crate) async fn begin(&self, workflow: &WorkflowName) -> Result<RunId> {
-        let started = self.engine.start(StartRun::of(workflow.clone())).await?;
-        Ok(started.id)
+        self.begin_as(StartRun::of(workflow.clone())).await
+    }
+
+    /// Starts a run that is asked for in more words.
+    pub(crate) async fn begin_as(&self, wish: StartRun) -> Result<RunId> {
+        Ok(self.engine.start(wish).await?.id)
     }
 
     /// Waits until a run is over, which must be a success. `meanwhile` is called between two looks.

@@ -8,10 +8,12 @@
 )]
 
 mod binary;
+mod chain;
 #[path = "../../tests/e2e/connect.rs"]
 mod connect;
 #[path = "../../tests/costs/counted.rs"]
 mod counted;
+mod deferred;
 mod deployment;
 mod fan;
 mod figures;
@@ -38,7 +40,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use table::Row;
 
-const PARTS: [&str; 6] = ["latency", "writes", "idle", "fan", "binary", "many"];
+const PARTS: [&str; 8] = [
+    "latency", "writes", "idle", "fan", "binary", "many", "deferred", "chain",
+];
 
 fn main() -> ExitCode {
     match bench() {
@@ -112,6 +116,8 @@ async fn one(part: &str, rows: &mut Vec<Row>) -> Result<()> {
         "fan" => Box::pin(fan::fan(rows)).await,
         "binary" => Box::pin(binary::binary(rows)).await,
         "many" => Box::pin(many::many(rows)).await,
+        "deferred" => Box::pin(deferred::deferred(rows)).await,
+        "chain" => Box::pin(chain::chain(rows)).await,
         other => bail!("{other} is no part"),
     }
 }

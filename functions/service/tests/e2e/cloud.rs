@@ -16,12 +16,11 @@ use ork_engine::{Engine, RunView, StartRun};
 use ork_gcp::Google;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::connect::connect;
 use crate::example_folders::copy_folder;
 use crate::gate::{Gate, Way};
-use crate::services::ROLES;
 
 /// How a deployment is set up.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) messages: bool,
     /// What becomes of requests.
     pub(crate) way: Way,
+    /// Whether the workers of the job have no credentials and are handed signed URLs.
+    pub(crate) urls: bool,
 }
 
 impl Default for Setup {
@@ -40,12 +41,19 @@ impl Default for Setup {
             tick_every: Duration::from_secs(2),
             messages: true,
             way: Way::Once,
+            urls: false,
         }
     }
 }
 
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// In whose name URLs are signed.
+const SIGN_ACCOUNT: &str = "ork-sign@ork-local.iam.gserviceaccount.com";
+
+/// The role of a worker service.
+pub(crate) const WORKERS: &str = "worker-service";
 
 /// See the module.
 pub(crate) struct Cloud {
@@ -57,25 +65,27 @@ pub(crate) struct Cloud {
     client: reqwest::Client,
     project: String,
     bucket: String,
-    _alone: MutexGuard<'static, ()>,
+    _place: SemaphorePermit<'static>,
 }
 
-/// Deployments are tried one at a time: each has two JVMs, four services and its workers.
-static ALONE: Mutex<()> = Mutex::const_new(());
+/// Deployments are tried two at a time: each has two JVMs, services and their workers, and waits for much of its time.
+static PLACES: Semaphore = Semaphore::const_new(2);
 
 impl Cloud {
     /// Starts everything; `None` where Google's emulators are not installed, which is said.
     pub(crate) async fn start(test: &str, setup: Setup) -> Option<Self> {
         static PROJECTS: AtomicU32 = AtomicU32::new(0);
         google::testing::sdk_or_skip(test)?;
-        let alone = ALONE.lock().await;
+        let place = PLACES.acquire().await.expect("nobody closes it");
         let number = PROJECTS.fetch_add(1, Ordering::Relaxed);
         let project = format!("e2e-{}-{number}", std::process::id());
         let bucket = format!("{project}-bucket");
         let options = Options::for_project(&project, &bucket);
-        let emulators = Emulators::start(options)
+        let mut emulators = Emulators::start(options)
             .await
             .expect("the emulators start");
+        // Whether or not there is one: only a task that asks for it goes there.
+        emulators.serve_tasks();
         let folder = tempfile::tempdir().expect("a folder");
         let mut cloud = Self {
             engine: Engine::new(connect(&emulators, &project, &bucket, None).await, None),
@@ -86,7 +96,7 @@ impl Cloud {
             client: reqwest::Client::new(),
             project,
             bucket,
-            _alone: alone,
+            _place: place,
         };
         cloud.open(setup).await;
         Some(cloud)
@@ -101,6 +111,10 @@ impl Cloud {
             env.insert("ORK_SUBSCRIPTION".into(), subscription);
             if !setup.messages {
                 env.insert("ORK_WAKE_QUEUE".into(), "off".into());
+            }
+            if setup.urls {
+                env.insert("ORK_WORKER_URLS".into(), "default".into());
+                env.insert("ORK_SIGN_ACCOUNT".into(), SIGN_ACCOUNT.into());
             }
             let gate = Gate::open(role, setup.way, env).await;
             self.gates.insert(role, gate);
@@ -158,6 +172,51 @@ impl Cloud {
         self.emulators
             .register_worker(&self.project, &self.bucket, job)
             .expect("a worker job");
+    }
+
+    /// The same, and nothing of the project is in the job's environment: what its workers are to know they are told with each execution.
+    pub(crate) fn work_without_settings_in(&self, code: &Path) {
+        let command = [env!("CARGO_BIN_EXE_ork-service"), "worker"];
+        let cache = self.folder.path().join("cache");
+        let job = Job::new(command).with_env([
+            ("ORK_CODE_DIR", code.display().to_string()),
+            ("ORK_CACHE_DIR", cache.display().to_string()),
+            // No credentials of whoever runs this lie about there.
+            ("HOME", self.folder.path().display().to_string()),
+        ]);
+        let jobs = self.emulators.run_jobs().expect("it was started");
+        jobs.register(&self.emulators.names().worker_job, job)
+            .expect("a worker job");
+    }
+
+    /// A worker service runs tasks in `code`, and tells dispatch of their ends. Every message comes to it three times.
+    pub(crate) async fn serve_in(&mut self, code: &Path) {
+        let mut env = self.env();
+        let subscription = format!("projects/{}/subscriptions/{WORKERS}", self.project);
+        let cache = self.folder.path().join("service");
+        env.insert("ORK_SUBSCRIPTION".into(), subscription.clone());
+        env.insert(
+            "ORK_CHAIN_URL".into(),
+            self.gates["dispatch"].url("/finished"),
+        );
+        env.insert("ORK_CODE_DIR".into(), code.display().to_string());
+        env.insert("ORK_CACHE_DIR".into(), cache.display().to_string());
+        let gate = Gate::open(WORKERS, Way::Thrice, env).await;
+        gate.start(&self.gates["poll"].url("/wake")).await;
+        let topic = self.emulators.names().topic_worker_service;
+        let push = Subscription {
+            ack_deadline: Duration::from_secs(600),
+            ..Subscription::push(subscription, topic, gate.url("/push"))
+        };
+        let admin = self.emulators.pubsub().expect("it was started").admin();
+        let made = admin.create_subscription(&push).await;
+        made.expect("a subscription");
+        self.gates.insert(WORKERS, gate);
+    }
+
+    /// Messages that came to the worker service.
+    pub(crate) fn served(&self) -> usize {
+        self.gates[WORKERS].seen()
     }
 
     /// A copy of an example's folder, without what runs leave behind.
@@ -255,7 +314,7 @@ impl Cloud {
 
     /// Kills a service and starts another.
     pub(crate) async fn kill(&self, role: &str) {
-        assert!(ROLES.contains(&role), "{role} is a role");
+        assert!(self.gates.contains_key(role), "{role} is a role");
         self.gates[role].kill().await;
     }
 

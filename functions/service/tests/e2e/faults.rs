@@ -1,6 +1,6 @@
 //! What may happen to a deployment, and what must not come of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ork_core::ids::RunId;
 use serde_json::json;
@@ -99,8 +99,12 @@ async fn messages_that_come_thrice_run_nothing_twice() {
     with("every message three times", setup).await;
 }
 
-/// Kills of services and workers; each is followed by a look whether all is still well in the end.
-const KILLS: usize = 200;
+/// Kills of services and workers; each is followed by a look whether all is still well in the end. `ORK_E2E_KILLS` asks for another number.
+const KILLS: usize = 60;
+/// Every so manieth is a worker's.
+const OF_WORKERS: usize = 5;
+/// How long to wait for a worker before another run is started.
+const NO_WORKER: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_and_workers_that_are_killed_lose_nothing() {
@@ -108,7 +112,10 @@ async fn services_and_workers_that_are_killed_lose_nothing() {
         tick_every: Duration::from_secs(1),
         ..Setup::default()
     };
-    let Some(cloud) = Cloud::start("200 kills", setup).await else {
+    let kills = std::env::var("ORK_E2E_KILLS").map_or(KILLS, |text| {
+        text.parse().expect("ORK_E2E_KILLS is a number")
+    });
+    let Some(cloud) = Cloud::start("kills", setup).await else {
         return;
     };
     let code = cloud.copy_of("schedules");
@@ -124,26 +131,31 @@ tasks:
     let mut runs = Vec::new();
     let mut dice = 7_u64;
     let (mut services, mut workers) = (0, 0);
-    while services + workers < KILLS {
+    while services + workers < kills {
         if runs.len() * 20 <= services + workers {
             runs.push(cloud.run("k", json!({})).await);
         }
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let pick = usize::try_from(dice >> 60).expect("four bits");
-        if pick < 8 {
-            cloud.kill(ROLES[pick % ROLES.len()]).await;
-            services += 1;
-        } else {
-            // There may be none at the moment.
-            let killed = cloud.kill_a_worker();
+        if workers * OF_WORKERS < services + workers {
+            // There may be none at the moment, and none to come when all runs are over.
+            let begun = Instant::now();
+            let mut killed = cloud.kill_a_worker();
+            while !killed && begun.elapsed() < NO_WORKER {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                killed = cloud.kill_a_worker();
+            }
             workers += usize::from(killed);
             if !killed {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                runs.push(cloud.run("k", json!({})).await);
             }
+        } else {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let pick = usize::try_from(dice >> 60).expect("four bits");
+            cloud.kill(ROLES[pick % ROLES.len()]).await;
+            services += 1;
         }
     }
     assert!(
-        workers >= KILLS / 10,
+        workers > 0,
         "{workers} workers and {services} services were killed"
     );
     for run in &runs {

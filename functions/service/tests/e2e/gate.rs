@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -30,6 +31,8 @@ struct Inner {
     /// The service, while it is alive.
     service: RwLock<Option<Service>>,
     client: reqwest::Client,
+    /// Requests that came.
+    seen: AtomicUsize,
 }
 
 /// A gate, and the service behind it.
@@ -50,6 +53,7 @@ impl Gate {
             way,
             service: RwLock::new(None),
             client: reqwest::Client::new(),
+            seen: AtomicUsize::new(0),
         });
         let router = Router::new().fallback(pass).with_state(inner.clone());
         let server = tokio::spawn(async move {
@@ -66,6 +70,11 @@ impl Gate {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Requests that came so far.
+    pub(crate) fn seen(&self) -> usize {
+        self.inner.seen.load(Ordering::Relaxed)
     }
 
     /// Starts the service, unless each request has its own; tells it where wakes go.
@@ -105,10 +114,11 @@ async fn pass(
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
-) -> StatusCode {
+) -> (StatusCode, Bytes) {
+    gate.seen.fetch_add(1, Ordering::Relaxed);
     let path = uri.path();
     let copies = if gate.way == Way::Thrice { 3 } else { 1 };
-    let mut answer = StatusCode::BAD_GATEWAY;
+    let mut answer = (StatusCode::BAD_GATEWAY, Bytes::new());
     for _ in 0..copies {
         // Lives until its answer is here.
         let mut own = None;
@@ -120,7 +130,7 @@ async fn pass(
             // The lock is let go at once: a kill does not wait for requests.
             match gate.service.read().await.as_ref() {
                 Some(service) => service.url(path),
-                None => return StatusCode::BAD_GATEWAY,
+                None => return answer,
             }
         };
         let mut request = gate.client.post(url).body(body.clone());
@@ -132,9 +142,10 @@ async fn pass(
         // A service that was killed meanwhile is a broken connection: the sender tries again.
         answer = match request.send().await {
             Ok(said) => {
-                StatusCode::from_u16(said.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY)
+                let status = said.status();
+                (status, said.bytes().await.unwrap_or_default())
             }
-            Err(_) => StatusCode::BAD_GATEWAY,
+            Err(_) => (StatusCode::BAD_GATEWAY, Bytes::new()),
         };
         drop(own);
     }

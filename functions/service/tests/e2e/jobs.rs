@@ -62,6 +62,19 @@ async fn jobs_are_watched_and_what_nobody_waits_for_is_stopped() {
     let run = cloud.run("deferrables", short.clone()).await;
     check("deferrables", &short, &wanted, &cloud.outcome(&run).await);
 
+    // Tasks without a worker, while whoever starts their jobs is killed.
+    let folder = cloud.copy_of("without_worker");
+    let text = std::fs::read_to_string(folder.join("workflow.yaml")).expect("the example's file");
+    cloud.deploy("without_worker", &text).await;
+    let given = json!({"service": short["service"], "project": cloud.project()});
+    let run = cloud.run("without_worker", given.clone()).await;
+    for role in ["dispatch", "poll", "dispatch", "tick", "poll"] {
+        cloud.kill(role).await;
+    }
+    let wanted = expected("without_worker", "output.json");
+    let found = cloud.outcome(&run).await;
+    check("without_worker", &given, &wanted, &found);
+
     // Somebody cancels, and the service does not heed it at first.
     let long = params(&cloud, 3_600.0);
     let run = cloud.run("deferrables", long).await;
@@ -151,6 +164,19 @@ async fn a_laptop_watches_and_stops_jobs_too() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let wanted = expected("deferrables", "output.json");
     check("deferrables", &short, &wanted, &person.reads(&words).await);
+
+    // Tasks without a worker: the same stand-ins, asked by Ork itself.
+    let without = cloud.copy_of("without_worker").join("workflow.yaml");
+    let mut words = execute(&json!({"service": short["service"], "project": cloud.project()}));
+    words[2] = without.display().to_string();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let wanted = expected("without_worker", "output.json");
+    check(
+        "without_worker",
+        &short,
+        &wanted,
+        &person.reads(&words).await,
+    );
 
     // Time runs out: the command ends when the jobs have.
     let mut words = execute(&params(&cloud, 3_600.0));

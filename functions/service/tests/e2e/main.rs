@@ -13,4 +13,6 @@ mod gate;
 mod jobs;
 mod services;
 mod uploads;
+mod urls;
 mod whole;
+mod workers;

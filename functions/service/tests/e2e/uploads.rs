@@ -43,7 +43,7 @@ async fn a_broken_file_is_answered_with_what_is_wrong_and_where(cloud: &Cloud) {
 }
 
 /// A folder as `ork workflow deploy` bundles it: a compressed archive.
-fn bundle(files: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn bundle(files: &[(&str, &str)]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for (name, text) in files {
         let mut header = tar::Header::new_gnu();

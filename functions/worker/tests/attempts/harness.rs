@@ -206,6 +206,8 @@ pub(crate) fn spec(executor: Executor) -> TaskSpec {
         timeout: Millis::from_secs(100),
         heartbeat: Millis::from_secs(30),
         memory_bytes: None,
+        worker: None,
+        topic: None,
         fans_out: false,
         created_at: Time(0),
     }

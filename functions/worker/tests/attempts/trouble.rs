@@ -148,7 +148,7 @@ impl Objects for Flaky<'_> {
 /// Runs a worker in this process.
 fn run(bench: &Bench, objects: &Flaky<'_>, batch: &ObjectName, patience: Duration) -> String {
     let mut settings = WorkerSettings::from_map(&bench.env(batch, 0)).expect("good settings");
-    settings.patience = patience;
+    settings.machine.patience = patience;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use ork_core::Value;
-use ork_engine::ports::{JobStatus, Stopping, Tracker, TrackerError};
+use ork_core::deferred::Work;
+use ork_engine::ports::{Begun, JobStatus, Stopping, Tracker, TrackerError};
 use ork_gcp::Endpoints;
 use ork_gcp::trackers::{Outgoing, Trackers};
 use ork_local::Jobs;
@@ -35,11 +36,13 @@ impl LaptopJobs {
                 run: self.services.run.clone(),
                 bigquery: self.services.bigquery.clone(),
                 dataproc: self.services.dataproc.clone(),
+                storage: self.services.storage.clone(),
                 ..Endpoints::default()
             };
             let outgoing = Outgoing {
                 allow: said(&self.services.outgoing_allow),
                 services: said(&self.services.trackers),
+                project: said(&self.services.project),
             };
             Trackers::connect(&endpoints, &outgoing).map_err(|error| error.to_string())
         });
@@ -51,6 +54,9 @@ impl LaptopJobs {
 impl Tracker for LaptopJobs {
     async fn poll(&self, job: &Value) -> Result<JobStatus, TrackerError> {
         Tracker::poll(self.trackers()?, job).await
+    }
+    async fn start(&self, work: &Work) -> Result<Begun, TrackerError> {
+        Tracker::start(self.trackers()?, work).await
     }
     async fn cancel(&self, job: &Value) -> Result<Stopping, TrackerError> {
         Tracker::cancel(self.trackers()?, job).await

@@ -64,6 +64,7 @@ impl Remote {
                 tasks: None,
                 bigquery: None,
                 dataproc: None,
+                iam: None,
             },
         };
         let project = &deployment.project;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Binding, Expression};
+use super::{Binding, Expression, Input};
 use crate::Value;
 use crate::ids::WorkflowName;
 
@@ -83,6 +83,16 @@ pub enum Executor {
         headers: Vec<(String, Expression)>,
         /// Sent as JSON.
         body: Option<Binding>,
+        /// What the answer must be like, by key.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        conditions: Vec<Input>,
+    },
+    /// A job of another service that Ork itself starts and watches, or something that it waits for. No worker has a part in it.
+    Remote {
+        /// Whose, or for what.
+        operator: Operator,
+        /// What is asked for, by key; values are rendered when an attempt begins.
+        request: Vec<Input>,
     },
     /// dbt models.
     Dbt {
@@ -115,8 +125,64 @@ impl Executor {
             Self::Docker { .. } => "docker",
             Self::Kubernetes { .. } => "kubernetes",
             Self::Http { .. } => "http",
+            Self::Remote { operator, .. } => operator.word(),
             Self::Dbt { .. } => "dbt",
             Self::Custom { name, .. } => name,
+        }
+    }
+
+    /// Whether what Ork does for it leaves nothing behind that could be stopped: a request, or a look.
+    pub const fn leaves_nothing(&self) -> bool {
+        match self {
+            Self::Http { .. } => true,
+            Self::Remote { operator, .. } => !operator.starts_a_job(),
+            _ => false,
+        }
+    }
+
+    /// Whether Ork itself starts it and waits for it, without a worker.
+    pub const fn is_remote(&self) -> bool {
+        matches!(self, Self::Http { .. } | Self::Remote { .. })
+    }
+}
+
+/// What a task without a worker has done elsewhere, or waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operator {
+    /// A query of BigQuery.
+    #[serde(rename = "bigquery")]
+    BigQuery,
+    /// An execution of a Cloud Run job, whatever its container is.
+    #[serde(rename = "cloudrun")]
+    CloudRun,
+    /// A job of a Dataproc cluster, or a batch without one.
+    Dataproc,
+    /// Waits for an object of Cloud Storage.
+    ObjectSensor,
+    /// Waits for a query whose first row begins with something true.
+    #[serde(rename = "bigquery_sensor")]
+    BigQuerySensor,
+    /// Waits for an answer over HTTP.
+    HttpSensor,
+    /// Waits for a run of another workflow.
+    WorkflowSensor,
+}
+
+impl Operator {
+    /// Whether a job comes of it, which can be stopped.
+    pub const fn starts_a_job(self) -> bool {
+        matches!(self, Self::BigQuery | Self::CloudRun | Self::Dataproc)
+    }
+    /// The word a file uses for it: every sensor is `sensor`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::BigQuery => "bigquery",
+            Self::CloudRun => "cloudrun",
+            Self::Dataproc => "dataproc",
+            Self::ObjectSensor | Self::BigQuerySensor | Self::HttpSensor | Self::WorkflowSensor => {
+                "sensor"
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::limits::INSTANCES_PER_TASK;
 
 use super::amounts;
 use super::codes;
+use super::executors::is_map;
 use super::fields::Field;
 use super::node::{Kind, Plain};
 use super::scope::{Moment, Scope};
@@ -47,7 +48,11 @@ pub(super) fn apply(
         .as_ref()
         .and_then(|field| instances(field, scope, found));
     let most = i64::from(INSTANCES_PER_TASK);
-    if let Some(field) = settings.own.field("batch") {
+    let batch = settings.own.field("batch");
+    // Dataproc calls a job without a cluster so.
+    let executor = settings.field("executor");
+    let theirs = executor.is_some_and(|field| field.node.text() == Some("dataproc"));
+    if let Some(field) = batch.filter(|field| !(theirs && is_map(field))) {
         task.batch = field.integer(1..=most, found);
         if foreach.is_none() {
             let message = format!(

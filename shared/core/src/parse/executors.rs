@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::definition::{CommandLine, Executor, Expression, Isolation, PythonSource};
+use crate::definition::{CommandLine, Executor, Expression, Isolation, Operator, PythonSource};
 use crate::diagnostic::Diagnostics;
 use crate::ids::WorkflowName;
 
@@ -10,6 +10,7 @@ use super::bindings;
 use super::codes;
 use super::fields::Field;
 use super::node::{Kind, Plain};
+use super::remote;
 use super::scope::{Moment, Scope};
 use super::settings::Settings;
 
@@ -23,15 +24,60 @@ const EXECUTORS: &[(&str, Word, &[&str])] = &[
     ("process", Word::Process, &["command", "file"]),
     ("shell", Word::Process, &["command", "file"]),
     ("library", Word::Library, &["file", "function"]),
-    ("cloudrun", Word::CloudRun, &["job", "command"]),
-    ("cloud_run", Word::CloudRun, &["job", "command"]),
+    ("cloudrun", Word::CloudRun, CLOUD_RUN),
+    ("cloud_run", Word::CloudRun, CLOUD_RUN),
+    (
+        "bigquery",
+        Word::BigQuery,
+        &[
+            "query",
+            "project",
+            "location",
+            "destination",
+            "write",
+            "params",
+            "dry_run",
+            "maximum_bytes_billed",
+            "labels",
+            "poll_interval",
+        ],
+    ),
+    (
+        "dataproc",
+        Word::Dataproc,
+        &["project", "region", "cluster", "job", "poll_interval"],
+    ),
+    ("sensor", Word::Sensor, &["sensor"]),
     ("service", Word::Service, &["file", "module", "function"]),
     ("docker", Word::Docker, &["command"]),
     ("kubernetes", Word::Kubernetes, &["command"]),
-    ("http", Word::Http, &["url", "method", "headers", "body"]),
+    (
+        "http",
+        Word::Http,
+        &[
+            "url",
+            "method",
+            "headers",
+            "body",
+            "success_status_codes",
+            "success_field",
+            "success_value",
+        ],
+    ),
     ("dbt", Word::Dbt, &["project", "models"]),
     ("workflow", Word::Workflow, &["run_as"]),
     ("marker", Word::Marker, &[]),
+];
+
+const CLOUD_RUN: &[&str] = &[
+    "job",
+    "command",
+    "project",
+    "region",
+    "args",
+    "container",
+    "task_count",
+    "poll_interval",
 ];
 
 /// The keys that belong to some executors only.
@@ -50,6 +96,24 @@ const OWN_KEYS: &[&str] = &[
     "project",
     "models",
     "run_as",
+    "query",
+    "location",
+    "destination",
+    "write",
+    "params",
+    "dry_run",
+    "maximum_bytes_billed",
+    "labels",
+    "region",
+    "args",
+    "container",
+    "task_count",
+    "cluster",
+    "poll_interval",
+    "success_status_codes",
+    "success_field",
+    "success_value",
+    "sensor",
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +122,9 @@ enum Word {
     Process,
     Library,
     CloudRun,
+    BigQuery,
+    Dataproc,
+    Sensor,
     Service,
     Docker,
     Kubernetes,
@@ -111,7 +178,7 @@ pub(super) fn read(
                 "did you mean `{near}`? An executor of your own is declared under `executors` in ork.yaml"
             ),
             None => format!(
-                "use one of python, process, library, cloudrun, service, docker, kubernetes, http, dbt, or declare `{name}` under `executors` in ork.yaml"
+                "use one of python, process, library, bigquery, cloudrun, dataproc, http, sensor, service, docker, kubernetes, dbt, or declare `{name}` under `executors` in ork.yaml"
             ),
         };
         found
@@ -148,12 +215,16 @@ fn unstated(
         "process"
     } else if has("url") {
         "http"
+    } else if has("sensor") {
+        "sensor"
+    } else if has("query") {
+        "bigquery"
     } else if let Some(key) = OWN_KEYS.iter().chain(&["image"]).find(|key| has(key)) {
         let message = format!(
             "{} has `{key}` and lacks the key `executor`",
             task.own.owner
         );
-        found.error(codes::MISSING_KEY, task.own.at, message).hint("say what runs it: python, process, library, cloudrun, service, docker, kubernetes, http or dbt");
+        found.error(codes::MISSING_KEY, task.own.at, message).hint("say what runs it: python, process, library, bigquery, cloudrun, dataproc, http, service, docker, kubernetes or dbt");
         return None;
     } else {
         return Some(Executor::Marker);
@@ -250,6 +321,30 @@ fn build(
                 None => needs(task, name, "file", "`file: libtasks.so`", found),
             }
         }
+        Word::BigQuery => remote::operator(
+            Operator::BigQuery,
+            remote::BIGQUERY,
+            &[("query", "`query: SELECT …`")],
+            task,
+            scope,
+            found,
+        ),
+        Word::Dataproc => dataproc(task, scope, found),
+        Word::Sensor => remote::sensor(task, scope, found),
+        // With a region it is any job there; without one it is a worker job of the deployment.
+        Word::CloudRun if task.field("region").is_some() => {
+            if let Some(field) = task.own.field("command") {
+                return both(task, "command", "region", &field, found);
+            }
+            remote::operator(
+                Operator::CloudRun,
+                remote::CLOUD_RUN,
+                &[("job", "`job: name` of an existing job")],
+                task,
+                scope,
+                found,
+            )
+        }
         Word::CloudRun => {
             let command = command(task, scope, found)?;
             let job = text(task, "job", found);
@@ -297,7 +392,38 @@ fn build(
     }
 }
 
-fn needs<T>(
+fn dataproc(
+    task: &Settings<'_>,
+    scope: &mut Scope<'_>,
+    found: &mut Diagnostics,
+) -> Option<Executor> {
+    let batch = task.own.field("batch").filter(|field| is_map(field));
+    let other = if batch.is_some() { "batch" } else { "job" };
+    if let (Some(_), Some(job)) = (&batch, task.own.field("job")) {
+        return both(task, "batch", "job", &job, found);
+    }
+    remote::operator(
+        Operator::Dataproc,
+        remote::DATAPROC,
+        &[
+            (
+                other,
+                "`cluster: name` and `job: {pysparkJob: …}`, or `batch: {pysparkBatch: …}`",
+            ),
+            ("region", "`region: europe-west1`"),
+        ],
+        task,
+        scope,
+        found,
+    )
+}
+
+/// Whether a task's `batch` is a job of Dataproc's, not the number of items for an instance.
+pub(super) fn is_map(field: &Field<'_>) -> bool {
+    matches!(field.node.kind, Kind::Map(_))
+}
+
+pub(super) fn needs<T>(
     task: &Settings<'_>,
     name: &str,
     key: &str,
@@ -478,6 +604,7 @@ fn http(
             url: scope.template(&field, Moment::Instance, found)?,
             headers,
             body,
+            conditions: remote::conditions(task, scope, found),
         }),
         None => needs(task, name, "url", "`url: https://…`", found),
     }

@@ -18,6 +18,7 @@ mod kinds;
 mod node;
 mod project;
 mod python;
+mod remote;
 mod schedules;
 mod scope;
 mod settings;

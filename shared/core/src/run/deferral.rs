@@ -138,6 +138,9 @@ impl Step<'_> {
             Some(attempt.index),
             NoteKind::Deferred { jobs: count },
         );
+        if definition.executor.is_remote() {
+            self.effect(Effect::BeginJobs(attempt));
+        }
     }
 
     pub(super) fn job(&mut self, attempt: Attempt, job: u32, answer: &JobAnswer) {
@@ -172,11 +175,30 @@ impl Step<'_> {
                 }
                 next.is_allowed(bit);
             }
+            JobAnswer::Gave(output) => {
+                next.done |= bit;
+                if next.done == all_jobs(next.count) {
+                    return self.succeed(attempt, output);
+                }
+                next.is_allowed(bit);
+            }
+            JobAnswer::Broke { category, why } => {
+                // Somebody else may have started it all the same, then or since.
+                self.stop_jobs(attempt, 0);
+                return self.fail(attempt, *category, why);
+            }
+            JobAnswer::Begun(job) => {
+                next.is_allowed(bit);
+                // Only the engine itself starts anything, and one job for an attempt. What would not fit is found by its id again.
+                if next.count == 1 && job.len() + 2 <= limits::INLINE_OUTPUT_BYTES {
+                    next.jobs = Output::Inline(format!("[{job}]").into());
+                }
+            }
             JobAnswer::Running => next.is_allowed(bit),
             JobAnswer::Unanswered { .. } | JobAnswer::Missing(_) | JobAnswer::Denied(_) => {}
         }
         // The others are asked when they are due, and nobody once the last question was asked.
-        if !matches!(answer, JobAnswer::Done) && next.poll_at <= next.end_by {
+        if !matches!(answer, JobAnswer::Done | JobAnswer::Gave(_)) && next.poll_at <= next.end_by {
             let asked = match answer {
                 JobAnswer::Unanswered { retry_after } => *retry_after,
                 _ => None,
@@ -202,7 +224,11 @@ impl Step<'_> {
                 let mut all = instance.cancellations().iter();
                 all.any(|one| one.attempt == attempt.attempt && job < one.count)
             });
-        if stopping && matches!(answer, JobAnswer::Done | JobAnswer::Failed(_)) {
+        let over = matches!(
+            answer,
+            JobAnswer::Done | JobAnswer::Gave(_) | JobAnswer::Failed(_)
+        );
+        if stopping && over {
             return self.jobs_stopped(attempt, 1 << job, None);
         }
         self.stale(attempt, "an answer about a deferred job");
@@ -244,7 +270,9 @@ impl Step<'_> {
     }
 
     fn cancel_jobs(&mut self, attempt: Attempt, jobs: &Output, count: u32, over: u64) {
-        if over & all_jobs(count) == all_jobs(count) || !self.holds(Protection::CancelKept) {
+        let nothing = self.definition(attempt.task).executor.leaves_nothing();
+        let all = nothing || over & all_jobs(count) == all_jobs(count);
+        if all || !self.holds(Protection::CancelKept) {
             return;
         }
         let now = self.now;

@@ -1,13 +1,14 @@
 //! What can happen to a run, and what a run asks for in return.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Category, Note, RunStatus};
 use crate::definition::TaskIndex;
 use crate::ids::{PoolName, RunId};
-use crate::task::{AttemptId, Report, Verdict};
+use crate::task::{AttemptId, Output, Report, Verdict};
 use crate::time::Millis;
 
 /// One attempt within a run.
@@ -112,7 +113,7 @@ pub enum Event {
         /// How.
         status: RunStatus,
         /// What it gave (JSON text of its outputs), when it succeeded.
-        output: crate::task::Output,
+        output: Output,
     },
     /// Time has passed.
     Tick,
@@ -132,6 +133,17 @@ pub enum JobAnswer {
     Running,
     /// It is done.
     Done,
+    /// It is done and gave this, which is the task's output.
+    Gave(Output),
+    /// It was started, or found started: its description from now on, as JSON text.
+    Begun(Arc<str>),
+    /// It came to nothing, as far as whoever asked can tell: with this category, for this reason.
+    Broke {
+        /// Which kind of failure.
+        category: Category,
+        /// What happened.
+        why: String,
+    },
     /// It failed, and why.
     Failed(String),
     /// Nobody could say; the job is not to blame.
@@ -261,6 +273,9 @@ pub enum Effect {
     },
     /// Ask about an attempt's deferred jobs; answer with [`Event::Job`], before committing as far as that is possible.
     Poll(Attempt),
+    /// Start what a task without a worker has done elsewhere, or look for the first time at what it waits for; answer with [`Event::Job`].
+    /// Should nobody come to it, it is done when the jobs are asked about.
+    BeginJobs(Attempt),
     /// Ask for the jobs of an attempt that is over to be stopped; answer with [`Event::JobsStopped`] unless nothing was learnt.
     StopJobs(Attempt),
     /// A task has ended: its output can be shown.

@@ -1,6 +1,7 @@
 //! JSON Schema of workflow files, for editors, and of types, for whoever checks values elsewhere.
 
 mod parts;
+mod remote;
 mod task;
 mod types;
 mod workflow;
@@ -45,6 +46,24 @@ pub const TASK_KEYS: &[&str] = &[
     "body",
     "project",
     "models",
+    "query",
+    "location",
+    "destination",
+    "write",
+    "params",
+    "dry_run",
+    "maximum_bytes_billed",
+    "labels",
+    "region",
+    "args",
+    "container",
+    "task_count",
+    "cluster",
+    "poll_interval",
+    "success_status_codes",
+    "success_field",
+    "success_value",
+    "sensor",
     "run_as",
     "worker",
     "config_file",
@@ -84,6 +103,10 @@ pub const DEFAULTS_KEYS: &[&str] = &[
     "preload",
     "image",
     "project",
+    "location",
+    "region",
+    "cluster",
+    "labels",
     "worker",
     "config_file",
     "trigger",

@@ -28,6 +28,7 @@ pub(super) fn defaults() -> Map<String, Value> {
 
 fn properties() -> Vec<(&'static str, Value)> {
     let mut all = what_runs();
+    all.extend(super::remote::properties());
     all.extend(graph());
     all.extend(values());
     all.extend(limits_and_places());
@@ -50,6 +51,9 @@ fn what_runs() -> Vec<(&'static str, Value)> {
         "docker",
         "kubernetes",
         "http",
+        "bigquery",
+        "dataproc",
+        "sensor",
         "dbt",
         "workflow",
         "marker",
@@ -121,7 +125,14 @@ fn what_runs() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("image", text("Image", "Container image.")),
-        ("job", text("Job", "An existing Cloud Run job.")),
+        (
+            "job",
+            described(
+                "Job",
+                "An existing Cloud Run job, or what a Dataproc cluster is to run.",
+                json!({ "type": ["string", "object"] }),
+            ),
+        ),
         (
             "url",
             text("URL", "Where the request goes; may hold templates."),
@@ -153,8 +164,8 @@ fn what_runs() -> Vec<(&'static str, Value)> {
         (
             "project",
             text(
-                "dbt project",
-                "Folder of the dbt project, relative to the workflow file.",
+                "Project",
+                "Google Cloud project of the job; for dbt, the folder of its project, relative to the workflow file.",
             ),
         ),
         (
@@ -231,8 +242,8 @@ fn graph() -> Vec<(&'static str, Value)> {
             "batch",
             described(
                 "Batch",
-                "Items of `foreach` per instance; `item` is then a list.",
-                json!({ "type": "integer", "minimum": 1 }),
+                "Items of `foreach` per instance; `item` is then a list. For Dataproc, a job without a cluster.",
+                json!({ "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "object" }] }),
             ),
         ),
         (

@@ -218,6 +218,8 @@ impl<'a> Around<'a> {
                 };
                 (0u32..).zip(jobs).map(answer).collect()
             }
+            // None of these workflows has a task without a worker.
+            Effect::BeginJobs(_) => Vec::new(),
             // Whoever is told twice is over at last.
             Effect::StopJobs(attempt) => {
                 let over = if self.tape.one_in(2) { u64::MAX } else { 1 };

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::world::World;
 
 /// Each file holds a workflow, a line of dashes and a script.
-const TRACES: [&str; 4] = ["diamond", "fan_out", "remote", "people"];
+const TRACES: [&str; 5] = ["diamond", "fan_out", "remote", "people", "without_worker"];
 
 #[test]
 fn each_story_goes_as_it_is_written_down() {

@@ -161,6 +161,12 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
                 "missing" => JobAnswer::Missing("there is no such job".into()),
                 "denied" => JobAnswer::Denied("nobody may ask".into()),
                 "lost" => JobAnswer::Lost("it cannot be read".into()),
+                "gave" => JobAnswer::Gave(Output::Inline(arg(3).into())),
+                "begun" => JobAnswer::Begun(arg(3).into()),
+                "broke" => JobAnswer::Broke {
+                    category: arg(3).parse().expect("a category"),
+                    why: "it was refused".into(),
+                },
                 other => panic!("`{other}` is what a job can be"),
             };
             Event::Job {
@@ -254,6 +260,7 @@ pub(crate) fn effect(graph: &Graph, effect: &Effect) -> String {
         Effect::StopChild(who) => format!("stop the sub-workflow of {}", attempt(who)),
         Effect::Reap { attempt: who, why } => format!("reap {} ({why:?})", attempt(who)),
         Effect::Poll(who) => format!("ask about the jobs of {}", attempt(who)),
+        Effect::BeginJobs(who) => format!("begin the jobs of {}", attempt(who)),
         Effect::StopJobs(who) => format!("stop the jobs of {}", attempt(who)),
         Effect::TaskEnded(task) => format!("task {} ended", name(*task)),
         Effect::RunEnded(status) => format!("run ended {status}"),

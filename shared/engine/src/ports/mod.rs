@@ -15,7 +15,7 @@ pub use store::{
     Document, Index, Key, ListQuery, Listed, Precondition, Store, StoreError, StoreErrorKind,
     Version, Write,
 };
-pub use tracker::{JobStatus, Stopping, Tracker, TrackerError};
+pub use tracker::{Begun, JobStatus, Stopping, Tracker, TrackerError};
 
 use ork_core::ids::RunId;
 use ork_core::run::{Event, RunState};

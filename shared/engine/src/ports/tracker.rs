@@ -3,6 +3,8 @@
 use std::future::Future;
 
 use ork_core::Value;
+use ork_core::deferred::Work;
+use ork_core::run::Category;
 use ork_core::time::Millis;
 
 /// Where a deferred job stands.
@@ -12,8 +14,26 @@ pub enum JobStatus {
     Running,
     /// Done.
     Succeeded,
+    /// Done, with this to show for it: the output of a task that is nothing but this job.
+    Gave(Value),
+    /// It came to nothing, and nothing of it is at work.
+    Broke {
+        /// Which kind of failure.
+        category: Category,
+        /// What happened.
+        why: String,
+    },
     /// It failed or was cancelled, and why in the service's words, with a link for people where the service has one.
     Failed(String),
+}
+
+/// What became of starting work.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Begun {
+    /// There is a job now, or was from an earlier start: its description.
+    Job(Value),
+    /// There is no job to be watched; this is how it stands.
+    Status(JobStatus),
 }
 
 /// What became of asking for a job to be stopped.
@@ -51,6 +71,10 @@ pub enum TrackerError {
 pub trait Tracker: Send + Sync {
     /// Where the job stands.
     fn poll(&self, job: &Value) -> impl Future<Output = Result<JobStatus, TrackerError>> + Send;
-    /// Asks for the job to be stopped. Asked again until it is [`Stopping::Over`].
+    /// Has work done, or looks whether what it waits for is there. Asked again with the same id it finds what was started before, as far as
+    /// the service can tell; a request over HTTP is made again.
+    fn start(&self, work: &Work) -> impl Future<Output = Result<Begun, TrackerError>> + Send;
+    /// Asks for the job to be stopped. Asked again until it is [`Stopping::Over`]. The job may be described by the [`Work`] it comes of, when
+    /// nobody knows whether it was started.
     fn cancel(&self, job: &Value) -> impl Future<Output = Result<Stopping, TrackerError>> + Send;
 }

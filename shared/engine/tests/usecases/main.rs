@@ -13,6 +13,7 @@ mod fire;
 mod found;
 mod metering;
 mod places;
+mod remote;
 mod settle;
 mod start;
 mod step;

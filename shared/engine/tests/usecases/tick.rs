@@ -1,5 +1,6 @@
 //! The tick: the one that needs no message, and whom no single run can stop.
 
+use std::future::Future;
 use std::sync::atomic::Ordering::SeqCst;
 
 use ork_core::ids::{PoolName, RunId};
@@ -268,6 +269,44 @@ fn it_keeps_to_its_limit_and_takes_the_longest_due_first() {
     assert!(looked_at(&world.tick(&engine, 2)).is_empty());
     world.ticks(&engine, 10);
     assert!(ids.iter().all(|id| world.status(id) == RunStatus::Success));
+}
+
+#[test]
+fn a_service_that_does_not_answer_delays_no_other_run() {
+    let world = World::with(ONE);
+    let ids = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9"];
+    // All but one of those that are looked at beside each other, and the first of them.
+    let silent = ids[..7].to_vec();
+    let quiet = silent.clone();
+    world.script(move |spec| match quiet.contains(&spec.id.run.as_str()) {
+        true => Reply::defer(&["silence"]),
+        false => Reply::defer(&["x"]),
+    });
+    let engine = world.engine();
+    for id in ids {
+        start(&world, "w", id);
+        world.drive(&engine);
+        world.pass(Millis(10));
+    }
+    world.pass(limits::POLL_INTERVAL);
+    let tick = world.engine();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    {
+        let mut ticked = std::pin::pin!(tick.tick(10, OFFER));
+        for _ in 0..100 {
+            assert!(ticked.as_mut().poll(&mut context).is_pending());
+        }
+    }
+    let asked = |world: &World| world.0.asked.lock().unwrap().len();
+    assert_eq!(asked(&world), 3, "the others had their turn");
+    // What is silent for ever is asked about again at the next tick; the others are not due.
+    for id in &ids[7..] {
+        assert!(world.wake_of(Key::Run(run_id(id))).unwrap() > world.time());
+    }
+    let now = world.time();
+    for id in silent {
+        assert!(world.wake_of(Key::Run(run_id(id))).unwrap() <= now);
+    }
 }
 
 #[test]

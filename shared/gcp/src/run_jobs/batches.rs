@@ -1,4 +1,4 @@
-//! Parts attempts that start together into batches: one run, one job, and no more than an execution and an object may hold.
+//! Parts attempts that start together into batches: one run, one job or topic, and no more than an execution and an object may hold.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,41 @@ use ork_core::time::Millis;
 use ork_engine::batch;
 use serde_json::value::RawValue;
 
-/// Attempts that one execution runs.
+use crate::signed;
+
+/// Attempts that one execution runs, or one start hands to a service.
 #[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) run: RunId,
-    pub(super) job: String,
+pub(crate) struct Batch {
+    pub(crate) run: RunId,
+    /// The job or the topic.
+    pub(crate) job: String,
     /// Where each stands among what was asked for, and what it is.
-    pub(super) members: Vec<(usize, Box<RawValue>)>,
+    pub(crate) members: Vec<(usize, Box<RawValue>)>,
     /// The longest of their timeouts.
-    pub(super) timeout: Millis,
+    pub(crate) timeout: Millis,
     /// The only one, when there is one only.
-    pub(super) alone: Option<TaskSpec>,
+    pub(crate) alone: Option<TaskSpec>,
+    /// The members, where signed URLs are to stand beside them.
+    pub(crate) with_urls: Vec<TaskSpec>,
     bytes: usize,
+}
+
+/// Where an attempt goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The job or the topic.
+    pub(crate) job: &'a str,
+    /// Whether its worker has no credentials and is handed signed URLs.
+    pub(crate) by_urls: bool,
+}
+
+impl<'a> From<&'a str> for Place<'a> {
+    fn from(job: &'a str) -> Self {
+        Self {
+            job,
+            by_urls: false,
+        }
+    }
 }
 
 impl Batch {
@@ -31,51 +54,65 @@ impl Batch {
             members: Vec::new(),
             timeout: Millis(0),
             alone: None,
+            with_urls: Vec::new(),
             bytes: FRAME,
         }
     }
     fn has_room(&self, bytes: usize) -> bool {
         self.members.len() < limits::BATCH_ATTEMPTS && self.bytes + bytes < limits::BATCH_BYTES
     }
-    fn push(&mut self, position: usize, spec: TaskSpec, written: Box<RawValue>) {
-        self.bytes += written.get().len() + 1;
+    fn push(&mut self, position: usize, (spec, by_urls): (TaskSpec, bool), written: Box<RawValue>) {
+        self.bytes += size(&written, by_urls);
         self.timeout = self.timeout.max(spec.timeout);
+        if by_urls {
+            self.with_urls.push(spec.clone());
+        }
         self.alone = self.members.is_empty().then_some(spec);
         self.members.push((position, written));
     }
-    /// The contents of its object.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let specs: Vec<&RawValue> = self.members.iter().map(|(_, spec)| &**spec).collect();
-        batch::encode(&specs)
+    /// The members as they are written.
+    pub(crate) fn specs(&self) -> Vec<&RawValue> {
+        self.members.iter().map(|(_, spec)| &**spec).collect()
     }
+    /// The contents of its object.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        batch::encode(&self.specs())
+    }
+}
+
+/// What a member takes of its batch's object.
+fn size(written: &RawValue, by_urls: bool) -> usize {
+    let beside = if by_urls { signed::batch::ROOM } else { 0 };
+    written.get().len() + 1 + beside
 }
 
 /// What stands around the specs, amply.
 const FRAME: usize = 64;
 
 /// Parts `specs`, keeping their order; those that `job` has no place for, or that are too large, come back with the reason.
-pub(super) fn part<'a>(
+pub(crate) fn part<'a, P: Into<Place<'a>>>(
     specs: Vec<TaskSpec>,
-    job: impl Fn(&TaskSpec) -> Result<&'a str, String>,
+    mut place: impl FnMut(&TaskSpec) -> Result<P, String>,
 ) -> (Vec<Batch>, Vec<(usize, String)>) {
     let mut open: BTreeMap<(RunId, &str), Batch> = BTreeMap::new();
     let (mut full, mut refused) = (Vec::new(), Vec::new());
     for (position, spec) in specs.into_iter().enumerate() {
-        let job = match job(&spec) {
-            Ok(job) => job,
+        let Place { job, by_urls } = match place(&spec) {
+            Ok(place) => place.into(),
             Err(why) => {
                 refused.push((position, why));
                 continue;
             }
         };
         let written = batch::encode_spec(&spec);
-        let bytes = written.get().len();
+        let bytes = size(&written, by_urls);
         if bytes + FRAME >= limits::BATCH_BYTES {
+            let spec = written.get().len();
             refused.push((
                 position,
                 format!(
-                    "its inputs make a spec of {bytes} bytes, more than the {} that a worker is handed: pass large values as files",
-                    limits::BATCH_BYTES
+                    "its inputs make a spec of {spec} bytes, more than the {} that a worker is handed: pass large values as files",
+                    limits::BATCH_BYTES - (bytes - spec)
                 ),
             ));
             continue;
@@ -86,7 +123,7 @@ pub(super) fn part<'a>(
         if !batch.has_room(bytes) {
             full.push(std::mem::replace(batch, new()));
         }
-        batch.push(position, spec, written);
+        batch.push(position, (spec, by_urls), written);
     }
     full.extend(open.into_values());
     (full, refused)

@@ -2,12 +2,14 @@
 //!
 //! The jobs must be made with no retries of their own (`max_retries = 0`): Ork decides what is tried again.
 
-mod batches;
+pub(crate) mod batches;
 mod executions;
-mod start;
+pub(crate) mod start;
 mod stop;
+mod urls;
 mod workers;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,12 +19,13 @@ use ork_core::task::{AttemptId, TaskSpec};
 use ork_engine::ports::{Executor, StartError};
 
 pub use executions::{Execution, ExecutionError, ExecutionState};
-pub use workers::WorkerJobs;
+pub use workers::{Lane, WorkerJobs};
 
 use crate::endpoints::{ConnectError, nobody, plain};
 use crate::meter::Meter;
 use crate::objects::GcsObjects;
 use crate::retry::{Unhindered, pauses};
+use crate::signed::Signer;
 
 /// How long the service may take to accept an execution.
 const ACCEPT: Duration = Duration::from_secs(30);
@@ -35,6 +38,7 @@ pub struct RunJobs {
     objects: GcsObjects,
     workers: Arc<WorkerJobs>,
     alone: Arc<stop::Alone>,
+    urls: Option<Arc<urls::Urls>>,
     accept: Duration,
     meter: Meter,
 }
@@ -82,6 +86,7 @@ impl RunJobs {
             objects,
             workers: Arc::new(workers),
             alone: Arc::default(),
+            urls: None,
             accept: ACCEPT,
             meter: Meter::default(),
         })
@@ -92,6 +97,17 @@ impl RunJobs {
     pub fn metered(mut self, meter: Meter) -> Self {
         self.meter = meter;
         self
+    }
+
+    /// The same with workers without credentials in the jobs of these profiles: they are handed URLs that `signer` signs.
+    pub fn signing(
+        mut self,
+        signer: Signer,
+        profiles: &BTreeSet<String>,
+    ) -> Result<Self, ConnectError> {
+        let jobs = self.workers.jobs_of(profiles)?;
+        self.urls = Some(Arc::new(urls::Urls { signer, jobs }));
+        Ok(self)
     }
 
     /// The same with another time for the service to accept an execution, instead of 30 seconds. What takes longer is ambiguous.

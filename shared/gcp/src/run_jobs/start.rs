@@ -15,11 +15,12 @@ use ork_core::task::TaskSpec;
 use ork_core::time::Millis;
 use ork_engine::ports::{ObjectError, StartError};
 
-use super::RunJobs;
-use super::batches::{Batch, part};
+use super::batches::{Batch, Place, part};
 use super::stop::labels;
+use super::{Lane, RunJobs, urls};
 use crate::failure::{self, Failure};
 use crate::meter::Usage;
+use crate::objects::GcsObjects;
 
 /// Executions that are asked for at once.
 const AT_ONCE: usize = 4;
@@ -52,7 +53,7 @@ impl RunJobs {
         answers
     }
 
-    fn place_for(&self, spec: &TaskSpec) -> Result<&str, String> {
+    fn place_for(&self, spec: &TaskSpec) -> Result<Place<'_>, String> {
         if spec.timeout.0 > LONGEST.0 - MARGIN.0 {
             return Err(format!(
                 "its timeout of {} s is more than Cloud Run lets a task run, 168 h less {} s: set a shorter one",
@@ -60,29 +61,23 @@ impl RunJobs {
                 MARGIN.0 / 1000
             ));
         }
-        self.workers.of(&spec.executor)
+        match self.workers.of(spec)? {
+            Lane::Job(job) => {
+                let by_urls = self.urls.as_ref().is_some_and(|urls| urls.are_for(job));
+                match urls::refusal(spec).filter(|_| by_urls) {
+                    Some(why) => Err(why),
+                    None => Ok(Place { job, by_urls }),
+                }
+            }
+            Lane::Service(topic) => Err(format!(
+                "executor `{}` is run by the worker service behind {topic} and by no job",
+                spec.executor.word()
+            )),
+        }
     }
 
     async fn start_batch(&self, batch: &Batch) -> Result<(), StartError> {
-        let bytes = batch.encode();
-        let name = ObjectName::Batch(batch.run.clone(), VersionHash::of(&bytes));
-        let labels = labels(batch);
-        match self
-            .objects
-            .create_labelled(&name, Bytes::from(bytes), &labels)
-            .await
-        {
-            // Named by its contents: whoever wrote it wrote the same.
-            Ok(_) | Err(ObjectError::Precondition(_)) => {}
-            Err(ObjectError::Unavailable(why)) => {
-                return Err(StartError::Busy(format!("nothing was started: {why}")));
-            }
-            Err(error @ (ObjectError::Refused(_) | ObjectError::TooLarge { .. })) => {
-                return Err(permanent(format!(
-                    "cannot leave its workers what to do: {error}"
-                )));
-            }
-        }
+        let (name, told) = self.leave_batch(batch).await?;
         let used = Usage {
             job_starts: 1,
             ..Usage::default()
@@ -92,7 +87,7 @@ impl RunJobs {
             .jobs
             .run_job()
             .set_name(&batch.job)
-            .set_overrides(overrides(batch, &name))
+            .set_overrides(overrides(batch, told))
             .with_attempt_timeout(self.accept)
             .send();
         let operation = call
@@ -101,6 +96,7 @@ impl RunJobs {
         let execution = operation
             .metadata
             .and_then(|metadata| metadata.to_msg::<Execution>().ok());
+        // Never what the workers are told: it may be a signed URL.
         tracing::debug!(
             run = %batch.run,
             batch = %name,
@@ -110,12 +106,62 @@ impl RunJobs {
         );
         Ok(())
     }
+
+    /// Leaves the batch's object; gives its name, and the variable that tells the workers of it.
+    async fn leave_batch(&self, batch: &Batch) -> Result<(ObjectName, EnvVar), StartError> {
+        match &self.urls {
+            Some(urls) if urls.are_for(&batch.job) => {
+                let (name, url) = urls.leave(&self.objects, batch).await?;
+                Ok((name, variable("ORK_BATCH_URL", url.reveal())))
+            }
+            _ => {
+                let name = leave(&self.objects, batch, &labels(batch)).await?;
+                let told = variable("ORK_BATCH", &name.to_string());
+                Ok((name, told))
+            }
+        }
+    }
 }
 
-fn overrides(batch: &Batch, name: &ObjectName) -> Overrides {
-    let variable = EnvVar::new()
-        .set_name("ORK_BATCH")
-        .set_value(name.to_string());
+fn variable(name: &str, value: &str) -> EnvVar {
+    EnvVar::new().set_name(name).set_value(value)
+}
+
+/// Writes the object that says what to run.
+pub(crate) async fn write(
+    objects: &GcsObjects,
+    name: &ObjectName,
+    bytes: Vec<u8>,
+    labels: &[(&'static str, String)],
+) -> Result<(), StartError> {
+    match objects
+        .create_labelled(name, Bytes::from(bytes), labels)
+        .await
+    {
+        // Named by its contents: whoever wrote it wrote the same.
+        Ok(_) | Err(ObjectError::Precondition(_)) => Ok(()),
+        Err(ObjectError::Unavailable(why)) => {
+            Err(StartError::Busy(format!("nothing was started: {why}")))
+        }
+        Err(error @ (ObjectError::Refused(_) | ObjectError::TooLarge { .. })) => Err(permanent(
+            format!("cannot leave its workers what to do: {error}"),
+        )),
+    }
+}
+
+/// Leaves the object that says what to run in `batch`, under the name that its contents give it.
+pub(crate) async fn leave(
+    objects: &GcsObjects,
+    batch: &Batch,
+    labels: &[(&'static str, String)],
+) -> Result<ObjectName, StartError> {
+    let bytes = batch.encode();
+    let name = ObjectName::Batch(batch.run.clone(), VersionHash::of(&bytes));
+    write(objects, &name, bytes, labels).await?;
+    Ok(name)
+}
+
+fn overrides(batch: &Batch, variable: EnvVar) -> Overrides {
     let seconds = (batch.timeout.0 + MARGIN.0).div_ceil(1000);
     Overrides::new()
         .set_task_count(i32::try_from(batch.members.len()).unwrap_or(i32::MAX))
@@ -142,7 +188,8 @@ fn not_started(job: &str, error: &Error) -> StartError {
     }
 }
 
-fn permanent(message: String) -> StartError {
+/// What will not be started, ever.
+pub(crate) fn permanent(message: String) -> StartError {
     StartError::Refused {
         category: Category::Permanent,
         message,
@@ -150,7 +197,7 @@ fn permanent(message: String) -> StartError {
 }
 
 /// One answer for each member of a batch.
-fn same(error: &StartError) -> StartError {
+pub(crate) fn same(error: &StartError) -> StartError {
     match error {
         StartError::Ambiguous(why) => StartError::Ambiguous(why.clone()),
         StartError::Busy(why) => StartError::Busy(why.clone()),
@@ -162,7 +209,7 @@ fn same(error: &StartError) -> StartError {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use google_cloud_gax::error::rpc::{Code, Status};
     use ork_core::definition::Executor;
@@ -172,7 +219,7 @@ pub(super) mod tests {
     use serde_json::value::RawValue;
 
     /// The spec of an instance of a task that fans out.
-    pub(in super::super) fn spec(run: &str, index: u32) -> TaskSpec {
+    pub(crate) fn spec(run: &str, index: u32) -> TaskSpec {
         let empty = || RawValue::from_string("{}".into()).expect("JSON").into();
         TaskSpec {
             format: TASK_FORMAT,
@@ -199,6 +246,8 @@ pub(super) mod tests {
             timeout: Millis::from_secs(60),
             heartbeat: Millis::from_secs(30),
             memory_bytes: None,
+            worker: None,
+            topic: None,
             fans_out: true,
             created_at: Time(0),
         }

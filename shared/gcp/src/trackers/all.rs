@@ -4,11 +4,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ork_core::deferred::{Job, SERVICES, service};
+use ork_core::deferred::{Job, SERVICES, Work, service};
 use ork_core::{Value, limits};
-use ork_engine::ports::{JobStatus, Stopping, Tracker, TrackerError};
+use ork_engine::ports::{Begun, JobStatus, Stopping, Tracker, TrackerError};
 use ork_outgoing::{Client, Guard, HttpTracker, Limits, Registered};
 
+use super::storage::ObjectLook;
 use super::{BigQueryTracker, CloudRunTracker, DataprocTracker};
 use crate::endpoints::{ConnectError, Endpoints};
 
@@ -19,6 +20,8 @@ pub struct Outgoing {
     pub allow: String,
     /// Further service types and who knows about them: a JSON object, the value of `ORK_TRACKERS`. Empty: none.
     pub services: String,
+    /// The project of jobs that do not name one. Empty: none.
+    pub project: String,
 }
 
 /// Asks whoever runs a job. Clones share everything.
@@ -33,9 +36,13 @@ pub enum Trackers {
 /// One of each.
 #[derive(Debug)]
 pub struct Services {
-    bigquery: BigQueryTracker,
-    cloud_run: CloudRunTracker,
-    dataproc: DataprocTracker,
+    pub(super) bigquery: BigQueryTracker,
+    pub(super) cloud_run: CloudRunTracker,
+    pub(super) dataproc: DataprocTracker,
+    pub(super) storage: ObjectLook,
+    /// For requests that are tasks of their own.
+    pub(super) client: Client,
+    pub(super) project: Option<String>,
     http: HttpTracker,
     registered: Registered,
 }
@@ -57,6 +64,9 @@ impl Trackers {
             bigquery: BigQueryTracker::connect(endpoints.bigquery.as_deref())?,
             cloud_run: CloudRunTracker::connect(endpoints.run.as_deref())?,
             dataproc: DataprocTracker::connect(endpoints.dataproc.as_deref())?,
+            storage: ObjectLook::connect(endpoints.storage.as_deref())?,
+            client: client.clone(),
+            project: Some(outgoing.project.clone()).filter(|project| !project.is_empty()),
             http: HttpTracker::new(client),
             registered,
         })))
@@ -110,7 +120,12 @@ impl Tracker for Trackers {
             match asked {
                 Asked::Registered(name) => services.registered.poll(name, job).await,
                 Asked::Known(known) => match &*known {
-                    Job::BigQuery(job) => services.bigquery.poll(job).await,
+                    Job::BigQuery(job) => match services.bigquery.poll(job).await? {
+                        JobStatus::Succeeded => {
+                            services.bigquery.describe(job).await.map(JobStatus::Gave)
+                        }
+                        other => Ok(other),
+                    },
                     Job::CloudRun(job) => services.cloud_run.poll(job).await,
                     Job::Dataproc(job) => services.dataproc.poll(job).await,
                     Job::CustomHttp(job) => services.http.poll(job).await,
@@ -119,8 +134,16 @@ impl Tracker for Trackers {
         }))
         .await
     }
+    async fn start(&self, work: &Work) -> Result<Begun, TrackerError> {
+        let services = self.services()?;
+        in_time(Box::pin(services.start(work))).await
+    }
     async fn cancel(&self, job: &Value) -> Result<Stopping, TrackerError> {
         let services = self.services()?;
+        if let Some(work) = Work::read(job) {
+            let work = work.map_err(TrackerError::Permanent)?;
+            return in_time(Box::pin(services.stop(&work))).await;
+        }
         let asked = services.asked(job)?;
         in_time(Box::pin(async {
             match asked {
@@ -166,6 +189,7 @@ mod tests {
         let outgoing = Outgoing {
             allow: "127.0.0.1".into(),
             services: services.into(),
+            project: String::new(),
         };
         Trackers::connect(&Endpoints::default(), &outgoing)
     }
@@ -221,6 +245,7 @@ mod tests {
         let outgoing = Outgoing {
             allow: "10.0.0.0/99".into(),
             services: String::new(),
+            project: String::new(),
         };
         let error = Trackers::connect(&Endpoints::default(), &outgoing).expect_err("no range");
         assert!(error.to_string().contains("ORK_OUTGOING_ALLOW"), "{error}");

@@ -15,6 +15,8 @@ mod names;
 pub mod request;
 mod start;
 mod stop;
+mod storage;
+mod work;
 
 pub use all::{Outgoing, Services, Trackers};
 pub use bigquery::{BigQueryStart, BigQueryTracker, DryRun};

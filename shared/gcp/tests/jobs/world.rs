@@ -89,6 +89,8 @@ pub(crate) fn spec(run: &str, index: u32) -> TaskSpec {
         timeout: Millis::from_secs(60),
         heartbeat: Millis::from_secs(30),
         memory_bytes: None,
+        worker: None,
+        topic: None,
         fans_out: true,
         created_at: Time(0),
     }

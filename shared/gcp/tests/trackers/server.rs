@@ -100,6 +100,9 @@ impl Server {
         server
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
     pub(crate) fn endpoint(&self) -> Option<&str> {
         Some(&self.address)
     }

@@ -125,12 +125,37 @@ async fn only_the_newest_pages_are_looked_through() {
             token,
         )
     });
-    let server = Server::with(pages.into_iter().chain([started("j-new")])).await;
+    let mine = page(&[execution("j-new", KEY, "2026-01-01T00:00:00Z")], "");
+    let answers = pages.into_iter().chain([started("j-new"), mine]);
+    let server = Server::with(answers).await;
     assert_eq!(
         tracker(&server).start(&request(json!({})), KEY).await,
         Ok(job("j-new"))
     );
-    assert_eq!(server.asked().len(), 4);
+    assert_eq!(server.asked().len(), 5);
+}
+
+#[tokio::test]
+async fn of_two_starts_at_the_same_moment_the_first_stays() {
+    let both = [
+        execution("j-new", KEY, "2026-01-01T00:00:01Z"),
+        execution("j-first", KEY, "2026-01-01T00:00:00Z"),
+    ];
+    let over = json!({"name": "projects/p/locations/europe-west1/jobs/j/executions/j-new", "completionTime": "2026-01-01T00:00:02Z"});
+    let answers = [
+        page(&[], ""),
+        started("j-new"),
+        page(&both, ""),
+        Answer::ok(json!({"name": "operations/cancel", "done": true})),
+        Answer::ok(over),
+    ];
+    let server = Server::with(answers).await;
+    assert_eq!(
+        tracker(&server).start(&request(json!({})), KEY).await,
+        Ok(job("j-first"))
+    );
+    let lines = server.lines();
+    assert!(lines[3].ends_with("j-new:cancel"), "{lines:?}");
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use ork_core::Value;
-use ork_engine::ports::{JobStatus, Stopping, Tracker, TrackerError};
+use ork_core::deferred::Work;
+use ork_engine::ports::{Begun, JobStatus, Stopping, Tracker, TrackerError};
 
 /// An answer that takes its time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, TrackerError>> + Send + 'a>>;
@@ -15,6 +16,8 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, TrackerError>> + 
 pub trait Jobs: Debug + Send + Sync {
     /// As [`Tracker::poll`].
     fn poll<'a>(&'a self, job: &'a Value) -> Answer<'a, JobStatus>;
+    /// As [`Tracker::start`].
+    fn start<'a>(&'a self, work: &'a Work) -> Answer<'a, Begun>;
     /// As [`Tracker::cancel`].
     fn cancel<'a>(&'a self, job: &'a Value) -> Answer<'a, Stopping>;
 }
@@ -22,6 +25,9 @@ pub trait Jobs: Debug + Send + Sync {
 impl<T: Tracker + Debug> Jobs for T {
     fn poll<'a>(&'a self, job: &'a Value) -> Answer<'a, JobStatus> {
         Box::pin(Tracker::poll(self, job))
+    }
+    fn start<'a>(&'a self, work: &'a Work) -> Answer<'a, Begun> {
+        Box::pin(Tracker::start(self, work))
     }
     fn cancel<'a>(&'a self, job: &'a Value) -> Answer<'a, Stopping> {
         Box::pin(Tracker::cancel(self, job))
@@ -33,11 +39,11 @@ impl<T: Tracker + Debug> Jobs for T {
 pub(super) struct JobTracker(pub(super) Option<Arc<dyn Jobs>>);
 
 impl JobTracker {
-    fn jobs(&self, job: &Value) -> Result<&dyn Jobs, TrackerError> {
+    fn jobs(&self, what: impl FnOnce() -> String) -> Result<&dyn Jobs, TrackerError> {
         self.0.as_deref().ok_or_else(|| {
-            let service = ork_core::deferred::service(job).unwrap_or("unknown");
             TrackerError::Permanent(format!(
-                "this build of `ork` asks nobody about deferred jobs (service_type `{service}`): build it with the feature `cloud`"
+                "this build of `ork` asks nobody about jobs of other services ({}): build it with the feature `cloud`",
+                what()
             ))
         })
     }
@@ -45,9 +51,17 @@ impl JobTracker {
 
 impl Tracker for JobTracker {
     async fn poll(&self, job: &Value) -> Result<JobStatus, TrackerError> {
-        self.jobs(job)?.poll(job).await
+        self.jobs(|| service_of(job))?.poll(job).await
+    }
+    async fn start(&self, work: &Work) -> Result<Begun, TrackerError> {
+        self.jobs(|| work.name())?.start(work).await
     }
     async fn cancel(&self, job: &Value) -> Result<Stopping, TrackerError> {
-        self.jobs(job)?.cancel(job).await
+        self.jobs(|| service_of(job))?.cancel(job).await
     }
+}
+
+fn service_of(job: &Value) -> String {
+    let service = ork_core::deferred::service(job).unwrap_or("unknown");
+    format!("service_type `{service}`")
 }

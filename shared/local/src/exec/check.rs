@@ -15,7 +15,10 @@ pub fn check(executor: &Executor, config: &ExecConfig) -> Result<(), String> {
         | Executor::Workflow { .. }
         | Executor::Process { .. }
         | Executor::Script { .. }
-        | Executor::Python { .. } => Ok(()),
+        | Executor::Python { .. }
+        // Not for a worker: whoever was given to ask about jobs says what can be done here.
+        | Executor::Http { .. }
+        | Executor::Remote { .. } => Ok(()),
         Executor::Library { .. } => match config.exe {
             Some(_) => Ok(()),
             None => Err(NO_EXE.to_owned()),
@@ -37,10 +40,6 @@ pub fn check(executor: &Executor, config: &ExecConfig) -> Result<(), String> {
             "needs a container engine, which the local engine does not drive yet",
         )),
         Executor::Kubernetes { .. } => Err(cannot("kubernetes", "needs a cluster")),
-        Executor::Http { .. } => Err(cannot(
-            "http",
-            "is sent by the deployed engine, which guards what it may reach",
-        )),
         Executor::Dbt { .. } => Err(cannot(
             "dbt",
             "is not driven by the local engine yet; a `process` task with `dbt run --select …` does the same",

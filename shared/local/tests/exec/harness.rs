@@ -106,6 +106,8 @@ impl Bench {
             timeout: Millis::from_secs(100),
             heartbeat: Millis::from_secs(30),
             memory_bytes: None,
+            worker: None,
+            topic: None,
             fans_out: true,
             created_at: Time(0),
         }

@@ -130,6 +130,7 @@ async fn a_job_stands_where_its_field_says() {
             JobStatus::Succeeded => done,
             JobStatus::Running => running,
             JobStatus::Failed(_) => failed,
+            other => panic!("{said}: {other:?}"),
         };
         assert_eq!(found, expected, "{said}");
     }

@@ -24,13 +24,16 @@ const TRIGGERS: [TriggerRule; 6] = [
     TriggerRule::Always,
 ];
 
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 17] = [
     Kind::Program,
     Kind::Script,
     Kind::Python,
     Kind::Python,
     Kind::PythonReuse,
     Kind::Http,
+    Kind::Query,
+    Kind::Query,
+    Kind::Sensor,
     Kind::CloudRun,
     Kind::CloudRunImage,
     Kind::Docker,

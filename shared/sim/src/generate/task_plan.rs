@@ -25,6 +25,10 @@ pub enum Kind {
     PythonReuse,
     /// An HTTP request.
     Http,
+    /// A query, which Ork starts itself.
+    Query,
+    /// Waits for an object.
+    Sensor,
     /// A Cloud Run job by name.
     CloudRun,
     /// A Cloud Run job made of an image.

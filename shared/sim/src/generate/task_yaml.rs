@@ -146,6 +146,16 @@ fn executor(task: &TaskPlan) -> Keys {
             ("headers", json!({ "X-Run": "{{ run.id }}", "X-Fixed": 1 })),
             ("body", json!({ "slot": "{{ run.slot }}", "rows": [1, 2] })),
         ],
+        Kind::Query => vec![
+            ("executor", json!("bigquery")),
+            ("query", json!(format!("SELECT '{name}'"))),
+            ("params", json!({ "slot": "{{ run.slot }}" })),
+            ("project", json!("acme")),
+        ],
+        Kind::Sensor => vec![(
+            "sensor",
+            json!({ "object": "gs://acme/{{ run.id }}", "poll_interval": "30s" }),
+        )],
         Kind::CloudRun => vec![("executor", json!("cloudrun")), ("job", json!("nightly"))],
         Kind::CloudRunImage => vec![
             ("executor", json!("cloud_run")),

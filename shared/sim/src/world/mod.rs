@@ -91,6 +91,8 @@ pub(crate) struct Inner {
     /// Everything is down until then.
     pub(crate) down_until: Time,
     pub(crate) jobs: BTreeMap<String, trackers::Job>,
+    /// What tasks without a worker have committed to have done, by its id.
+    pub(crate) works: BTreeMap<String, trackers::Ordered>,
     /// Attempts that an executor was told to stop.
     pub(crate) stop: Vec<AttemptId>,
     pub(crate) prepared: Arc<Prepared>,
@@ -144,6 +146,7 @@ impl World {
             wait: Wait::Point,
             down_until: Time(i64::MIN),
             jobs: BTreeMap::new(),
+            works: BTreeMap::new(),
             stop: Vec::new(),
             watch: Watch::new(prepared.clone()),
             prepared,

@@ -8,13 +8,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use ork_core::Value;
+use ork_core::deferred::Work;
 use ork_core::ids::{RunId, WorkflowName};
 use ork_core::names::ObjectName;
 use ork_core::run::{Event, RunState};
 use ork_core::task::{AttemptId, TaskSpec};
 use ork_core::time::{Millis, Time};
 use ork_engine::ports::{
-    Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed, Object,
+    Begun, Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed, Object,
     ObjectError, Objects, Ports, Queue, QueueError, StartError, Stopping, Store, StoreError,
     StoreErrorKind, Tracker, TrackerError, Version, Write,
 };
@@ -407,6 +408,11 @@ impl Executor for Handle {
 impl Tracker for Handle {
     async fn poll(&self, job: &Value) -> Result<JobStatus, TrackerError> {
         let answer = self.call(|inner| inner.poll_job(job)).await;
+        self.maybe_slow(Fault::TrackerSlow, 1_800_000).await;
+        answer
+    }
+    async fn start(&self, work: &Work) -> Result<Begun, TrackerError> {
+        let answer = self.call(|inner| inner.start_job(work)).await;
         self.maybe_slow(Fault::TrackerSlow, 1_800_000).await;
         answer
     }

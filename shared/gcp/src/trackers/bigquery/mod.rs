@@ -1,5 +1,6 @@
 //! Jobs of BigQuery.
 
+mod ask;
 mod parameters;
 mod start;
 

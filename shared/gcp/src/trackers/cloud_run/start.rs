@@ -11,7 +11,7 @@ use ork_engine::ports::TrackerError;
 
 use super::{Admin, CloudRunTracker, LONGEST_NAME, host, path_of_job, role};
 use crate::meter::Usage;
-use crate::trackers::classify::{About, Doing, Kind, kind, said};
+use crate::trackers::classify::{About, Doing, Kind, classify, kind, said};
 use crate::trackers::client::Client;
 use crate::trackers::names::{self, Alphabet};
 use crate::trackers::request::CloudRunRequest;
@@ -65,7 +65,17 @@ impl CloudRunTracker {
             .and_then(|metadata| metadata.to_msg::<Execution>().ok());
         let name = started.map(|execution| execution.name);
         match name.filter(|name| !name.is_empty()) {
-            Some(name) => described(request, &name),
+            Some(name) => {
+                let mine = described(request, &name)?;
+                // Somebody may have started the same at the same moment: the first one stays.
+                match Box::pin(marked(&admin, &job, id)).await {
+                    Ok(Some(first)) if first.rsplit('/').next() != name.rsplit('/').next() => {
+                        self.cancel(&mine).await?;
+                        described(request, &first)
+                    }
+                    _ => Ok(mine),
+                }
+            }
             // The service did not say which one it is, and its list does.
             None => match Box::pin(marked(&admin, &job, id)).await.map_err(failed)? {
                 Some(name) => described(request, &name),
@@ -74,6 +84,30 @@ impl CloudRunTracker {
                     retry_after: None,
                 }),
             },
+        }
+    }
+}
+
+impl CloudRunTracker {
+    /// The execution that an earlier start made; `Missing` when there is none among the newest.
+    pub(crate) async fn find(
+        &self,
+        request: &CloudRunRequest,
+        id: &str,
+    ) -> Result<CloudRunJob, TrackerError> {
+        names::project(&request.project)?;
+        names::region(&request.region)?;
+        names::id("Cloud Run job", &request.job, Alphabet::Dns, LONGEST_NAME)?;
+        let job = path_of_job(&request.project, &request.region, &request.job);
+        let admin = self.clients.at(&host(&request.region)).await?;
+        let about = about(request);
+        match Box::pin(marked(&admin, &job, id)).await {
+            Ok(Some(name)) => Ok(described(request, &name)?),
+            Ok(None) => Err(TrackerError::Missing(format!(
+                "{} has no execution marked {id}",
+                about.job
+            ))),
+            Err(error) => Err(classify(&about, &error)),
         }
     }
 }

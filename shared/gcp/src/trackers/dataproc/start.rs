@@ -29,16 +29,7 @@ impl DataprocTracker {
         names::project(&request.project)?;
         names::region(&request.region)?;
         let work = work(request).map_err(TrackerError::Permanent)?;
-        let (cluster_name, (alphabet, longest)) = match &work {
-            Work::Job(_, cluster) => (Some(cluster.clone()), JOB_ID),
-            Work::Batch(_) => (None, BATCH_ID),
-        };
-        let job = DataprocJob {
-            project: request.project.clone(),
-            region: request.region.clone(),
-            cluster_name,
-            job_id: fitting(id, alphabet, longest),
-        };
+        let job = placed(request, &work, id);
         let controllers = self.at(&request.region).await?;
         let started = match work {
             Work::Job(wanted, cluster) => {
@@ -66,6 +57,31 @@ impl DataprocTracker {
             }
             _ => Ok(job),
         }
+    }
+}
+
+impl DataprocTracker {
+    /// The job that a start of `request` as `id` makes.
+    pub(crate) fn described(
+        &self,
+        request: &DataprocRequest,
+        id: &str,
+    ) -> Result<DataprocJob, TrackerError> {
+        let work = work(request).map_err(TrackerError::Permanent)?;
+        Ok(placed(request, &work, id))
+    }
+}
+
+fn placed(request: &DataprocRequest, work: &Work, id: &str) -> DataprocJob {
+    let (cluster_name, (alphabet, longest)) = match work {
+        Work::Job(_, cluster) => (Some(cluster.clone()), JOB_ID),
+        Work::Batch(_) => (None, BATCH_ID),
+    };
+    DataprocJob {
+        project: request.project.clone(),
+        region: request.region.clone(),
+        cluster_name,
+        job_id: fitting(id, alphabet, longest),
     }
 }
 

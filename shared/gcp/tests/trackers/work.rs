@@ -1,0 +1,220 @@
+//! Tasks without a worker: what is asked of each service, and what becomes of it.
+
+use ork_core::deferred::Work;
+use ork_core::run::Category;
+use ork_engine::ports::{Begun, JobStatus, Stopping, Tracker, TrackerError};
+use ork_gcp::Endpoints;
+use ork_gcp::trackers::{Outgoing, Trackers};
+use serde_json::{Value, json};
+
+use crate::server::{Answer, Server};
+
+fn trackers(server: &Server, project: &str) -> Trackers {
+    let url = Some(server.url());
+    let endpoints = Endpoints {
+        run: url.clone(),
+        bigquery: url.clone(),
+        dataproc: url,
+        ..Endpoints::default()
+    };
+    let outgoing = Outgoing {
+        allow: "127.0.0.1".into(),
+        services: String::new(),
+        project: project.into(),
+    };
+    Trackers::connect(&endpoints, &outgoing).expect("connected")
+}
+
+fn work(operator: &str, request: Value) -> Work {
+    let work =
+        json!({"operator": operator, "id": "ork_1", "request": request, "poll_interval": 5.0});
+    Work::read(&work).expect("work").expect("well-formed")
+}
+
+#[tokio::test]
+async fn a_query_is_started_in_the_project_of_the_deployment_and_described_from_then_on() {
+    let job = json!({"jobReference": {"projectId": "acme", "jobId": "ork_1", "location": "EU"}, "status": {"state": "RUNNING"}});
+    let server = Server::with([Answer::ok(job)]).await;
+    let query = work(
+        "bigquery",
+        json!({"query": "SELECT 1", "labels": {"ork-run": "r"}}),
+    );
+    let said = trackers(&server, "acme").start(&query).await;
+    let expected = json!({"service_type": "bigquery", "project": "acme", "job_id": "ork_1", "location": "EU", "poll_interval": 5.0});
+    assert_eq!(said, Ok(Begun::Job(expected)));
+    let asked = &server.asked()[0];
+    assert_eq!(asked.line, "POST /bigquery/v2/projects/acme/jobs");
+    assert_eq!(asked.body["configuration"]["labels"]["ork-run"], "r");
+}
+
+#[tokio::test]
+async fn what_the_file_did_not_say_is_asked_for_before_anybody_is() {
+    let server = Server::with([]).await;
+    for (operator, request, project, word) in [
+        ("bigquery", json!({"query": "SELECT 1"}), "", "`project`"),
+        ("bigquery", json!({"query": 7}), "p", "string"),
+        (
+            "cloudrun",
+            json!({"job": "j", "region": "r", "args": ["a", 1]}),
+            "p",
+            "string",
+        ),
+        (
+            "dataproc",
+            json!({"region": "r", "job": {}}),
+            "p",
+            "what to run",
+        ),
+        (
+            "object_sensor",
+            json!({"object": "bucket/name"}),
+            "p",
+            "gs://bucket/name",
+        ),
+        (
+            "http",
+            json!({"url": "http://127.0.0.1:1", "success_value": 1}),
+            "p",
+            "success_field",
+        ),
+    ] {
+        let said = trackers(&server, project)
+            .start(&work(operator, request))
+            .await;
+        let Err(TrackerError::Permanent(why)) = said else {
+            panic!("{operator}: {said:?}")
+        };
+        assert!(why.contains(word), "{operator}: {why}");
+    }
+    assert!(server.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_is_made_once_with_a_key_and_its_answer_is_the_output() {
+    let server = Server::with([Answer::ok(json!({"state": "done"}))]).await;
+    let url = format!("{}/x?secret=1", server.url());
+    let call = work(
+        "http",
+        json!({"method": "POST", "url": url, "headers": {}, "body": {"n": 1}, "success_field": "state"}),
+    );
+    let said = trackers(&server, "").start(&call).await;
+    assert_eq!(
+        said,
+        Ok(Begun::Status(JobStatus::Gave(json!({"state": "done"}))))
+    );
+    let asked = server.asked();
+    assert_eq!((asked.len(), &asked[0].body), (1, &json!({"n": 1})));
+    assert_eq!(asked[0].line, "POST /x");
+}
+
+#[tokio::test]
+async fn a_request_that_fails_is_not_repeated_and_says_what_its_task_may_retry() {
+    for (answer, category) in [
+        (Answer::text(503, "later"), Category::Transient),
+        (Answer::text(400, "no"), Category::Permanent),
+        (Answer::ok(json!({"state": "failed"})), Category::Unknown),
+    ] {
+        let server = Server::with([answer]).await;
+        let call = work(
+            "http",
+            json!({"url": server.url(), "success_field": "state", "success_value": "done"}),
+        );
+        let said = trackers(&server, "").start(&call).await;
+        let Ok(Begun::Status(JobStatus::Broke {
+            category: found, ..
+        })) = said
+        else {
+            panic!("{said:?}")
+        };
+        assert_eq!(found, category);
+        assert_eq!(server.asked().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_sensor_waits_while_it_is_not_there_and_fails_when_it_never_will_be() {
+    let running = Ok(Begun::Status(JobStatus::Running));
+    let row =
+        |value: &str| Answer::ok(json!({"jobComplete": true, "rows": [{"f": [{"v": value}]}]}));
+    let http = |server: &Server| {
+        work(
+            "http_sensor",
+            json!({"url": server.url(), "success_field": "ready", "success_value": true}),
+        )
+    };
+    let server = Server::with([
+        Answer::text(404, ""),
+        Answer::ok(json!({"ready": false})),
+        Answer::ok(json!({"ready": true})),
+        Answer::text(400, "never"),
+    ])
+    .await;
+    let asks = trackers(&server, "");
+    for _ in 0..2 {
+        assert_eq!(asks.start(&http(&server)).await, running);
+    }
+    let there = asks.start(&http(&server)).await;
+    assert_eq!(
+        there,
+        Ok(Begun::Status(JobStatus::Gave(json!({"ready": true}))))
+    );
+    let never = asks.start(&http(&server)).await;
+    assert!(
+        matches!(never, Err(TrackerError::Permanent(_))),
+        "{never:?}"
+    );
+
+    let server = Server::with([
+        Answer::ok(json!({"jobComplete": false})),
+        Answer::ok(json!({"jobComplete": true})),
+        row("false"),
+        row("3"),
+    ])
+    .await;
+    let asks = trackers(&server, "p");
+    let query = work(
+        "bigquery_sensor",
+        json!({"query": "SELECT @n > 0", "params": {"n": 1}}),
+    );
+    for _ in 0..3 {
+        assert_eq!(asks.start(&query).await, running);
+    }
+    let there = asks.start(&query).await;
+    assert_eq!(
+        there,
+        Ok(Begun::Status(JobStatus::Gave(json!({"value": "3"}))))
+    );
+    assert_eq!(
+        server.asked()[0].line,
+        "POST /bigquery/v2/projects/p/queries"
+    );
+}
+
+#[tokio::test]
+async fn what_may_have_been_started_is_stopped_and_an_unknown_job_is_not_believed_to_be_over() {
+    let gone = || Answer::error(404, "NOT_FOUND", "Not found");
+    let described = |work: &Work| serde_json::to_value(work).expect("plain data");
+    let query = work("bigquery", json!({"query": "SELECT 1", "location": "EU"}));
+    let server = Server::with([gone()]).await;
+    let said = trackers(&server, "p").cancel(&described(&query)).await;
+    assert!(matches!(said, Err(TrackerError::Missing(_))), "{said:?}");
+
+    let state = |state: &str| json!({"jobReference": {"projectId": "p", "jobId": "ork_1", "location": "EU"}, "status": {"state": state}});
+    let server = Server::with([
+        Answer::ok(state("RUNNING")),
+        Answer::ok(json!({"job": state("DONE")})),
+    ])
+    .await;
+    let said = trackers(&server, "p").cancel(&described(&query)).await;
+    assert_eq!(said, Ok(Stopping::Over));
+
+    let job = work("cloudrun", json!({"job": "j", "region": "europe-west1"}));
+    let server = Server::with([Answer::ok(json!({"executions": []}))]).await;
+    let said = trackers(&server, "p").cancel(&described(&job)).await;
+    assert!(matches!(said, Err(TrackerError::Missing(_))), "{said:?}");
+
+    let server = Server::with([]).await;
+    let call = work("http", json!({"url": "https://x.example"}));
+    let said = trackers(&server, "p").cancel(&described(&call)).await;
+    assert_eq!(said, Ok(Stopping::Over));
+}

@@ -13,7 +13,7 @@ use ork_core::time::Time;
 use crate::deferral::Heard;
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::{Loaded, load, stored};
-use crate::owed::still_holds;
+use crate::owed::{is_moot, still_holds};
 use crate::places::Places;
 use crate::ports::{
     Clock, Function, Hint, Index, Key, Ports, Precondition, Queue, Store, StoreErrorKind, Write,
@@ -457,6 +457,9 @@ impl<P: Ports> Engine<P> {
         let graph = loaded.graph.clone();
         let mut refused = None;
         for (position, event) in events.iter().enumerate() {
+            if is_moot(event, &loaded.state) {
+                continue;
+            }
             let at = times.get(position).map_or(now, |at| now.min(*at));
             self.ports.observe(&loaded.state, event);
             if let Err(refusal) = loaded.state.apply(&graph, event, at, out) {

@@ -1,6 +1,6 @@
 //! What a commit owes the world: effects whose commit got no answer.
 
-use ork_core::run::{Attempt, Effect, RunState, State, TaskPhase};
+use ork_core::run::{Attempt, Effect, Event, RunState, State, TaskPhase};
 
 /// Whether an effect that a lost commit asked for is still called for by the state that is stored.
 pub(crate) fn still_holds(effect: &Effect, state: &RunState) -> bool {
@@ -37,4 +37,22 @@ pub(crate) fn still_holds(effect: &Effect, state: &RunState) -> bool {
         | Effect::StopJobs(_)
         | Effect::Resolve { .. } => false,
     }
+}
+
+/// Whether an event is the answer to a first question about jobs for which nobody waits any more, and which nobody is to stop.
+pub(crate) fn is_moot(event: &Event, state: &RunState) -> bool {
+    let Event::Job { attempt, .. } = event else {
+        return false;
+    };
+    let waits = state
+        .instance(attempt.task, attempt.index)
+        .is_some_and(|instance| {
+            instance.attempt == attempt.attempt && matches!(instance.state, State::Deferred(_))
+        });
+    let stopping = || {
+        state.cancellations().any(|(task, index, one)| {
+            (task, index, one.attempt) == (attempt.task, attempt.index, attempt.attempt)
+        })
+    };
+    !waits && !stopping()
 }

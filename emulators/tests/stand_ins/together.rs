@@ -165,7 +165,7 @@ async fn one_start_gives_every_part_and_the_environment_of_the_functions() {
     );
     assert!(run_jobs.executions(&names.worker_job).is_empty());
     assert!(admin.pull(&told.name, 10).await.unwrap().is_empty());
-    assert_eq!(admin.topics("prj").await.unwrap().len(), 4);
+    assert_eq!(admin.topics("prj").await.unwrap().len(), 5);
 
     let addresses = emulators.addresses();
     tokio::time::timeout(Duration::from_secs(30), emulators.stop())

@@ -27,7 +27,11 @@ run: check-tools ## build ork and run the quickstart pipeline (EXAMPLE=path/to/w
 
 SEEDS ?= 20000
 
-test: check-tools test-rust test-sim test-python ## run every test: Rust, simulated worlds, Python, examples
+# What simulates is built beside the Rust tests, which wait for much of their time, with what they leave of the processors.
+test: check-tools ## run every test: Rust, simulated worlds, Python, examples
+	@nice -n 19 $(CARGO) test --quiet --locked --profile sim -p ork-sim --no-run & beside=$$!; \
+		$(MAKE) --no-print-directory test-rust || { kill $$beside 2>/dev/null; exit 1; }; \
+		wait $$beside && $(MAKE) --no-print-directory test-sim test-python
 
 test-rust: check-cargo ## the Rust tests, examples included
 	@$(CARGO) test --locked --workspace --exclude ork-sim

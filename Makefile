@@ -27,11 +27,11 @@ run: check-tools ## build ork and run the quickstart pipeline (EXAMPLE=path/to/w
 
 SEEDS ?= 20000
 
-# What simulates is built beside the Rust tests, which wait for much of their time, with what they leave of the processors.
+# What simulates goes on beside the Rust tests, which wait for much of their time, with what they leave of the processors.
 test: check-tools ## run every test: Rust, simulated worlds, Python, examples
-	@nice -n 19 $(CARGO) test --quiet --locked --profile sim -p ork-sim --no-run & beside=$$!; \
+	@mkdir -p $(TARGET); nice -n 19 $(MAKE) --no-print-directory test-sim >$(TARGET)/test-sim.log 2>&1 & beside=$$!; \
 		$(MAKE) --no-print-directory test-rust || { kill $$beside 2>/dev/null; exit 1; }; \
-		wait $$beside && $(MAKE) --no-print-directory test-sim test-python
+		wait $$beside; ended=$$?; cat $(TARGET)/test-sim.log; [ $$ended = 0 ] && $(MAKE) --no-print-directory test-python
 
 test-rust: check-cargo ## the Rust tests, examples included
 	@$(CARGO) test --locked --workspace --exclude ork-sim
@@ -70,7 +70,7 @@ bench-cloud: check-tools ## measure the services on the emulators (ONLY=latency,
 lint: check-tools ## formatting, clippy, Python syntax, types and style
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	@$(CARGO) clippy --locked -p ork-cli --no-default-features --all-targets -- -D warnings
+	@$(CARGO) clippy --locked -p ork-cli --no-default-features -- -D warnings
 	@$(PYTHON) -m compileall -q -f shared/sdk-python/src shared/sdk-python/tests examples
 	@if $(PYTHON) -m ruff --version >/dev/null 2>&1; then $(PYTHON) -m ruff check --no-cache $(RUFF_RULES) shared/sdk-python examples; else \
 		$(call skip,the style of Python,pip install ruff); fi

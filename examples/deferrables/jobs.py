@@ -28,9 +28,12 @@ def call(method, url, body=None, accepted=()):
         raise TransientError(f"{method} {url}: {trouble}") from None
 
 
-def query(bigquery, project, sql, name):
+def query(ctx, bigquery, project, sql, about=""):
     """Starts a query. An attempt always calls it the same: a start whose answer was lost finds the job there."""
-    job = {"jobReference": {"projectId": project, "jobId": name, "location": LOCATION}, "configuration": {"query": {"query": sql}}}
+    name = job_id(ctx, about)
+    # The labels name the run: word of the query's end finds it at once.
+    configuration = {"query": {"query": sql}, "labels": ctx.job_labels()}
+    job = {"jobReference": {"projectId": project, "jobId": name, "location": LOCATION}, "configuration": configuration}
     call("POST", f"{bigquery}/bigquery/v2/projects/{project}/jobs", job, accepted=(409,))
     return BigQueryJob(project, name, location=LOCATION, poll_interval=1)
 
@@ -39,7 +42,7 @@ def aggregate(bigquery, project, seconds, ctx: Context):
     rows = [{"country": "BR", "orders": 9}, {"country": "PT", "orders": 12}, {"country": "SN", "orders": 5}]
     script = json.dumps({"seconds": seconds, "rows": rows})
     sql = f"-- ork: {script}\nSELECT country, COUNT(*) AS orders FROM shop.orders GROUP BY country"
-    return query(bigquery, project, sql, job_id(ctx))
+    return query(ctx, bigquery, project, sql)
 
 
 def process(bigquery, job):
@@ -54,7 +57,7 @@ def reports(bigquery, project, seconds, countries, ctx: Context):
     for country in countries:
         script = json.dumps({"seconds": seconds})
         sql = f"-- ork: {script}\nCREATE OR REPLACE TABLE shop.report_{country} AS SELECT * FROM shop.orders WHERE country = '{country}'"
-        jobs.append(query(bigquery, project, sql, job_id(ctx, country)))
+        jobs.append(query(ctx, bigquery, project, sql, country))
     return jobs
 
 

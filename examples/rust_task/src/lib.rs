@@ -1,4 +1,6 @@
-//! Three tasks. Each is a plain function: its inputs become its argument, and its result becomes JSON.
+//! Three tasks and an executor. Each is a plain function: its inputs become its argument, and its result becomes JSON.
+
+use std::collections::BTreeMap;
 
 use ork::{Classify as _, Context, Error};
 use serde::{Deserialize, Serialize};
@@ -106,6 +108,24 @@ pub fn describe(Words { summary }: Words) -> String {
 
 ork::library!(describe);
 
+/// The keys of a task that belong to its executor.
+#[derive(Deserialize)]
+pub struct Options {
+    file: String,
+}
+
+/// Fills a letter in: `{name}` in the file of a task with `executor: letter` becomes its input of that name.
+#[ork::executor]
+pub fn letter(options: Options, input: BTreeMap<String, String>) -> Result<String, Error> {
+    let letter = std::fs::read_to_string(&options.file)
+        .permanent()
+        .map_err(|error| error.during(&options.file))?;
+    let filled = input.iter().fold(letter, |letter, (name, text)| {
+        letter.replace(&format!("{{{name}}}"), text)
+    });
+    Ok(filled.trim().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,5 +147,13 @@ mod tests {
         };
         let error = read(source, &Context::default()).err().expect("it fails");
         assert_eq!(error.category(), ork::Category::Permanent);
+        let options = Options {
+            file: "notice.txt".to_owned(),
+        };
+        let input = BTreeMap::from([("words".to_owned(), "low water".to_owned())]);
+        assert_eq!(
+            letter(options, input).expect("a letter"),
+            "To all ships: low water"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! The tasks as a program, for `executor: process`.
+//! The tasks as a program, for `executor: process`, and the executor that `ork.yaml` declares.
 
-use tides::{read, summarise};
+use tides::{letter, read, summarise};
 
-ork::main!(read, summarise);
+ork::main!(read, summarise, letter);

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod early;
 mod finished;
 
 use std::pin::Pin;
@@ -15,17 +16,19 @@ use ork_engine::ports::{Function, Ports};
 use ork_engine::{ClaimRequest, Engine, EngineError, Stepped};
 use ork_host::push::hint;
 use ork_host::{Budget, Host, Payload, Role, Settings, answer};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 /// Commits that one hint gives rise to at most: as many as claim the largest run a thousand at a time.
 const ROUNDS: usize = 128;
 
-/// Does work; the first attempt of the run that it would hand to the worker service behind the topic is given back and not handed over.
-pub type Keep = for<'a> fn(
-    RunId,
-    String,
-    Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
-) -> Pin<Box<dyn Future<Output = Option<TaskSpec>> + Send + 'a>>;
+/// Work for the run that is going on.
+pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Work that, until the instant, keeps back the first attempt of the run that it would hand to the worker service behind the topic and
+/// sends it to the receiver, which is closed as soon as it is known that nothing comes.
+pub type Keep = fn(RunId, String, Instant, Work) -> (oneshot::Receiver<Box<TaskSpec>>, Work);
 
 struct Dispatch<P: Ports> {
     engine: Engine<P>,

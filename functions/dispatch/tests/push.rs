@@ -1,5 +1,8 @@
 //! Dispatch over HTTP.
 
+#[path = "push/early.rs"]
+mod early;
+
 use axum::http::StatusCode;
 use ork_core::run::RunStatus;
 use ork_host::settings::{Auth, Caller, Settings};

@@ -17,3 +17,6 @@ pub use host::Host;
 pub use payload::{BODY_BYTES, Payload};
 pub use server::{Served, listen, serve, told_to_stop};
 pub use settings::{Role, Serving, Settings};
+
+/// The header in which whoever asks dispatch for what comes next says until when he waits: milliseconds since 1970.
+pub const WAITS_UNTIL: &str = "ork-waits-until";

@@ -26,6 +26,8 @@ use ork_host::push::Broken;
 const RUN_LABEL: &str = "ork-run";
 /// The environment variable of an execution that does.
 const RUN_VARIABLE: &str = "ORK_RUN_ID";
+/// Those that tell Ork's own workers what to run. Of their ends monitor hears by their verdicts.
+const BATCH_VARIABLES: [&str; 2] = ["ORK_BATCH", "ORK_BATCH_URL"];
 const AUDIT: &str = "google.cloud.audit.log.v1.written";
 const PUBLISHED: &str = "google.cloud.pubsub.topic.v1.messagePublished";
 
@@ -190,26 +192,32 @@ fn cloud_run(entry: &Value, payload: &Value) -> Result<Word, Broken> {
             return Err(Broken("the end of an execution does not say which".into()));
         }
     };
-    let run = run_of_environment(response).or_else(|| {
+    let run = variable(response, &[RUN_VARIABLE]);
+    let run = run.and_then(|run| RunId::new(run).ok()).or_else(|| {
         let label = response["metadata"]["labels"][RUN_LABEL].as_str();
         label.and_then(run_of_label)
     });
+    // A job that a task started with its own environment has these too, and names its run.
+    if run.is_none() && variable(response, &BATCH_VARIABLES).is_some() {
+        return Ok(Word::PassedOver("the end of a worker of Ork"));
+    }
     Ok(Word::Over(Over { key, run }))
 }
 
-/// The run that an execution names among its environment variables, in either version of the interface.
-fn run_of_environment(execution: &Value) -> Option<RunId> {
+/// The value of the first of an execution's environment variables that is called one of `names`, in either version of the interface.
+fn variable<'a>(execution: &'a Value, names: &[&str]) -> Option<&'a str> {
     let old = &execution["spec"]["template"]["spec"]["containers"];
     let new = &execution["template"]["containers"];
     let containers = [old, new].map(Value::as_array).into_iter().flatten();
     let variables = containers
         .flatten()
         .filter_map(|container| container["env"].as_array());
-    let mut named = variables
-        .flatten()
-        .filter(|variable| variable["name"] == RUN_VARIABLE);
-    let value = named.next()?["value"].as_str()?;
-    RunId::new(value).ok()
+    let mut named = variables.flatten().filter(|variable| {
+        variable["name"]
+            .as_str()
+            .is_some_and(|name| names.contains(&name))
+    });
+    named.next()?["value"].as_str()
 }
 
 /// The segment behind `collection` in a resource name.

@@ -19,6 +19,7 @@ use crate::by_url::expired;
 use crate::machine::Machine;
 use crate::patience::patiently;
 use crate::runner::{End, News, Runner, failed};
+use crate::service::watch;
 use crate::settings::WorkerSettings;
 use crate::stop::{self, Stop};
 use crate::warm::Warm;
@@ -170,14 +171,21 @@ struct Claimed<'a, O> {
 
 impl<O: Objects> Claimed<'_, O> {
     async fn carry_out(&self) -> Result<Done, Trouble> {
-        let beats = Beats::new(self.worker, self.spec.heartbeat.to_duration());
-        let mut signs = pin!(beats.give());
         let Around {
             objects,
             machine,
             stop,
+            urls,
             ..
         } = *self.around;
+        let beats = Beats::new(self.worker, self.spec.heartbeat.to_duration(), urls);
+        let mut signs = pin!(async {
+            tokio::select! {
+                () = beats.give() => {}
+                // Of a job the execution is cancelled.
+                () = watch::verdict(objects, self.spec), if self.around.warm.is_some() => {}
+            }
+        });
         let folder = tokio::select! {
             folder = code::folder(objects, self.spec, machine) => folder,
             () = &mut signs => return Ok(Done::Void),

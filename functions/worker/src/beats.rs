@@ -5,10 +5,13 @@ use std::time::Duration;
 use ork_core::time::Time;
 use ork_engine::Worker;
 use ork_engine::ports::{Clock, Objects};
+use ork_gcp::signed::UrlObjects;
 use ork_local::clock::SystemClock;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
+
+use crate::by_url;
 
 /// An object is not written twice within this.
 const APART: Duration = Duration::from_secs(1);
@@ -18,6 +21,8 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// When signs of life are due.
 pub(crate) struct Beats<'a, O> {
     worker: &'a Worker<'a, O>,
+    /// What is to be renewed beside them.
+    urls: Option<&'a UrlObjects>,
     interval: Duration,
     claimed_at: Time,
     began: Notify,
@@ -25,9 +30,14 @@ pub(crate) struct Beats<'a, O> {
 
 impl<'a, O: Objects> Beats<'a, O> {
     /// For an attempt that was claimed just now.
-    pub(crate) fn new(worker: &'a Worker<'a, O>, interval: Duration) -> Self {
+    pub(crate) fn new(
+        worker: &'a Worker<'a, O>,
+        interval: Duration,
+        urls: Option<&'a UrlObjects>,
+    ) -> Self {
         Self {
             worker,
+            urls,
             interval: interval.max(APART),
             claimed_at: SystemClock.now(),
             began: Notify::new(),
@@ -53,6 +63,7 @@ impl<'a, O: Objects> Beats<'a, O> {
                     sleep_until(soonest).await;
                 }
             }
+            by_url::renew(self.urls).await;
             let sign = self.worker.beat(started_at, SystemClock.now());
             let why = match timeout(ANSWER, sign).await {
                 Ok(Ok(false)) => return,

@@ -1,10 +1,15 @@
 //! One attempt by signed URLs: the worker holds one, which leads to what to run and to the others.
 
+use std::time::Duration;
+
 use ork_core::limits;
 use ork_engine::batch;
-use ork_engine::ports::{Metering, ObjectError};
-use ork_gcp::signed::{self, SignedUrl, UrlObjects};
+use ork_engine::ports::{Clock, Metering, ObjectError};
+use ork_gcp::signed::{self, Renewal, SignedUrl, UrlObjects};
 use ork_gcp::{Meter, Usage};
+use ork_local::clock::SystemClock;
+use tokio::time::timeout;
+use tracing::{info, warn};
 
 use crate::attempt::{Around, Done, Trouble};
 use crate::patience::patiently;
@@ -62,6 +67,27 @@ pub(crate) async fn carry_out(
         urls: Some(&objects),
     };
     around.attempt(&spec, settings.name()).await
+}
+
+/// A look for renewed URLs that takes longer is given up for a later one: a sign of life waits for it.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Takes renewed URLs when those in use grow old. What is missing or cannot be read is missed until they have expired, and looked for again.
+pub(crate) async fn renew(urls: Option<&UrlObjects>) {
+    let Some(urls) = urls else { return };
+    match timeout(LOOK, urls.renew(SystemClock.now())).await {
+        Ok(Ok(Renewal::NotDue | Renewal::NotYet { late: false })) => {}
+        Ok(Ok(Renewal::NotYet { late: true })) => {
+            let until = urls.until();
+            warn!(%until, "the signed URLs are about to expire, and nobody has renewed them yet");
+        }
+        Ok(Ok(Renewal::Done)) => info!(until = %urls.until(), "the signed URLs are renewed"),
+        Ok(Err(error)) => warn!(%error, "renewed signed URLs cannot be read"),
+        Err(_) => {
+            let seconds = LOOK.as_secs();
+            warn!("renewed signed URLs: no answer within {seconds} s");
+        }
+    }
 }
 
 /// Waits until nothing can be said of the attempt any more, because its URLs have expired. What has no URLs has all the time.

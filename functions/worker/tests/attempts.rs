@@ -10,11 +10,15 @@ mod code;
 mod ending;
 #[path = "attempts/harness.rs"]
 mod harness;
+#[path = "attempts/renewed.rs"]
+mod renewed;
 #[path = "attempts/running.rs"]
 mod running;
 #[path = "attempts/served.rs"]
 mod served;
 #[path = "attempts/service.rs"]
 mod service;
+#[path = "attempts/spec.rs"]
+mod spec;
 #[path = "attempts/trouble.rs"]
 mod trouble;

@@ -7,6 +7,7 @@ use ork_core::run::{
 };
 use ork_core::task::Output;
 use ork_core::time::Time;
+use ork_engine::report::{self, RunReport, RunSummary};
 use ork_local::RunView;
 use serde_json::{Map, json};
 
@@ -57,7 +58,7 @@ pub(crate) async fn result(site: &Site, view: &RunView) -> Result<Value, Failure
                 "category": failure.category, "message": failure.message, "attempt": failure.attempt,
             })),
             "duration_ms": took,
-            "instances": counts(state, at),
+            "instances": report::instances(state, at),
         });
         if let TaskPhase::Ended(TaskOutcome::Skipped(reason)) = task.phase {
             entry["skipped_because"] = json!(reason.render(graph));
@@ -78,71 +79,12 @@ pub(crate) async fn result(site: &Site, view: &RunView) -> Result<Value, Failure
 
 /// How far a run is.
 pub(crate) fn progress(view: &RunView, now: Time) -> Value {
-    let seen = view.state.progress(&view.graph, now);
-    let counts = view.state.counts();
-    let tasks: Map<String, Value> = (0..)
-        .zip(&seen.tasks)
-        .map(|(at, task)| {
-            let entry = json!({
-                "status": task.status,
-                "step": task.step,
-                "attempts": task.attempts,
-                "error": task.error,
-                "instances": self::counts(&view.state, at),
-                "estimated_duration_ms": task.estimated_duration,
-                "actual_duration_ms": task.actual_duration,
-            });
-            (task.name.to_string(), entry)
-        })
-        .collect();
-    let mut document = about(&view.state.header);
-    let more = json!({
-        "error": view.state.header.error,
-        "progress": seen.percent,
-        "counts": words(|status| counts.of(status)),
-        "current_step": seen.current_step,
-        "total_steps": seen.total_steps,
-        "recovery_attempts": seen.recovery_attempts,
-        "estimated_duration_ms": seen.estimated_duration,
-        "actual_duration_ms": seen.actual_duration,
-        "eta": seen.eta.map(Time::rfc3339),
-        "tasks": tasks,
-    });
-    if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
-        document.extend(more);
-    }
-    let stopping: Vec<Value> = view
-        .state
-        .cancellations()
-        .map(|(task, index, one)| {
-            json!({
-                "task": view.graph.task(task).name, "index": index, "attempt": one.attempt,
-                "jobs": one.count, "left": one.left(), "since": one.since.rfc3339(),
-            })
-        })
-        .collect();
-    // Only a run that has any says so.
-    if !stopping.is_empty() {
-        document["stopping"] = json!(stopping);
-    }
-    document
+    json!(RunReport::of(view, now))
 }
 
 /// What a header says.
 pub(crate) fn about(header: &Header) -> Value {
-    json!({
-        "run_id": header.id,
-        "workflow": header.workflow,
-        "version": header.version,
-        "status": header.status,
-        "trigger": header.trigger,
-        "slot": header.slot.rfc3339(),
-        "created_at": header.created_at.rfc3339(),
-        "started_at": header.started_at.map(Time::rfc3339),
-        "finished_at": header.finished_at.map(Time::rfc3339),
-        "duration_ms": header.finished_at.zip(header.started_at).map(|(end, start)| end.since(start)),
-        "params": header.params,
-    })
+    json!(RunSummary::of(header))
 }
 
 /// Whether the run leaves this task out because others were asked for.
@@ -151,20 +93,6 @@ pub(crate) fn left_out(state: &RunState, task: TaskIndex) -> bool {
         state.task(task).phase,
         TaskPhase::Ended(TaskOutcome::Skipped(SkipReason::NotAskedFor))
     )
-}
-
-fn counts(state: &RunState, task: TaskIndex) -> Value {
-    let counts = state.task(task).counts();
-    words(|status| counts.of(status))
-}
-
-fn words(of: impl Fn(InstanceStatus) -> u32) -> Value {
-    InstanceStatus::ALL
-        .iter()
-        .filter(|&&status| of(status) > 0)
-        .map(|&status| (status.as_str().to_owned(), json!(of(status))))
-        .collect::<Map<_, _>>()
-        .into()
 }
 
 fn output_bytes(state: &RunState, task: TaskIndex) -> u64 {

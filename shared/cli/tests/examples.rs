@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use example_folders::{
-    build_rust_task, can_download, compare, compare_files, copy_folder, expected, has,
+    bring_sdk, build_rust_task, can_download, compare, compare_files, copy_folder, expected, has,
     make_polyglot, source,
 };
 
@@ -295,6 +295,34 @@ fn a_rust_crate_is_a_program_and_a_shared_object() {
         let broken = ["--param", "file=data/broken.csv"];
         example.expect("broken.json", &example.execute("workflow.yaml", &broken, 1));
     }
+}
+
+#[test]
+fn a_project_has_an_executor_of_its_own() {
+    if !has_python("examples/custom_executor") {
+        return;
+    }
+    let example = Example::new("custom_executor");
+    bring_sdk(example.copy.path());
+    let found = example.execute("workflow.yaml", &[], 0);
+    example.expect("output.json", &found);
+    let run = found["run_id"].as_str().expect("a run id");
+    let logs = example.ork(&["run", "logs", run, "totals"]);
+    logs.expect_code(0);
+    assert!(
+        logs.stdout.contains("INFO totals.sql: 3 rows"),
+        "{}",
+        logs.stdout
+    );
+    fs::write(example.path("best.sql"), "SELECT profit FROM totals").expect("written");
+    let broken = example.execute("workflow.yaml", &[], 1);
+    let best = &broken["tasks"]["best"];
+    assert_eq!(best["attempts"], 1, "it is not tried again: {broken:#}");
+    let error = best.to_string();
+    assert!(
+        error.contains("best.sql: no such column: profit"),
+        "{broken:#}"
+    );
 }
 
 /// With the stand-ins it runs in the tests of the services; here is what becomes of it without them.

@@ -275,6 +275,26 @@ pub fn shortest_poll_interval(jobs: &str) -> Option<Millis> {
         .min()
 }
 
+/// The page of Google's console that shows a job, by its description and without asking anybody: while the job runs as after its end.
+/// `None` for what has no such page, what is not started yet, and descriptions that cannot be read.
+pub fn link(job: &Value) -> Option<String> {
+    if job.get("operator").is_some() {
+        return None;
+    }
+    let job = Job::read(job).ok()?;
+    let named = match &job {
+        Job::BigQuery(job) => [&job.project, &job.job_id].iter().all(|id| !id.is_empty()),
+        Job::CloudRun(job) => [&job.project, &job.region, &job.execution_id]
+            .iter()
+            .all(|id| !id.is_empty()),
+        Job::Dataproc(job) => [&job.project, &job.region, &job.job_id]
+            .iter()
+            .all(|id| !id.is_empty()),
+        Job::CustomHttp(_) => false,
+    };
+    if named { job.link() } else { None }
+}
+
 impl Job {
     /// The job in few words, for people.
     pub fn name(&self) -> String {
@@ -333,6 +353,54 @@ impl Job {
                 })
             }
             Self::CustomHttp(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_described_job_of_google_has_a_link_and_nothing_else_has() {
+        const CONSOLE: &str = "https://console.cloud.google.com";
+        for (job, page) in [
+            (
+                json!({"service_type": "bigquery", "project": "example.com:p", "job_id": "ork_1", "location": "EU"}),
+                "/bigquery?project=example.com%3Ap&j=bq:EU:ork_1&page=queryresults",
+            ),
+            (
+                json!({"service_type": "bigquery", "project": "p", "job_id": "j&x=1"}),
+                "/bigquery?project=p&j=bq:US:j%26x%3D1&page=queryresults",
+            ),
+            (
+                json!({"service_type": "cloud_run", "project": "p", "region": "r", "job": "j", "execution": "j-1", "poll_interval": 5}),
+                "/run/jobs/executions/details/r/j-1/tasks?project=p",
+            ),
+            (
+                json!({"service_type": "dataproc", "project": "p", "region": "r", "cluster_name": "c", "job_id": "j"}),
+                "/dataproc/jobs/j?region=r&project=p",
+            ),
+            (
+                json!({"service_type": "dataproc", "project": "p", "region": "r", "batch_id": "b"}),
+                "/dataproc/batches/r/b?project=p",
+            ),
+        ] {
+            assert_eq!(link(&job), Some(format!("{CONSOLE}{page}")), "{job}");
+        }
+        for job in [
+            json!({"service_type": "custom_http", "url": "https://x.example/"}),
+            json!({"service_type": "vertex", "project": "p", "job_id": "j"}),
+            json!({"service_type": "bigquery", "project": "p"}),
+            json!({"service_type": "bigquery", "project": "", "job_id": "j"}),
+            json!({"operator": "bigquery", "id": "ork_1", "request": {"project": "p"}}),
+            json!({"project": "p", "job_id": "j"}),
+            json!("bigquery"),
+            json!(null),
+        ] {
+            assert_eq!(link(&job), None, "{job}");
         }
     }
 }

@@ -71,6 +71,11 @@ pub const POLL_INTERVAL: Millis = Millis::from_secs(10);
 pub const POLL_LONGEST: Millis = Millis::from_secs(60);
 /// How long one question about a deferred job may take.
 pub const POLL_TIMEOUT: Millis = Millis::from_secs(30);
+/// How long a question holds up the answers of others that are kept in the same commit.
+pub const POLL_QUICK: Millis = Millis::from_secs(2);
+/// How long a request over HTTP that a task consists of is not made again, unless there was an answer: nobody knows whether whoever made it is
+/// still there.
+pub const REQUEST_AGAIN: Millis = Millis::from_secs(40);
 /// Deferred jobs of one run that are asked about in one step, the longest due first.
 pub const POLLS: u32 = 100;
 /// The longest pause that a service can ask for which has no time now.
@@ -81,6 +86,10 @@ pub const JOB_UNKNOWN: Millis = Millis::from_secs(60);
 pub const CANCEL_AGAIN: Millis = Millis::from_secs(5);
 /// The longest such pause.
 pub const CANCEL_AGAIN_LONGEST: Millis = Millis::from_secs(300);
+/// The longest pause before a job is looked at again whose service refuses to stop it.
+pub const CANCEL_DENIED_LONGEST: Millis = Millis::from_secs(6 * 3600);
+/// How long a job is to be stopped at most: longer than any of the services lets one run.
+pub const CANCEL_KEPT: Millis = Millis::from_secs(7 * 24 * 3600);
 /// Questions in a row that may be turned down before it is believed that all will be.
 pub const DENIALS: u32 = 3;
 /// Attempts of one instance whose jobs are being stopped at the same time.

@@ -53,16 +53,19 @@ pub enum AttemptFile {
     Output,
     /// Standard output and error.
     Log,
+    /// Renewed signed URLs, for a worker without credentials whose first ones do not last as long as it may.
+    Urls,
 }
 
 impl AttemptFile {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Spec,
         Self::Claim,
         Self::Status,
         Self::Result,
         Self::Output,
         Self::Log,
+        Self::Urls,
     ];
     /// Its last path segment.
     pub fn as_str(self) -> &'static str {
@@ -73,6 +76,7 @@ impl AttemptFile {
             Self::Result => "result.json",
             Self::Output => "output.json",
             Self::Log => "log.txt",
+            Self::Urls => "urls.json",
         }
     }
 }

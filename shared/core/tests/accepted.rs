@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use ork_core::definition::{Count, Executor, Root, Style, Workflow};
+use ork_core::definition::{Count, Executor, Root, Style, Task, Workflow};
+use ork_core::limits;
 use ork_core::parse::{Parsed, parse_workflow};
 use ork_core::schema::{
     DEFAULTS_KEYS, PARAM_KEYS, RETRY_KEYS, SCHEDULE_KEYS, TASK_KEYS, WORKFLOW_KEYS,
@@ -132,6 +133,59 @@ fn defaults_apply_where_a_task_says_nothing() {
         .collect();
     assert_eq!(env, ["LEVEL", "REGION"]);
     assert_eq!(task("start").executor, Executor::Marker);
+}
+
+#[test]
+fn defaults_about_workers_are_for_the_tasks_that_have_one() {
+    let text = "name: w
+defaults:
+  region: europe-west1
+  image: alpine
+  worker: big
+  topic: gpu
+  config_file: job.toml
+  resources: {cpu: 2}
+  start_timeout: 5s
+  heartbeat_timeout: 6s
+  env: {MODE: fast, TOKEN: {secret: API_TOKEN}}
+  secrets: [{name: DB, secret: DB_PASSWORD}]
+tasks:
+  own: {command: ./run}
+  request: {url: 'https://e.example'}
+  query: {query: SELECT 1}
+  wait: {sensor: {workflow: other}}
+  batch: {executor: dataproc, batch: {pysparkBatch: {}}}
+  job: {executor: cloudrun, job: export}
+";
+    let parsed = parse_workflow("w.yaml", text.as_bytes()).expect("good");
+    let told: Vec<&str> = parsed.warnings.iter().map(|one| one.code).collect();
+    assert_eq!(told, ["ORK106", "ORK106"], "the job may miss its secrets");
+    let of = |task: &Task| {
+        let names: Vec<String> = task.env.iter().map(|(name, _)| name.clone()).collect();
+        (
+            (names, task.secrets.len(), task.resources.cpu_millis),
+            (task.start_timeout, task.heartbeat_timeout),
+            [&task.image, &task.worker, &task.topic, &task.config_file].map(Option::is_some),
+        )
+    };
+    let (own, others) = parsed.workflow.tasks.split_first().expect("tasks");
+    let spans = (Millis::from_secs(5), Millis::from_secs(6));
+    let names = ["MODE", "TOKEN"].map(str::to_owned).to_vec();
+    assert_eq!(of(own), ((names, 1, Some(2000)), spans, [true; 4]));
+    assert_eq!(others.len(), 5);
+    for task in others {
+        let names = match task.name.as_str() {
+            "job" => vec!["MODE".to_owned()],
+            _ => Vec::new(),
+        };
+        let spans = (limits::START_TIMEOUT, limits::HEARTBEAT_TIMEOUT);
+        assert_eq!(
+            of(task),
+            ((names, 0, None), spans, [false; 4]),
+            "{}",
+            task.name
+        );
+    }
 }
 
 #[test]

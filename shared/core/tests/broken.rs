@@ -152,6 +152,10 @@ fn every_problem_of_the_corpus_says_what_and_where() {
                 one.message
             );
             assert!(one.hint.as_deref() != Some(""), "{name}: {}", one.message);
+            // Whoever has to give up a key is told what to use instead.
+            let given_up = [codes::KEY_NOT_FOR_EXECUTOR.id, codes::SECRET_NOT_GIVEN.id];
+            let helped = !given_up.contains(&one.code) || one.hint.is_some();
+            assert!(helped, "{name}: {}", one.message);
         }
     }
 }
@@ -366,6 +370,26 @@ fn problems_are_shown_as_a_compiler_shows_them() {
     6 |     timeout: soon
       |              ^^^^
       = hint: write whole seconds, or a number with a unit: 500ms, 90s, 5m, 1h30m, 2d
+    "#);
+}
+
+#[test]
+fn what_a_task_without_a_worker_cannot_have_is_refused_with_what_to_do_instead() {
+    let text = "name: w\ntasks:\n  a:\n    executor: cloudrun\n    region: europe-west1\n    job: export\n    env: {TOKEN: {secret: API_TOKEN}}\n  b:\n    query: SELECT @day\n    input: {day: 1}\n";
+    insta::assert_snapshot!(rendered("w.yaml", text), @r#"
+    error[ORK106]: `TOKEN` in `env` of task `a` is a secret, and no execution of a Cloud Run job can be given one
+     --> w.yaml:7:11
+      |
+    7 |     env: {TOKEN: {secret: API_TOKEN}}
+      |           ^^^^^
+      = hint: mount the secret on the Cloud Run job itself, as in `gcloud run jobs update JOB --update-secrets=TOKEN=SECRET:latest`, and remove it here
+
+    error[ORK092]: task `b` has executor `bigquery`, which has no `input`
+      --> w.yaml:10:5
+       |
+    10 |     input: {day: 1}
+       |     ^^^^^
+       = hint: use `params` for the values of @name in the query
     "#);
 }
 

@@ -1,4 +1,4 @@
-//! Dependencies point one way: cli → local → engine → core, service → functions → host → gcp → engine → core. The core knows nobody.
+//! Dependencies point one way: cli → api, local → engine → core, service → functions → host → gcp → engine → core. The core knows nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,9 +12,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ork-engine", &["ork-core"]),
     ("ork-library-host", &["ork-core"]),
     ("ork-local", &["ork-core", "ork-engine"]),
+    ("ork-api", &["ork-core", "ork-engine"]),
     (
         "ork-cli",
         &[
+            "ork-api",
             "ork-core",
             "ork-engine",
             "ork-gcp",
@@ -72,10 +74,12 @@ const FUNCTION: &[&str] = &["ork-core", "ork-engine", "ork-host"];
 /// Whom else the tests of a crate may use: the simulated world is what others are compared with, and a crate may bring a world of its own
 /// for tests as a feature.
 const MAY_TEST_WITH: &[(&str, &[&str])] = &[
+    ("ork-api", &["ork-local"]),
     ("ork-local", &["ork-sim"]),
     ("ork-gcp", &["ork-emulators"]),
     ("ork-host", &["ork-host"]),
     ("ork-monitor", &["ork-dispatch"]),
+    ("ork-worker", &["ork-emulators"]),
     ("ork-service", &["ork-core", "ork-emulators"]),
 ];
 

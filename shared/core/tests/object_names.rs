@@ -8,13 +8,14 @@ use ork_core::time::Time;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
-const FILES: [AttemptFile; 6] = [
+const FILES: [AttemptFile; 7] = [
     AttemptFile::Spec,
     AttemptFile::Claim,
     AttemptFile::Status,
     AttemptFile::Result,
     AttemptFile::Output,
     AttemptFile::Log,
+    AttemptFile::Urls,
 ];
 
 /// Each kind of name by number: a new kind does not compile until it has a number and a place in [`names`].
@@ -33,12 +34,13 @@ fn kind(name: &ObjectName) -> usize {
             AttemptFile::Result => 9,
             AttemptFile::Output => 10,
             AttemptFile::Log => 11,
+            AttemptFile::Urls => 12,
         },
-        ObjectName::Batch(..) => 12,
-        ObjectName::UploadProject(_) => 13,
+        ObjectName::Batch(..) => 13,
+        ObjectName::UploadProject(_) => 14,
     }
 }
-const KINDS: usize = 14;
+const KINDS: usize = 15;
 
 /// Words that look like something else: parts of other names, numbers, the longest.
 fn word() -> impl Strategy<Value = String> {
@@ -102,8 +104,8 @@ fn names() -> impl Strategy<Value = ObjectName> {
             3 => ObjectName::Bundle(workflow, hash),
             4 => ObjectName::TaskOutput(run, task),
             5 => ObjectName::TaskText(run, task),
-            12 => ObjectName::Batch(run, hash),
-            13 => ObjectName::UploadProject(workflow),
+            13 => ObjectName::Batch(run, hash),
+            14 => ObjectName::UploadProject(workflow),
             file => ObjectName::Attempt {
                 run,
                 task,

@@ -1,24 +1,22 @@
 //! One commit of one run: read, apply what arrived, write under preconditions; again if somebody else was faster.
 
-use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::protect::Protection;
-use ork_core::run::{ClaimOffer, Command, Effect, Event, Graph, Note, Out, Resolution, RunStatus};
+use ork_core::run::{ClaimOffer, Effect, Event, Graph, Note, Out, RunStatus};
 use ork_core::time::Time;
 
+use crate::Engine;
 use crate::deferral::Heard;
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::{Loaded, load, stored};
-use crate::owed::{is_moot, still_holds};
+use crate::owed::still_holds;
 use crate::places::Places;
 use crate::ports::{
-    Clock, Function, Hint, Index, Key, Ports, Precondition, Queue, Store, StoreErrorKind, Write,
+    Clock, Function, Index, Key, Ports, Precondition, Queue, Store, StoreErrorKind, Write,
 };
-use crate::{Engine, values};
 
 /// Tries before a busy run is given back to whoever asked. Each loses to another commit of the same run.
 const TRIES: usize = 8;
@@ -91,66 +89,8 @@ struct Unsure {
 }
 
 impl<P: Ports> Engine<P> {
-    /// Applies events that arrived together in one commit, starts what may start, and does what follows from it in other runs.
-    ///
-    /// Safe to repeat. An error before the first commit means that nothing happened; after it, that the rest will be done by the next wake.
-    pub async fn step(
-        &self,
-        run: &RunId,
-        events: Vec<Event>,
-        claim: Option<ClaimRequest>,
-    ) -> Result<Stepped, EngineError> {
-        self.step_at(run, events, Vec::new(), claim).await
-    }
-
-    /// As [`Engine::step`], for events that were gathered before: `times` says when each happened, so that durations are right.
-    pub async fn step_at(
-        &self,
-        run: &RunId,
-        events: Vec<Event>,
-        times: Vec<Time>,
-        claim: Option<ClaimRequest>,
-    ) -> Result<Stepped, EngineError> {
-        let mut stepped = Stepped::default();
-        let first = Todo {
-            run: run.clone(),
-            events,
-            times,
-            claim,
-            held_up: false,
-        };
-        let mut todo = VecDeque::new();
-        let mut trouble = None;
-        if let Some(advanced) = self.advance(&first, &mut stepped).await? {
-            trouble = self.perform(run, advanced, claim, &mut todo).await;
-        }
-        // What follows is done as far as it can be, whatever fails in between.
-        while let Some(next) = todo.pop_front() {
-            stepped.held_up |= next.held_up;
-            let failed = match self.advance(&next, &mut stepped).await {
-                Ok(None) => None,
-                Ok(Some(advanced)) => {
-                    self.perform(&next.run, advanced, next.claim, &mut todo)
-                        .await
-                }
-                // It ended, or was removed, before it could be told; or nobody can read it, which is its own trouble.
-                Err(error)
-                    if matches!(
-                        error.kind,
-                        EngineErrorKind::Refused | EngineErrorKind::NotFound
-                    ) || (error.kind == EngineErrorKind::Corrupt && next.run != *run) =>
-                {
-                    None
-                }
-                Err(error) => Some(error),
-            };
-            trouble = trouble.or(failed);
-        }
-        trouble.map_or(Ok(stepped), Err)
-    }
-
     /// Makes one commit; `None` when there was nothing to change.
-    async fn advance(
+    pub(crate) async fn advance(
         &self,
         todo: &Todo,
         stepped: &mut Stepped,
@@ -368,6 +308,9 @@ impl<P: Ports> Engine<P> {
         });
         let wake = self.wake_for(&mut loaded, now);
         self.memory.put(todo.run.clone(), loaded);
+        if let Some(commit) = stepped.commits.last() {
+            self.ports.committed(commit);
+        }
         // First what somebody waits for now.
         if announce {
             self.hint(Function::Dispatch, &todo.run).await;
@@ -393,124 +336,6 @@ impl<P: Ports> Engine<P> {
         }
         let at = loaded.state.next_wait_over(now + limits::TICK_INTERVAL)?;
         (loaded.woken.replace(at) != Some(at)).then_some(at)
-    }
-
-    /// The events to apply: a run that waits begins when it has its place and not before, one that nobody waits for any more is cancelled.
-    async fn events_for<'a>(
-        &self,
-        todo: &'a Todo,
-        loaded: &Loaded,
-        places: &Places,
-    ) -> Result<Cow<'a, [Event]>, EngineError> {
-        let header = &loaded.state.header;
-        let tick = todo.events.contains(&Event::Tick);
-        let looked_at = tick || todo.events.is_empty();
-        let mut events = Cow::Borrowed(todo.events.as_slice());
-        if header.status == RunStatus::Pending && loaded.version.is_some() {
-            if self.holds(Protection::MayBegin) && !places.may_begin(loaded) {
-                if todo.events.contains(&Event::Start) {
-                    events.to_mut().retain(|event| *event != Event::Start);
-                }
-            } else if looked_at {
-                events.to_mut().push(Event::Start);
-            }
-        }
-        // The word of a parent that gave up may have been lost.
-        if tick
-            && !header.status.is_terminal()
-            && self.holds(Protection::ParentCheck)
-            && let Some(parent) = &header.parent
-        {
-            let waits = match self.find_run(&parent.run).await {
-                Ok(Some(view)) => {
-                    view.state
-                        .instance(parent.task, parent.index)
-                        .is_some_and(|instance| {
-                            instance.attempt == parent.attempt && instance.status().is_in_flight()
-                        })
-                }
-                Ok(None) => false,
-                // Nobody can tell.
-                Err(error) if error.kind == EngineErrorKind::Corrupt => true,
-                Err(error) => return Err(error),
-            };
-            if !waits {
-                let reason = format!("its parent run {} no longer waits for it", parent.run);
-                events
-                    .to_mut()
-                    .push(Event::Command(Command::Cancel { reason }));
-            }
-        }
-        Ok(events)
-    }
-
-    /// Applies events and whatever evaluating they call for, in memory. A command that is refused leaves the others as they are.
-    async fn apply(
-        &self,
-        loaded: &mut Loaded,
-        events: &[Event],
-        times: &[Time],
-        heard: &mut Heard,
-        out: &mut Out,
-    ) -> Result<Option<EngineError>, EngineError> {
-        let now = self.ports.clock().now();
-        let graph = loaded.graph.clone();
-        let mut refused = None;
-        for (position, event) in events.iter().enumerate() {
-            if is_moot(event, &loaded.state) {
-                continue;
-            }
-            let at = times.get(position).map_or(now, |at| now.min(*at));
-            self.ports.observe(&loaded.state, event);
-            if let Err(refusal) = loaded.state.apply(&graph, event, at, out) {
-                refused.get_or_insert_with(|| EngineError::refused(refusal.0));
-            }
-        }
-        loop {
-            let (mut unresolved, mut questions) = (Vec::new(), Vec::new());
-            out.effects.retain(|effect| match effect {
-                Effect::Resolve { task, generation } => {
-                    unresolved.push((*task, *generation));
-                    false
-                }
-                Effect::Poll(attempt) => {
-                    questions.push(*attempt);
-                    false
-                }
-                _ => true,
-            });
-            if unresolved.is_empty() && questions.is_empty() {
-                return Ok(refused);
-            }
-            // One commit for the question and its answer.
-            for event in self.ask(&graph, &loaded.state, &questions, heard).await {
-                self.ports.observe(&loaded.state, &event);
-                loaded
-                    .state
-                    .apply(&graph, &event, self.ports.clock().now(), out)
-                    .map_err(|refusal| EngineError::refused(refusal.0))?;
-            }
-            for (task, generation) in unresolved {
-                let result = match values::resolve(&self.ports, &graph, &loaded.state, task).await {
-                    Ok(result) => result,
-                    // What an upstream left behind is not fit for use, and never will be.
-                    Err(error) if error.kind == EngineErrorKind::Corrupt => {
-                        Resolution::Failed(error.message)
-                    }
-                    Err(error) => return Err(error),
-                };
-                let event = Event::Resolved {
-                    task,
-                    generation,
-                    result,
-                };
-                self.ports.observe(&loaded.state, &event);
-                loaded
-                    .state
-                    .apply(&graph, &event, now, out)
-                    .map_err(|refusal| EngineError::refused(refusal.0))?;
-            }
-        }
     }
 
     async fn commit(
@@ -561,40 +386,5 @@ impl<P: Ports> Engine<P> {
             .pages
             .extend(numbers.into_iter().zip(versions.iter().skip(1).copied()));
         Ok(())
-    }
-
-    /// Tells dispatch of what is still ready after a step that claimed: there was more than it had places for.
-    pub async fn hand_on(&self, run: &RunId, stepped: &Stepped) {
-        let more = self.peek(run, |_, state| state.has_ready()) == Some(true);
-        if more && !stepped.held_up && stepped.commits.iter().any(|one| one.run == *run) {
-            self.hint(Function::Dispatch, run).await;
-        }
-    }
-
-    /// Sends a hint; losing it costs time, not work.
-    pub(crate) async fn hint(&self, to: Function, run: &RunId) {
-        // The tick finds whatever a lost hint would have told.
-        let _ = self
-            .ports
-            .queue()
-            .hint(&Hint {
-                to,
-                run: run.clone(),
-            })
-            .await;
-    }
-
-    /// Looks at a run that this process has in memory: its shape and where it stands.
-    pub fn peek<T>(
-        &self,
-        run: &RunId,
-        look: impl FnOnce(&Arc<Graph>, &ork_core::run::RunState) -> T,
-    ) -> Option<T> {
-        self.memory
-            .peek(run, |loaded| look(&loaded.graph, &loaded.state))
-    }
-    /// Forgets what is in memory of a run, so that the next step reads what others may have written.
-    pub fn forget(&self, run: &RunId) {
-        self.memory.take(run);
     }
 }

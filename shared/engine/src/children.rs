@@ -17,7 +17,7 @@ use crate::advance::Todo;
 use crate::error::{EngineError, EngineErrorKind};
 use crate::perform::{Answers, refused};
 use crate::ports::{Clock, Function, Objects, Ports};
-use crate::{Engine, RunView, StartRun, values};
+use crate::{Engine, RunView, StartRun, outputs, values};
 
 impl<P: Ports> Engine<P> {
     /// The run of a sub-workflow: made once for each attempt, whatever dies on the way.
@@ -235,8 +235,8 @@ impl<P: Ports> Engine<P> {
         let mut outputs = serde_json::Map::new();
         let mut bytes = 0;
         for &task in graph.order() {
-            if graph.dependents(task).is_empty() && values::has_output(state, task) {
-                let text = values::task_output(&self.ports, graph, state, task).await?;
+            if graph.dependents(task).is_empty() && outputs::has_output(state, task) {
+                let text = outputs::task_output(&self.ports, graph, state, task).await?;
                 bytes += text.len();
                 if bytes > limits::OUTPUT_BYTES {
                     return Err(EngineError::refused(format!(

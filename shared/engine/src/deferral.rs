@@ -1,7 +1,8 @@
 //! Deferred jobs: asking about them before a commit, and having them stopped after one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use ork_core::Value;
 use ork_core::deferred::Work;
@@ -15,28 +16,57 @@ use ork_core::time::Time;
 
 use crate::Engine;
 use crate::error::{EngineError, EngineErrorKind};
+use crate::outputs;
 use crate::perform::Answers;
 use crate::ports::{Clock, JobStatus, Ports, Stopping, Tracker, TrackerError};
-use crate::values;
 
 /// What was said of deferred jobs in the course of one step: a commit that has to be tried again asks nobody twice.
 #[derive(Debug, Default)]
-pub(crate) struct Heard(BTreeMap<(TaskIndex, u32, u32), Vec<(u32, JobAnswer)>>);
+pub(crate) struct Heard {
+    answers: BTreeMap<Place, Vec<(u32, JobAnswer)>>,
+    /// Attempts about which not everything was answered in time for the commit that the others' answers are for.
+    late: BTreeSet<Place>,
+}
+
+/// Task, index, attempt.
+type Place = (TaskIndex, u32, u32);
+
+impl Heard {
+    /// Whether it is to be asked about again after the commit, with more patience.
+    pub(crate) fn is_late(&self, attempt: Attempt) -> bool {
+        self.late.contains(&place(attempt))
+    }
+}
+
+fn place(attempt: Attempt) -> Place {
+    (attempt.task, attempt.index, attempt.attempt)
+}
+
+/// How long answers are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// As long as a question may take.
+    Whole,
+    /// [`limits::POLL_QUICK`]: a commit waits for them, and with it whoever answered at once. What starts a job is waited for all the same,
+    /// because nobody knows what becomes of a start that is given up.
+    Quick,
+}
 
 impl<P: Ports> Engine<P> {
-    /// Asks about the jobs of attempts that are not done, all at the same time; gives what to apply.
+    /// Asks about the jobs of attempts that are not done, all at the same time; gives what to apply. Who is not done within `patience` is [late](Heard::is_late).
     pub(crate) async fn ask(
         &self,
         graph: &Graph,
         state: &RunState,
         attempts: &[Attempt],
         heard: &mut Heard,
+        patience: Patience,
     ) -> Vec<Event> {
         let run = &state.header.id;
         let mut questions = Vec::new();
         for &attempt in attempts {
-            let place = (attempt.task, attempt.index, attempt.attempt);
-            if heard.0.contains_key(&place) {
+            let place = place(attempt);
+            if heard.answers.contains_key(&place) || heard.late.contains(&place) {
                 continue;
             }
             let Some(State::Deferred(deferral)) = state
@@ -55,21 +85,47 @@ impl<P: Ports> Engine<P> {
                 ),
                 // Nobody will ever be able to ask about them.
                 Err(error) if error.kind == EngineErrorKind::Corrupt => {
-                    heard
-                        .0
-                        .insert(place, vec![(0, JobAnswer::Lost(error.message))]);
+                    let lost = JobAnswer::Lost(error.message);
+                    heard.answers.insert(place, vec![(0, lost)]);
                 }
                 // They are asked about when their list can be read.
                 Err(_) => {}
             }
         }
         let slot = state.header.slot;
-        let asked = stream::iter(questions).map(|(attempt, job, description)| async move {
-            let place = (attempt.task, attempt.index, attempt.attempt);
+        let starts = |description: &Value| {
+            let work = Work::read(description);
+            matches!(work, Some(Ok(work)) if work.operator.starts_a_job())
+        };
+        let (patient, hasty): (Vec<_>, Vec<_>) = questions
+            .into_iter()
+            .partition(|(.., description)| patience == Patience::Whole || starts(description));
+        let mut open: BTreeMap<Place, usize> = BTreeMap::new();
+        for (attempt, ..) in &hasty {
+            *open.entry(place(*attempt)).or_default() += 1;
+        }
+        let ask = |(attempt, job, description): (Attempt, u32, Value)| async move {
             let said = self.say(run, graph, attempt, &description, slot).await;
-            (place, job, said)
-        });
-        let mut answers: Vec<_> = asked.buffered(limits::POLLS as usize).collect().await;
+            (place(attempt), job, said)
+        };
+        let at_once = limits::POLLS as usize;
+        let patient = stream::iter(patient).map(ask).buffer_unordered(at_once);
+        let quickly = self.ports.clock().pause(limits::POLL_QUICK);
+        let hasty = stream::iter(hasty).map(ask).buffer_unordered(at_once);
+        let hasty = hasty.take_until(Box::pin(quickly));
+        let (mut answers, quick): (Vec<_>, Vec<_>) = join(patient.collect(), hasty.collect()).await;
+        for (place, ..) in &quick {
+            if let Some(left) = open.get_mut(place) {
+                *left -= 1;
+            }
+        }
+        answers.extend(quick);
+        heard.late.extend(
+            open.into_iter()
+                .filter(|(_, left)| *left > 0)
+                .map(|(place, _)| place),
+        );
+        answers.sort_by_key(|(place, job, _)| (*place, *job));
         // Who asks for time has the last word on when its neighbours are asked again.
         answers.sort_by_key(|(_, _, answer)| {
             matches!(
@@ -80,12 +136,11 @@ impl<P: Ports> Engine<P> {
             )
         });
         for (place, job, answer) in answers {
-            heard.0.entry(place).or_default().push((job, answer));
+            heard.answers.entry(place).or_default().push((job, answer));
         }
         let mut events = Vec::new();
         for attempt in attempts {
-            let place = (attempt.task, attempt.index, attempt.attempt);
-            let said = heard.0.get(&place).into_iter().flatten();
+            let said = heard.answers.get(&place(*attempt)).into_iter().flatten();
             events.extend(said.map(|(job, answer)| Event::Job {
                 attempt: *attempt,
                 job: *job,
@@ -161,16 +216,11 @@ impl<P: Ports> Engine<P> {
                                 over |= 1 << job;
                             }
                         }
-                        Err(TrackerError::Denied(why)) => {
+                        // Also what this process cannot do for good: another one, or the next version of it, may be told how.
+                        Err(TrackerError::Denied(why) | TrackerError::Permanent(why)) => {
                             denied.get_or_insert(NotStopped {
                                 why,
                                 for_good: false,
-                            });
-                        }
-                        Err(TrackerError::Permanent(why)) => {
-                            denied = Some(NotStopped {
-                                why,
-                                for_good: true,
                             });
                         }
                     }
@@ -209,11 +259,11 @@ impl<P: Ports> Engine<P> {
             // Beside the list its output may stand already.
             Output::Object { .. } if graph.task(attempt.task).executor.is_remote() => {
                 let verdict = Self::attempt_object(run, graph, attempt, AttemptFile::Result);
-                values::verdict_text(&self.ports, verdict.clone(), &verdict).await?
+                outputs::verdict_text(&self.ports, verdict.clone(), &verdict).await?
             }
             Output::Object { .. } => {
                 let name = |file| Self::attempt_object(run, graph, attempt, file);
-                values::stored_text(
+                outputs::stored_text(
                     &self.ports,
                     name(AttemptFile::Output),
                     name(AttemptFile::Result),

@@ -291,22 +291,43 @@ impl<P: Ports> Engine<P> {
         }
     }
 
+    /// A workflow as it stands.
+    pub async fn workflow_standing(
+        &self,
+        name: &WorkflowName,
+    ) -> Result<WorkflowDocument, EngineError> {
+        let (_, _, standing) = self.standing(name).await?;
+        Ok(standing)
+    }
+
+    /// Workflows by name, at most `limit`, and where to go on.
+    pub async fn workflows_page(
+        &self,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<WorkflowDocument>, Option<String>), EngineError> {
+        let listing = self
+            .ports
+            .store()
+            .list(&ListQuery::Workflows, cursor, limit);
+        let page = listing.await?;
+        let mut found = Vec::new();
+        for (key, document) in page.items {
+            let standing: WorkflowDocument = decode(&key.to_string(), &document.body)?;
+            if !standing.removed {
+                found.push(standing);
+            }
+        }
+        Ok((found, page.cursor))
+    }
+
     /// Every workflow, by name.
     pub async fn workflows(&self) -> Result<Vec<WorkflowDocument>, EngineError> {
         let (mut all, mut cursor) = (Vec::new(), None);
         loop {
-            let page = self
-                .ports
-                .store()
-                .list(&ListQuery::Workflows, cursor.as_deref(), 200)
-                .await?;
-            for (key, document) in page.items {
-                let standing: WorkflowDocument = decode(&key.to_string(), &document.body)?;
-                if !standing.removed {
-                    all.push(standing);
-                }
-            }
-            cursor = page.cursor;
+            let (found, next) = self.workflows_page(cursor.as_deref(), 200).await?;
+            all.extend(found);
+            cursor = next;
             if cursor.is_none() {
                 return Ok(all);
             }

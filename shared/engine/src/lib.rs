@@ -6,6 +6,7 @@
 //! then do what the state machine asked for. A step that dies anywhere may be repeated.
 
 mod advance;
+mod apply;
 mod attempt_objects;
 pub mod batch;
 mod children;
@@ -18,15 +19,19 @@ mod error;
 mod fire;
 mod loaded;
 mod metered;
+mod outputs;
 mod owed;
 mod perform;
 mod places;
 pub mod ports;
 mod publish;
 mod reap;
+mod references;
 mod remote;
+pub mod report;
 mod settle;
 mod start;
+mod step;
 mod tick;
 mod values;
 mod views;

@@ -9,16 +9,19 @@ use ork_core::names::AttemptFile;
 use ork_core::protect::Protection;
 use ork_core::run::{Attempt, Category, Effect, Event, Graph, State};
 use ork_core::task::Verdict;
-use ork_core::time::Time;
+use ork_core::time::{Millis, Time};
 
 use crate::advance::{Advanced, ClaimRequest, JUST_NOW, Todo};
 use crate::attempt_objects::encode_verdict;
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::{Loaded, load};
-use crate::ports::{Clock, Executor, ObjectError, Ports, StartError};
+use crate::ports::{Alive, Clock, Executor, ObjectError, Ports, StartError};
 use crate::reap::Claimed;
 use crate::worker::create_verdict;
 use crate::{Engine, values};
+
+/// How long after the first event of a step jobs are begun at the latest: a request has a minute, and a question may take half of it.
+const BEGIN_WITHIN: Millis = Millis::from_secs(15);
 
 impl<P: Ports> Engine<P> {
     /// Does all of it as far as it can be done; gives the first thing that could not.
@@ -28,57 +31,66 @@ impl<P: Ports> Engine<P> {
         advanced: Advanced,
         claim: Option<ClaimRequest>,
         todo: &mut VecDeque<Todo>,
+        questions: &mut VecDeque<Questions>,
     ) -> Option<EngineError> {
         let Advanced { graph, effects } = advanced;
         let mut starts = Vec::new();
         let mut ended = Vec::new();
         let mut begins = Vec::new();
+        let mut stops = Vec::new();
+        let mut alive = Vec::new();
         let mut answers = Answers::default();
         let mut trouble = None;
         let mut held_up = false;
         for effect in effects {
-            let done = match effect {
-                Effect::Start(attempt) => {
-                    starts.push((attempt, Handed::First));
-                    Ok(())
-                }
-                Effect::CheckStart(_) if !self.holds(Protection::CheckStart) => Ok(()),
-                Effect::CheckStart(attempt) => {
-                    self.check_start(run, &graph, attempt)
+            let done =
+                match effect {
+                    Effect::Start(attempt) => {
+                        starts.push((attempt, Handed::First));
+                        Ok(())
+                    }
+                    Effect::CheckStart(_) if !self.holds(Protection::CheckStart) => Ok(()),
+                    Effect::CheckStart(attempt) => self
+                        .check_start(run, &graph, attempt)
                         .await
                         .map(|said| match said {
                             Some(event) => answers.push(event),
                             None => starts.push((attempt, Handed::Again)),
-                        })
-                }
-                Effect::Stop(attempt) => {
-                    self.stop(run, &graph, attempt, &mut answers).await;
-                    Ok(())
-                }
-                Effect::StartChild(attempt) => {
-                    self.start_child(run, &graph, attempt, &mut answers, todo)
+                        }),
+                    Effect::Stop(attempt) => {
+                        self.stop(run, &graph, attempt, &mut answers).await;
+                        Ok(())
+                    }
+                    Effect::StartChild(attempt) => {
+                        self.start_child(run, &graph, attempt, &mut answers, todo)
+                            .await
+                    }
+                    Effect::StopChild(attempt) => self.stop_child(run, &graph, attempt, todo).await,
+                    Effect::Reap { attempt, why } => self
+                        .reap(run, &graph, attempt, why)
                         .await
-                }
-                Effect::StopChild(attempt) => self.stop_child(run, &graph, attempt, todo).await,
-                Effect::Reap { attempt, why } => self
-                    .reap(run, &graph, attempt, why)
-                    .await
-                    .map(|(event, at)| answers.push_at(event, at)),
-                Effect::StopJobs(attempt) => {
-                    self.stop_jobs(run, &graph, attempt, &mut answers).await
-                }
-                Effect::BeginJobs(attempt) => {
-                    begins.push(attempt);
-                    Ok(())
-                }
-                Effect::TaskEnded(task) => {
-                    ended.push(task);
-                    Ok(())
-                }
-                Effect::RunEnded(_) => self.tell_parent(run, todo).await,
-                // Answered before the commit.
-                Effect::Resolve { .. } | Effect::Poll(_) => Ok(()),
-            };
+                        .map(|(event, at)| {
+                            if matches!(event, Event::Heartbeat(_)) {
+                                alive.push(attempt);
+                            }
+                            answers.push_at(event, at);
+                        }),
+                    Effect::StopJobs(attempt) => {
+                        stops.push(attempt);
+                        Ok(())
+                    }
+                    Effect::BeginJobs(attempt) => {
+                        begins.push(attempt);
+                        Ok(())
+                    }
+                    Effect::TaskEnded(task) => {
+                        ended.push(task);
+                        Ok(())
+                    }
+                    Effect::RunEnded(_) => self.tell_parent(run, todo).await,
+                    // Answered before the commit.
+                    Effect::Resolve { .. } | Effect::Poll(_) => Ok(()),
+                };
             trouble = trouble.or_else(|| done.err());
         }
         if !starts.is_empty() {
@@ -87,23 +99,56 @@ impl<P: Ports> Engine<P> {
                 .start_attempts(run, &graph, starts, own, &mut answers)
                 .await;
         }
-        if !begins.is_empty() {
-            let begun = self.begin_jobs(run, &graph, &begins, &mut answers);
-            trouble = trouble.or(Box::pin(begun).await.err());
-        }
         // Nothing waits for this, so it comes after what was to be started.
         if !ended.is_empty() {
             trouble = trouble.or(self.publish_ended(run, &ended).await.err());
         }
-        if !answers.events.is_empty() {
-            todo.push_back(Todo {
+        if !alive.is_empty() {
+            let of = |attempt: Attempt| Alive {
+                id: attempt.in_run(run),
+                workflow: &graph.workflow,
+                task: graph.task(attempt.task),
+            };
+            let alive: Vec<Alive<'_>> = alive.into_iter().map(of).collect();
+            Box::pin(self.ports.executor().alive(&alive)).await;
+        }
+        let claim = claim.filter(|_| !held_up);
+        answers.apply_to(run, claim, held_up, todo);
+        if !begins.is_empty() || !stops.is_empty() {
+            questions.push_back(Questions {
                 run: run.clone(),
-                events: answers.events,
-                times: answers.times,
-                claim: claim.filter(|_| !held_up),
+                graph,
+                begins,
+                stops,
+                claim,
                 held_up,
             });
         }
+        trouble
+    }
+
+    /// Has jobs stopped and begun; gives the first thing that could not be done. `began` is when the step did.
+    pub(crate) async fn put(
+        &self,
+        questions: Questions,
+        began: Time,
+        todo: &mut VecDeque<Todo>,
+    ) -> Option<EngineError> {
+        let Questions {
+            run, graph, begins, ..
+        } = &questions;
+        let (mut answers, mut trouble) = (Answers::default(), None);
+        for attempt in &questions.stops {
+            let stopped = self.stop_jobs(run, graph, *attempt, &mut answers);
+            trouble = trouble.or(stopped.await.err());
+        }
+        // What is begun so late would be cut off with the request that this is done in, and done again: somebody else does it, when it is due.
+        let in_time = self.owner.is_some() || self.ports.clock().now().since(began) <= BEGIN_WITHIN;
+        if !begins.is_empty() && in_time {
+            let begun = self.begin_jobs(run, graph, begins, &mut answers);
+            trouble = trouble.or(begun.await.err());
+        }
+        answers.apply_to(run, questions.claim, questions.held_up, todo);
         trouble
     }
 
@@ -157,7 +202,7 @@ impl<P: Ports> Engine<P> {
                 return true;
             }
         };
-        let now = self.ports.clock().now();
+        let (now, executor) = (self.ports.clock().now(), self.ports.executor());
         let mut specs = Vec::with_capacity(attempts.len());
         let mut started = Vec::with_capacity(attempts.len());
         let mut given_up = Vec::new();
@@ -186,10 +231,15 @@ impl<P: Ports> Engine<P> {
                             }
                         }
                     }
-                    Ok(spec) => {
-                        specs.push(spec);
-                        started.push(handed);
-                    }
+                    Ok(spec) => match executor.refusal(&spec, graph.task(attempt.task)) {
+                        None => {
+                            specs.push(spec);
+                            started.push(handed);
+                        }
+                        Some(no) => {
+                            given_up.push((handed, refused(attempt, Category::Permanent, no)));
+                        }
+                    },
                     Err(why) => given_up.push((handed, refused(attempt, Category::Permanent, why))),
                 },
                 Err(error)
@@ -211,7 +261,7 @@ impl<P: Ports> Engine<P> {
         }
         self.memory.put_back(run, loaded);
         if !specs.is_empty() {
-            let said = self.ports.executor().start(specs).await;
+            let said = executor.start(specs).await;
             for (handed, answer) in started.into_iter().zip(said) {
                 match answer {
                     // The claim lease looks after an answer that was lost.
@@ -363,7 +413,35 @@ pub(crate) struct Answers {
     times: Vec<Time>,
 }
 
+/// What is asked of others about the jobs of a run once nothing else of a step is left to do, because it may take long.
+pub(crate) struct Questions {
+    run: RunId,
+    graph: Arc<Graph>,
+    begins: Vec<Attempt>,
+    stops: Vec<Attempt>,
+    claim: Option<ClaimRequest>,
+    held_up: bool,
+}
+
 impl Answers {
+    /// Has them applied to `run`.
+    fn apply_to(
+        self,
+        run: &RunId,
+        claim: Option<ClaimRequest>,
+        held_up: bool,
+        todo: &mut VecDeque<Todo>,
+    ) {
+        if !self.events.is_empty() {
+            todo.push_back(Todo {
+                run: run.clone(),
+                events: self.events,
+                times: self.times,
+                claim,
+                held_up,
+            });
+        }
+    }
     pub(crate) fn push(&mut self, event: Event) {
         self.push_at(event, None);
     }

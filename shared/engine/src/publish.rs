@@ -11,7 +11,7 @@ use ork_core::run::{Effect, Graph, Out, RunState, TaskPhase};
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::Loaded;
 use crate::ports::{ObjectError, Objects, Ports};
-use crate::{Engine, values};
+use crate::{Engine, outputs};
 
 impl<P: Ports> Engine<P> {
     /// The object of a task's output, if the task gave any.
@@ -21,10 +21,10 @@ impl<P: Ports> Engine<P> {
         state: &RunState,
         task: u32,
     ) -> Result<Option<(ObjectName, String)>, EngineError> {
-        if !values::has_output(state, task) {
+        if !outputs::has_output(state, task) {
             return Ok(None);
         }
-        let text = values::task_output(&self.ports, graph, state, task).await?;
+        let text = outputs::task_output(&self.ports, graph, state, task).await?;
         let (run, name) = (state.header.id.clone(), graph.task(task).name.clone());
         if !matches!(graph.task(task).executor, Kind::Script { .. }) {
             return Ok(Some((ObjectName::TaskOutput(run, name), text.to_string())));

@@ -126,7 +126,8 @@ impl<P: Ports> Engine<P> {
         })
     }
 
-    /// Writes the verdict "lost" or "timeout", unless the worker was first or turns out to be alive; gives what is so, and since when.
+    /// Writes the verdict "lost" or "timeout", unless the worker was first or turns out to be alive; gives what is so, and since when. Of one
+    /// that is alive the executor is told, which may have something to do for it.
     pub(crate) async fn reap(
         &self,
         run: &ork_core::ids::RunId,

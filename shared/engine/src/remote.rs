@@ -16,7 +16,7 @@ use ork_core::{Map, Value};
 use serde_json::json;
 
 use crate::attempt_objects::encode_verdict;
-use crate::deferral::{Heard, answer};
+use crate::deferral::{Heard, Patience, answer};
 use crate::error::{EngineError, EngineErrorKind};
 use crate::perform::{Answers, refused};
 use crate::ports::{Begun, JobStatus, ObjectError, Objects, Ports, Tracker, TrackerError};
@@ -24,8 +24,10 @@ use crate::{Engine, label_of};
 
 /// Bytes of what one attempt has done elsewhere, at most.
 const WORK_BYTES: usize = 200 * 1024;
-/// Runs of the other workflow that a sensor looks through, newest first.
-const RUNS_LOOKED_THROUGH: usize = 100;
+/// Runs of the other workflow that succeeded and that a sensor reads at once, newest first.
+const RUNS_A_PAGE: usize = 50;
+/// How often it reads on at most: for slots that lie far back.
+const PAGES_LOOKED_THROUGH: usize = 20;
 /// The label of a job that says which run it is of.
 const RUN_LABEL: &str = "ork-run";
 
@@ -189,7 +191,9 @@ impl<P: Ports> Engine<P> {
             })
             .collect();
         let mut heard = Heard::default();
-        let said = self.ask(graph, &loaded.state, &still, &mut heard).await;
+        let said = self
+            .ask(graph, &loaded.state, &still, &mut heard, Patience::Whole)
+            .await;
         self.memory.put_back(run, loaded);
         let learnt = |event: &Event| {
             !matches!(
@@ -295,32 +299,41 @@ impl<P: Ports> Engine<P> {
         let seconds = work.request.get("within").and_then(Value::as_f64);
         let within = Millis((seconds.unwrap_or_default() * 1000.0) as u64);
         let wanted = |at: Time| at <= latest && latest.since(at) <= within;
-        let runs = match self
-            .runs(None, Some(&name), None, RUNS_LOOKED_THROUGH)
-            .await
-        {
-            Ok((runs, _)) => runs,
-            Err(error) if error.kind == EngineErrorKind::Corrupt => {
-                return permanent(error.message);
+        // No run is made before the instant that it is for.
+        let since = Time(latest.0.saturating_sub_unsigned(within.0));
+        let mut cursor = None;
+        for _ in 0..PAGES_LOOKED_THROUGH {
+            let page = self.runs(
+                Some(RunStatus::Success),
+                Some(&name),
+                cursor.as_deref(),
+                RUNS_A_PAGE,
+            );
+            let (runs, next) = match page.await {
+                Ok(page) => page,
+                Err(error) if error.kind == EngineErrorKind::Corrupt => {
+                    return permanent(error.message);
+                }
+                Err(error) => {
+                    return Err(TrackerError::Transient {
+                        message: error.message,
+                        retry_after: None,
+                    });
+                }
+            };
+            let fitting = runs.iter().filter(|run| wanted(run.slot));
+            if let Some(run) = fitting.max_by_key(|run| run.slot) {
+                return Ok(JobStatus::Gave(json!({
+                    "run": run.id.as_str(),
+                    "slot": run.slot.rfc3339(),
+                    "status": run.status.to_string(),
+                })));
             }
-            Err(error) => {
-                return Err(TrackerError::Transient {
-                    message: error.message,
-                    retry_after: None,
-                });
+            let older = runs.last().is_some_and(|run| run.created_at < since);
+            cursor = next;
+            if older || cursor.is_none() {
+                break;
             }
-        };
-        let fitting: Vec<_> = runs.iter().filter(|run| wanted(run.slot)).collect();
-        if let Some(run) = fitting
-            .iter()
-            .filter(|run| run.status == RunStatus::Success)
-            .max_by_key(|run| run.slot)
-        {
-            return Ok(JobStatus::Gave(json!({
-                "run": run.id.as_str(),
-                "slot": run.slot.rfc3339(),
-                "status": run.status.to_string(),
-            })));
         }
         // One that failed may yet be retried or recovered by a person: it is waited for until the time is over.
         Ok(JobStatus::Running)

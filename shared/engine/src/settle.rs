@@ -136,9 +136,11 @@ impl<P: Ports> Engine<P> {
                 left.map(|left| left.by(attempt))
             }
             // Signs of life are looked at when they are missed: a commit for each would wear out the run's document.
-            AttemptFile::Status | AttemptFile::Spec | AttemptFile::Output | AttemptFile::Log => {
-                None
-            }
+            AttemptFile::Status
+            | AttemptFile::Spec
+            | AttemptFile::Output
+            | AttemptFile::Log
+            | AttemptFile::Urls => None,
         })
     }
 }

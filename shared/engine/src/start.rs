@@ -343,7 +343,7 @@ impl<P: Ports> Engine<P> {
             .map(|(version, _, document)| (version, document))
     }
 
-    async fn standing(
+    pub(crate) async fn standing(
         &self,
         name: &WorkflowName,
     ) -> Result<(Version, Index, WorkflowDocument), EngineError> {

@@ -9,8 +9,8 @@ use ork_core::run::{Graph, Header, RunState, RunStatus};
 use crate::Engine;
 use crate::error::EngineError;
 use crate::loaded::load;
+use crate::outputs;
 use crate::ports::{ListQuery, Ports, Store};
-use crate::values;
 
 /// A run as it was read.
 #[derive(Debug, Clone)]
@@ -71,6 +71,6 @@ impl<P: Ports> Engine<P> {
         view: &RunView,
         task: TaskIndex,
     ) -> Result<Arc<str>, EngineError> {
-        values::task_output(&self.ports, &view.graph, &view.state, task).await
+        outputs::task_output(&self.ports, &view.graph, &view.state, task).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ork_core::time::Time;
+use ork_core::time::{Millis, Time};
 use ork_engine::ports::Clock;
 
 /// The machine's clock. It may step back.
@@ -18,5 +18,8 @@ impl Clock for SystemClock {
             }
         };
         Time(millis)
+    }
+    async fn pause(&self, span: Millis) {
+        tokio::time::sleep(span.to_duration()).await;
     }
 }

@@ -5,8 +5,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ork_core::definition::Task;
 use ork_core::task::{AttemptId, TaskSpec};
-use ork_engine::ports::{Executor, Key, Metering, Ports, StartError};
+use ork_engine::ports::{Alive, Executor, Key, Metering, Ports, StartError};
 
 use crate::clock::SystemClock;
 use crate::endpoints::{ConnectError, Endpoints};
@@ -239,6 +240,17 @@ impl Executor for Starter {
     async fn stop(&self, attempt: &AttemptId) {
         if let Self::Workers(lanes) = self {
             lanes.stop(attempt).await;
+        }
+    }
+    fn refusal(&self, spec: &TaskSpec, task: &Task) -> Option<String> {
+        match self {
+            Self::Workers(lanes) => lanes.refusal(spec, task),
+            Self::Nowhere => None,
+        }
+    }
+    async fn alive(&self, attempts: &[Alive<'_>]) {
+        if let Self::Workers(lanes) = self {
+            lanes.alive(attempts).await;
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Hints over Pub/Sub: empty messages with two attributes, sent in small batches within bounded time.
+//! Messages over Pub/Sub, which are their attributes; hints are such with two of them, sent in small batches within bounded time.
 
 use std::time::Duration;
 
-use google_cloud_gax::retry_policy::RetryPolicyExt;
+use google_cloud_gax::retry_policy::{RetryPolicyArg, RetryPolicyExt};
 use google_cloud_pubsub::client::{BasePublisher, Publisher};
 use google_cloud_pubsub::model::Message;
 use ork_engine::ports::{Function, Hint, QueueError};
@@ -26,6 +26,35 @@ pub struct Topics {
     pub poll: String,
 }
 
+/// What publishers are made from, over one connection. `again` says when a message is sent again.
+pub(crate) async fn publishers(
+    endpoint: Option<&str>,
+    again: impl Into<RetryPolicyArg>,
+) -> Result<BasePublisher, ConnectError> {
+    let mut base = BasePublisher::builder()
+        .with_grpc_subchannel_count(1)
+        .with_retry_policy(again)
+        .with_backoff_policy(pauses())
+        .with_retry_throttler(Unhindered);
+    if let Some(endpoint) = plain("Pub/Sub", endpoint)? {
+        base = base.with_endpoint(endpoint).with_credentials(nobody());
+    }
+    base.build()
+        .await
+        .map_err(|error| ConnectError::client("Pub/Sub", &error))
+}
+
+/// An empty message with these attributes, and what it is billed for.
+pub(crate) fn message<const N: usize>(attributes: [(&str, &str); N]) -> (Message, Usage) {
+    let bytes: usize = attributes.iter().map(|(k, v)| k.len() + v.len()).sum();
+    let used = Usage {
+        messages: 1,
+        message_bytes: prices::billed(bytes as u64),
+        ..Usage::default()
+    };
+    (Message::new().set_attributes(attributes), used)
+}
+
 /// Sends hints. Clones share their connection and their batches.
 #[derive(Debug, Clone)]
 pub struct PubsubHints {
@@ -45,19 +74,9 @@ impl PubsubHints {
                 )));
             }
         }
-        let mut base = BasePublisher::builder()
-            .with_grpc_subchannel_count(1)
-            // Twice the same hint is the same hint.
-            .with_retry_policy(policy(Again::Harmless).with_time_limit(PATIENCE))
-            .with_backoff_policy(pauses())
-            .with_retry_throttler(Unhindered);
-        if let Some(endpoint) = plain("Pub/Sub", endpoint)? {
-            base = base.with_endpoint(endpoint).with_credentials(nobody());
-        }
-        let base = base
-            .build()
-            .await
-            .map_err(|error| ConnectError::client("Pub/Sub", &error))?;
+        // Twice the same hint is the same hint.
+        let again = policy(Again::Harmless).with_time_limit(PATIENCE);
+        let base = publishers(endpoint, again).await?;
         let publisher =
             |topic: &String| base.publisher(topic).set_delay_threshold(TOGETHER).build();
         Ok(Self {
@@ -86,15 +105,9 @@ impl PubsubHints {
                 )));
             }
         };
-        let attributes = [("to", to), ("run", hint.run.as_str())];
-        let bytes: usize = attributes.iter().map(|(k, v)| k.len() + v.len()).sum();
-        let used = Usage {
-            messages: 1,
-            message_bytes: prices::billed(bytes as u64),
-            ..Usage::default()
-        };
+        let (message, used) = message([("to", to), ("run", hint.run.as_str())]);
         self.meter.count(Some(&hint.run), &used);
-        let sending = publisher.publish(Message::new().set_attributes(attributes));
+        let sending = publisher.publish(message);
         let what = |why: String| QueueError(format!("{to} is to look at run {}: {why}", hint.run));
         match tokio::time::timeout(PATIENCE, sending).await {
             Ok(Ok(_)) => Ok(()),

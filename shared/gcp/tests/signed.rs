@@ -6,8 +6,12 @@ mod attempt;
 mod hidden;
 #[path = "signed/refused.rs"]
 mod refused;
+#[path = "signed/renewed.rs"]
+mod renewed;
 #[path = "signed/signer.rs"]
 mod signer;
+#[path = "signed/site.rs"]
+mod site;
 #[path = "signed/started.rs"]
 mod started;
 #[path = "signed/world.rs"]

@@ -8,6 +8,8 @@ mod cloud_run;
 mod dataproc;
 #[path = "trackers/errors.rs"]
 mod errors;
+#[path = "trackers/sensor.rs"]
+mod sensor;
 #[path = "trackers/server.rs"]
 mod server;
 #[path = "trackers/start_bigquery.rs"]

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ork_core::time::Time;
+use ork_core::time::{Millis, Time};
 use ork_engine::ports::Clock;
 
 /// The system's clock. It may step back.
@@ -12,6 +12,9 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Time {
         Time(unix_nanos().div_euclid(1_000_000))
+    }
+    async fn pause(&self, span: Millis) {
+        tokio::time::sleep(span.to_duration()).await;
     }
 }
 

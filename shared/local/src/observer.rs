@@ -12,6 +12,10 @@ pub trait Observer {
     fn committed(&mut self, run: &RunId, graph: &Arc<Graph>, state: &RunState, notes: &[Note]);
     /// Something is being set up (a virtual environment), in words.
     fn setup(&mut self, text: &str);
+    /// Something that people must look after, in words.
+    fn warn(&mut self, text: &str) {
+        self.setup(text);
+    }
     /// An attempt ended, with the last lines of its log when it failed. Comes before the commit that settles it.
     fn attempt_ended(&mut self, attempt: &AttemptId, log_tail: &[String]) {
         let _ = (attempt, log_tail);

@@ -7,9 +7,10 @@ use ork_core::Value;
 
 use crate::error::shown_text;
 use crate::field;
+use crate::room::Held;
 
-/// An answer, read to its end. Its `Debug` shows neither headers nor body.
-#[derive(Clone, PartialEq, Eq)]
+/// An answer, read to its end. Its `Debug` shows neither headers nor body. While it is there, its body counts among those that its client
+/// holds at once.
 pub struct Answer {
     /// The status code.
     pub status: u16,
@@ -19,6 +20,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Who answered, after redirects, without the query.
     pub from: String,
+    /// The room of the body.
+    pub(crate) _held: Held,
 }
 
 impl Answer {

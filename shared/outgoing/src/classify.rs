@@ -32,10 +32,16 @@ pub(crate) fn unanswered(what: &str, answer: &Answer, expected: &str) -> Tracker
             message: format!("{what}: not now ({status}){body}"),
             retry_after: retry_after_of(answer),
         },
-        _ => TrackerError::Permanent(format!(
+        _ => unclear(format!(
             "{what}: the answer {status} is not one of {expected}{body}"
         )),
     }
+}
+
+/// An answer that cannot be understood: somebody else's in the service's place, perhaps. It says nothing about the job, and three in a row
+/// are believed, as with what is not allowed.
+pub(crate) fn unclear(message: String) -> TrackerError {
+    TrackerError::Denied(message)
 }
 
 /// What no answer at all means.
@@ -46,10 +52,10 @@ pub(crate) fn unreached(what: &str, error: &OutgoingError) -> TrackerError {
             message,
             retry_after: None,
         },
-        OutgoingError::Refused { .. }
-        | OutgoingError::Unusable(_)
-        | OutgoingError::TooLarge(_)
-        | OutgoingError::Redirected(_) => TrackerError::Permanent(message),
+        OutgoingError::TooLarge(_) | OutgoingError::Redirected(_) => unclear(message),
+        OutgoingError::Refused { .. } | OutgoingError::Unusable(_) => {
+            TrackerError::Permanent(message)
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::guard::{self, Guard, Reach};
 use crate::headers;
 use crate::hop::{self, Hop};
 use crate::lookup::{Checked, Lookup, SystemLookup};
+use crate::room::Room;
 
 /// How long and how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Limits {
     pub body: usize,
     /// Redirects that are followed.
     pub redirects: usize,
+    /// Bytes of bodies that are held at once, by a client and all its clones. Who finds no room waits.
+    pub held: u32,
 }
 
 impl Default for Limits {
@@ -37,6 +40,7 @@ impl Default for Limits {
             total: Duration::from_secs(30),
             body: 1024 * 1024,
             redirects: 3,
+            held: 16 * 1024 * 1024,
         }
     }
 }
@@ -58,6 +62,7 @@ struct Inner {
     limits: Limits,
     /// One for each reach, so that a connection is used only by requests that may have opened it.
     clients: Vec<(Reach, reqwest::Client)>,
+    room: Room,
 }
 
 impl Client {
@@ -86,6 +91,7 @@ impl Client {
                 guard,
                 limits,
                 clients,
+                room: Room::of(limits.held),
             }),
         })
     }
@@ -114,7 +120,8 @@ impl Client {
         match tokio::time::timeout(total, self.inner.follow(first)).await {
             Ok(answer) => answer,
             Err(_) => Err(OutgoingError::Transient(format!(
-                "{asked}: no complete answer within {total:?}"
+                "{asked}: no complete answer within {total:?}, which is all the time that a request has: a task's `timeout` does not \
+                 change it. What takes longer is begun by one request and watched by others"
             ))),
         }
     }
@@ -188,6 +195,9 @@ impl Inner {
                 })
                 .or_insert_with(|| value.clone().into_owned());
         }
+        // Before the first byte is read, and once: who holds room never waits for more.
+        let stated = response.content_length().map(|length| length as usize);
+        let mut held = self.room.take(stated.unwrap_or(most)).await;
         let mut body = Vec::new();
         while let Some(chunk) = response
             .chunk()
@@ -199,11 +209,13 @@ impl Inner {
             }
             body.extend_from_slice(&chunk);
         }
+        held.keep(body.len());
         Ok(Answer {
             status,
             headers,
             body,
             from,
+            _held: held,
         })
     }
 }

@@ -32,6 +32,11 @@ impl OutgoingError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Transient(_))
     }
+
+    /// Whether somebody answered, and with something that cannot be used.
+    pub fn is_an_answer(&self) -> bool {
+        matches!(self, Self::TooLarge(_) | Self::Redirected(_))
+    }
 }
 
 /// A refusal on its way through the HTTP client, from where names are looked up.

@@ -7,7 +7,7 @@ use ork_core::deferred::HttpJob;
 use ork_engine::ports::{JobStatus, Stopping, TrackerError};
 
 use crate::answer::Answer;
-use crate::classify::{unanswered, unreached};
+use crate::classify::{unanswered, unclear, unreached};
 use crate::client::Client;
 use crate::error::shown_text;
 use crate::field::{at, cut, is_stated, is_word, text};
@@ -38,7 +38,8 @@ impl HttpTracker {
         judge(job, &what, &answer)
     }
 
-    /// Asks for a job to be stopped, and then whether it is over: that a service took the request does not say so.
+    /// Asks for a job to be stopped, and then whether it is over: that a service took the request does not say so, and neither does that
+    /// it does not know the job, which whoever has it stopped may come to believe.
     pub async fn cancel(&self, job: &HttpJob) -> Result<Stopping, TrackerError> {
         let what = what(job);
         let Some(url) = &job.cancel_url else {
@@ -48,26 +49,28 @@ impl HttpTracker {
         let answer = self
             .ask(&what, &job.cancel_method, url, &job.headers, None)
             .await?;
-        let refused = (!(200..300).contains(&answer.status))
+        let status = answer.status;
+        let refused = (!(200..300).contains(&status))
             .then(|| unanswered(&format!("{what}, cancel"), &answer, "200 to 299"));
+        // It holds a part of what may be held at once, and the next answer needs one.
+        drop(answer);
         match refused {
             None => match self.poll(job).await {
                 Ok(over) if over != JobStatus::Running => Ok(Stopping::Over),
-                Err(TrackerError::Missing(_)) => Ok(Stopping::Over),
                 // It has been asked; whether it is over is asked again.
                 Ok(_) | Err(TrackerError::Transient { .. }) => Ok(Stopping::Asked),
                 Err(error) => Err(error),
             },
-            Some(later @ (TrackerError::Transient { .. } | TrackerError::Denied(_))) => Err(later),
+            Some(later @ TrackerError::Transient { .. }) => Err(later),
+            Some(denied) if matches!(status, 401 | 403) => Err(denied),
             // Many services refuse to cancel what is over already, or what they are stopping already (409).
             Some(refused) => match self.poll(job).await {
                 Ok(over) if over != JobStatus::Running => Ok(Stopping::Over),
-                Err(TrackerError::Missing(_)) => Ok(Stopping::Over),
-                Ok(JobStatus::Running) if answer.status == 409 => Ok(Stopping::Asked),
-                Ok(_) => Err(TrackerError::Permanent(format!(
-                    "{refused}; the job is still at work"
-                ))),
-                Err(later @ TrackerError::Transient { .. }) => Err(later),
+                Ok(JobStatus::Running) if status == 409 => Ok(Stopping::Asked),
+                Ok(_) => Err(unclear(format!("{refused}; the job is still at work"))),
+                Err(later @ (TrackerError::Transient { .. } | TrackerError::Missing(_))) => {
+                    Err(later)
+                }
                 Err(_) => Err(refused),
             },
         }
@@ -101,7 +104,7 @@ fn judge(job: &HttpJob, what: &str, answer: &Answer) -> Result<JobStatus, Tracke
         return Ok(JobStatus::Succeeded);
     };
     let json = answer.json().map_err(|why| {
-        TrackerError::Permanent(format!(
+        unclear(format!(
             "{what} has the completion_field `{field}`, but {why}"
         ))
     })?;

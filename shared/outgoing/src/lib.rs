@@ -12,6 +12,7 @@ mod hop;
 mod http_job;
 mod lookup;
 mod registered;
+mod room;
 mod special;
 mod task;
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::answer::Answer;
-use crate::classify::{unanswered, unreached};
+use crate::classify::{unanswered, unclear, unreached};
 use crate::client::Client;
 use crate::error::OutgoingError;
 use crate::field::text;
@@ -154,13 +154,13 @@ impl Registered {
             Reply::deserialize(&json)
                 .map_err(|error| format!("the answer is not a reply ({error}): {}", answer.start()))
         });
-        let reply = reply.map_err(|why| TrackerError::Permanent(format!("{what}: {why}")))?;
+        let reply = reply.map_err(|why| unclear(format!("{what}: {why}")))?;
         match reply.status.as_str() {
             "running" => Ok(Stands::Running),
             "done" => Ok(Stands::Done),
             "failed" => Ok(Stands::Failed(why(&reply, "it failed"))),
             "cancelled" | "canceled" => Ok(Stands::Failed(why(&reply, "it was cancelled"))),
-            other => Err(TrackerError::Permanent(format!(
+            other => Err(unclear(format!(
                 "{what}: the status `{}` is none of running, done, failed, cancelled",
                 crate::field::cut(other, 100)
             ))),

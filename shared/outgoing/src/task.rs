@@ -51,7 +51,11 @@ pub enum SendError {
     /// The answer came with a right status code, but does not say what it has to. A sensor asks again.
     #[error("{0}")]
     Unmet(String),
-    /// Asking again will not help.
+    /// What came is not what this service answers: another status code, or nothing that can be read. One such answer may be that of
+    /// somebody in its place, a page of maintenance say; a sensor asks again, and believes three in a row.
+    #[error("{0}")]
+    Unexpected(String),
+    /// Asking again will not help: the request cannot or may not be made.
     #[error("{0}")]
     Permanent(String),
 }
@@ -71,6 +75,7 @@ pub async fn send(
                 message,
                 retry_after: None,
             },
+            error if error.is_an_answer() => SendError::Unexpected(error.to_string()),
             error => SendError::Permanent(error.to_string()),
         })?;
     condition.judge(&answer)
@@ -94,7 +99,7 @@ impl Condition {
         };
         let json = answer
             .json()
-            .map_err(|why| SendError::Permanent(format!("{from}: {why}")))?;
+            .map_err(|why| SendError::Unexpected(format!("{from}: {why}")))?;
         let unmet = |why: String| Err(SendError::Unmet(format!("{from}: `{field}` {why}")));
         let shown = |value: &Value| cut(&value.to_string(), 200).into_owned();
         match (at(&json, field), &self.value) {
@@ -123,7 +128,7 @@ impl Condition {
                 message,
                 retry_after: retry_after_of(answer),
             },
-            false => SendError::Permanent(message),
+            false => SendError::Unexpected(message),
         }
     }
 }
@@ -133,7 +138,7 @@ fn output(answer: &Answer) -> Result<Value, SendError> {
     if answer.body.is_empty() {
         return Ok(Value::Null);
     }
-    let wrong = |why: String| SendError::Permanent(format!("{}: {why}", answer.from));
+    let wrong = |why: String| SendError::Unexpected(format!("{}: {why}", answer.from));
     if answer.says_json() {
         return answer.json().map_err(wrong);
     }

@@ -138,8 +138,19 @@ class Describing(unittest.TestCase):
         self.assertEqual(
             repr(bigquery()), "BigQueryJob(project='acme', job_id='j-1', location='EU', poll_interval=None)"
         )
-        with self.assertRaises(AttributeError):
+        with self.assertRaisesRegex(AttributeError, "cannot assign to field 'project'"):
             bigquery().project = "other"
+        with self.assertRaisesRegex(AttributeError, "cannot delete field 'project'"):
+            del bigquery().project
+        self.assertNotEqual(bigquery(), BigQueryJob("acme", "j-1"))
+        self.assertNotEqual(DataprocJob("p", "r", "j"), ("p", "r", "j", None, None))
+        self.assertEqual(BigQueryJob.__match_args__, ("project", "job_id", "location", "poll_interval"))
+        self.assertEqual(
+            repr(CustomHttp("https://x.example", headers={"A": "b"})),
+            "CustomHttp(url='https://x.example', method='GET', headers={'A': 'b'}, body=None, success_status_codes=[200],"
+            " completion_field=None, completion_value=None, failure_value=None, error_field=None, cancel_url=None,"
+            " cancel_method='POST', poll_interval=None)",
+        )
 
 
 class Returning(unittest.TestCase):

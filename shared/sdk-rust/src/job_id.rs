@@ -1,5 +1,6 @@
-//! Ids of remote jobs that an attempt always chooses alike.
+//! Ids of remote jobs that an attempt always chooses alike, and the labels by which their run is found.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
@@ -32,6 +33,38 @@ pub fn job_id(ctx: &Context, name: &str) -> JobId {
         write!(hex, "{byte:02x}").expect("a text takes all that is written");
     }
     JobId(hex)
+}
+
+/// The label that names a job's run.
+const RUN_LABEL: &str = "ork-run";
+/// Characters that a label has room for.
+const LABEL: usize = 63;
+
+impl Context {
+    /// Labels for a job of BigQuery that the task starts: `ork-run`, by which word of the job's end finds this run at once.
+    ///
+    /// The value is the run's id; labels know no capitals, so `_` stands before what is one, and before itself. There are none where a
+    /// label has no room for it, or outside of a run: the job is then found when it is next asked about.
+    ///
+    /// ```
+    /// let mut ctx = ork::Context::default();
+    /// assert!(ctx.job_labels().is_empty());
+    /// ctx.run_id = "nightly--20260601T023000Z".to_owned();
+    /// assert_eq!(ctx.job_labels()["ork-run"], "nightly--20260601_t023000_z");
+    /// ```
+    pub fn job_labels(&self) -> BTreeMap<String, String> {
+        let mut label = String::with_capacity(LABEL);
+        for letter in self.run_id.chars() {
+            if letter == '_' || letter.is_ascii_uppercase() {
+                label.push('_');
+            }
+            label.push(letter.to_ascii_lowercase());
+        }
+        let fits = (1..=LABEL).contains(&label.len());
+        fits.then(|| (RUN_LABEL.to_owned(), label))
+            .into_iter()
+            .collect()
+    }
 }
 
 /// A derived id, in the spelling that each service takes.

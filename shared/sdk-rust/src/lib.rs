@@ -15,6 +15,8 @@ mod log;
 mod metrics;
 mod run;
 mod serve;
+#[cfg(test)]
+mod spec;
 mod task;
 
 #[doc(hidden)]

@@ -121,6 +121,14 @@ pub(crate) fn choose<'t>(
     }
 }
 
+/// What the program of these tasks writes when it is called without arguments.
+#[cfg(test)]
+pub(crate) fn output_of(tasks: &'static [Task], env: Env<'_>) -> Result<String, Error> {
+    let mut out = Vec::new();
+    program(tasks, &[], env, &mut out)?;
+    Ok(String::from_utf8(out).expect("text"))
+}
+
 fn call(
     tasks: &[Task],
     function: Option<&str>,

@@ -28,6 +28,8 @@ pub struct Batch {
     pub threads: usize,
     /// Which protections hold.
     pub protections: Protections,
+    /// Whether all tasks have worker services that are chained, whatever the seed says.
+    pub chained: bool,
 }
 
 /// A seed that found something.
@@ -48,6 +50,8 @@ pub struct Sum {
     pub seeds: u64,
     /// Threads they ran on.
     pub threads: usize,
+    /// Whether all tasks had worker services that were chained.
+    pub chained: bool,
     /// Numbers, added up.
     pub stats: Stats,
     /// Which states met which events.
@@ -147,6 +151,15 @@ fn add(sum: &mut Stats, one: &Stats) {
 }
 
 impl Batch {
+    /// What one of its seeds does.
+    pub fn plan(&self, seed: u64, catalogue: &mut Catalogue) -> Plan {
+        if self.chained {
+            Plan::chained(seed, catalogue)
+        } else {
+            Plan::of(seed, catalogue)
+        }
+    }
+
     /// Runs them all. `after` hears how many seeds are done and what each thread found since it last said so.
     pub fn run(&self, after: &(impl Fn(u64, &[Found]) + Sync)) -> Sum {
         hear_panics();
@@ -189,7 +202,7 @@ impl Batch {
                 let began = worked();
                 let plan = {
                     let mut catalogue = catalogue.lock().unwrap_or_else(PoisonError::into_inner);
-                    Plan::of(seed, &mut catalogue)
+                    self.plan(seed, &mut catalogue)
                 };
                 let prepared = worked();
                 let outcome = run(&plan, self.protections, false);
@@ -207,6 +220,7 @@ impl Batch {
             from: self.from,
             seeds: self.seeds,
             threads: self.threads.max(1),
+            chained: self.chained,
             ..Sum::default()
         };
         let mut rows = Vec::new();

@@ -42,13 +42,66 @@ pub const OF_RUNS: [&str; 10] = [
 const INSTANCES: usize = InstanceStatus::ALL.len();
 const RUNS: usize = RunStatus::ALL.len();
 
+macro_rules! words {
+    ($(#[doc = $doc:literal] $name:ident { $($(#[doc = $of:literal])+ $variant:ident = $word:literal),+ $(,)? })+) => {$(
+        #[doc = $doc]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($(#[doc = $of])+ $variant),+ }
+        impl $name {
+            /// Every one.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// In words.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+    )+};
+}
+
+words!(
+    /// How an attempt comes to a worker service.
+    Way {
+        /// As a message.
+        Message = "message",
+        /// As a message that came before.
+        Again = "message again",
+        /// In the answer to somebody who told of an end.
+        Handed = "handed on",
+        /// In such an answer that somebody else has, too.
+        HandedTwice = "handed on twice",
+    }
+    /// What it finds when it is there.
+    Found {
+        /// Nobody has the claim: it begins.
+        Free = "begins",
+        /// Some worker has the claim.
+        Taken = "somebody has it",
+        /// The engine has the claim: it was given up.
+        Sealed = "it was given up",
+    }
+    /// What comes of telling dispatch of an end.
+    Came {
+        /// Something more to do.
+        Next = "handed on",
+        /// Nothing more.
+        Nothing = "nothing follows",
+        /// It was not dealt with.
+        NoAnswer = "fails",
+    }
+);
+
 /// How often each pair was met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coverage {
     attempts: [[u64; OF_ATTEMPTS.len()]; INSTANCES],
     tasks: [[u64; OF_TASKS.len()]; INSTANCES],
     runs: [[u64; OF_RUNS.len()]; RUNS],
+    arrived: [[u64; Found::ALL.len()]; Way::ALL.len()],
+    finished: [[u64; Came::ALL.len()]; 2],
 }
+
+/// Whether an end that dispatch is told of is news.
+const NEWS: [&str; 2] = ["known", "awaited"];
 
 impl Default for Coverage {
     fn default() -> Self {
@@ -56,6 +109,8 @@ impl Default for Coverage {
             attempts: [[0; OF_ATTEMPTS.len()]; INSTANCES],
             tasks: [[0; OF_TASKS.len()]; INSTANCES],
             runs: [[0; OF_RUNS.len()]; RUNS],
+            arrived: [[0; Found::ALL.len()]; Way::ALL.len()],
+            finished: [[0; Came::ALL.len()]; 2],
         }
     }
 }
@@ -130,6 +185,15 @@ impl Coverage {
         }
     }
 
+    /// Counts an attempt that came to a worker service.
+    pub const fn arrived(&mut self, way: Way, found: Found) {
+        self.arrived[way as usize][found as usize] += 1;
+    }
+    /// Counts an end that dispatch was told of by a worker service, and what came of it.
+    pub fn finished(&mut self, awaited: bool, came: Came) {
+        self.finished[usize::from(awaited)][came as usize] += 1;
+    }
+
     /// Adds what another world met.
     pub fn add(&mut self, other: &Self) {
         fn sum<const N: usize, const M: usize>(a: &mut [[u64; N]; M], b: &[[u64; N]; M]) {
@@ -140,6 +204,8 @@ impl Coverage {
         sum(&mut self.attempts, &other.attempts);
         sum(&mut self.tasks, &other.tasks);
         sum(&mut self.runs, &other.runs);
+        sum(&mut self.arrived, &other.arrived);
+        sum(&mut self.finished, &other.finished);
     }
 
     /// Every pair with how often it was met.
@@ -173,6 +239,16 @@ impl Coverage {
                 ));
             }
         }
+        for (way, times) in Way::ALL.iter().zip(self.arrived) {
+            for (found, times) in Found::ALL.iter().zip(times) {
+                pairs.push(Pair::new("service", way.as_str(), found.as_str(), times));
+            }
+        }
+        for (news, times) in NEWS.into_iter().zip(self.finished) {
+            for (came, times) in Came::ALL.iter().zip(times) {
+                pairs.push(Pair::new("finished", news, came.as_str(), times));
+            }
+        }
         pairs
     }
 
@@ -189,7 +265,7 @@ impl Coverage {
 /// A state and an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
-    /// `instance`, `task` or `run`.
+    /// `instance`, `task` or `run`; `service`: an attempt that comes to one; `finished`: an end that it tells of.
     pub of: &'static str,
     /// The state.
     pub status: &'static str,

@@ -18,6 +18,10 @@ macro_rules! faults {
             pub const fn most(self) -> u16 {
                 match self { $(Self::$variant => $most),+ }
             }
+            /// Whether only worlds with worker services have it.
+            pub fn is_of_services(self) -> bool {
+                self >= Self::PushLost
+            }
         }
     };
 }
@@ -123,6 +127,30 @@ faults!(
     NewerField = "newer field", 60;
     /// An executor does not stop what it is told to stop.
     StopIgnored = "stop ignored", 700;
+    /// A message to a worker service is lost.
+    PushLost = "push lost", 200;
+    /// A message to a worker service comes late: half a minute to hours.
+    PushLate = "push late", 200;
+    /// A message to a worker service comes up to three times, perhaps to several instances.
+    PushDoubled = "push doubled", 300;
+    /// A worker service has dealt with a message and is not believed: it comes again.
+    PushUnacknowledged = "push: acknowledgement lost", 200;
+    /// An instance of a worker service is told to end.
+    ServiceEnds = "service told to end", 40;
+    /// Dispatch does not hear that a worker service has finished something.
+    FinishedUnheard = "finished: not heard", 300;
+    /// Dispatch is told twice that a worker service has finished something.
+    FinishedDoubled = "finished: doubled", 200;
+    /// Dispatch is told late, or answers late, perhaps when nobody listens any more.
+    FinishedSlow = "finished: slow", 300;
+    /// What dispatch answers is lost, and what it handed on with it.
+    FinishedAnswerLost = "finished: answer lost", 300;
+    /// A worker service dies with what it was handed on.
+    HandedDies = "worker dies with what it was handed", 150;
+    /// What was handed on comes to another instance, too.
+    HandedTwice = "handed on twice", 300;
+    /// A worker service stands still with what it was handed on, for seconds to hours.
+    HandedLate = "handed on: late", 200;
 );
 
 /// How often each kind happens, in thousandths of its occasions.
@@ -139,13 +167,18 @@ impl Faults {
         if random.one_in(40) {
             return faults;
         }
-        for &fault in Fault::ALL {
-            if random.one_in(2) {
-                let strength = random.between(1, u64::from(fault.most()));
-                faults.set(fault, u16::try_from(strength).unwrap_or(1000));
-            }
-        }
+        // Those of services are drawn by whoever draws the services.
+        let kinds = Fault::ALL.iter().filter(|fault| !fault.is_of_services());
+        kinds.for_each(|&fault| faults.draw(fault, random));
         faults
+    }
+
+    /// One kind: off half of the time, and of any strength otherwise.
+    pub fn draw(&mut self, fault: Fault, random: &mut Random) {
+        if random.one_in(2) {
+            let strength = random.between(1, u64::from(fault.most()));
+            self.set(fault, u16::try_from(strength).unwrap_or(1000));
+        }
     }
 
     /// How often `fault` happens.

@@ -9,6 +9,7 @@ use ork_core::run::{Command, Event, RecoverFrom, RunStatus};
 use ork_engine::ports::Key;
 use ork_engine::{ClaimRequest, Engine, EngineError, EngineErrorKind, StartRun, WorkflowDocument};
 
+use crate::finished::finished;
 use crate::plan::{Act, Mode, Plan};
 use crate::process::{End, Message};
 use crate::world::{Handle, World};
@@ -33,7 +34,7 @@ impl Ground {
             supervised: self.plan.mode == Mode::Embedded,
         }
     }
-    fn claim(&self) -> Option<ClaimRequest> {
+    pub(crate) fn claim(&self) -> Option<ClaimRequest> {
         Some(self.claims())
     }
 
@@ -75,6 +76,12 @@ pub(crate) async fn handle(ground: Ground, message: Message) -> End {
         }
         Message::Adopt => adopt(&ground).await,
         Message::Wish(act, run) => wish(&ground, &act, run).await,
+        Message::Finished {
+            run,
+            verdict,
+            topic,
+            call,
+        } => finished(&ground, run, verdict, topic, call).await,
     }
 }
 

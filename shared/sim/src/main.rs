@@ -11,7 +11,6 @@ use clap::Parser;
 use ork_core::protect::{Protection, Protections};
 use ork_sim::batch::{self, Batch, Found, Sum};
 use ork_sim::catalogue::Catalogue;
-use ork_sim::plan::Plan;
 use ork_sim::report::{Finding, Report, write_plan};
 use ork_sim::shrink::{Budget, shrink};
 
@@ -40,6 +39,9 @@ struct Cli {
     /// Turn one protection off
     #[arg(long, value_name = "PROTECTION", value_parser = protection)]
     without: Option<Protection>,
+    /// Give all tasks worker services that are chained
+    #[arg(long)]
+    chained: bool,
     /// List the protections
     #[arg(long)]
     protections: bool,
@@ -125,8 +127,15 @@ fn simulate(cli: &Cli, out: &mut impl Write) -> io::Result<ExitCode> {
         .without
         .map_or_else(Protections::default, Protections::without);
     let mut catalogue = Catalogue::default();
+    let batch = Batch {
+        from,
+        seeds,
+        threads: cli.threads.into(),
+        protections,
+        chained: cli.chained,
+    };
     if cli.trace {
-        let plan = Plan::of(from, &mut catalogue);
+        let plan = batch.plan(from, &mut catalogue);
         for line in batch::run(&plan, protections, true).trace {
             writeln!(out, "{line}")?;
         }
@@ -134,15 +143,9 @@ fn simulate(cli: &Cli, out: &mut impl Write) -> io::Result<ExitCode> {
         write_plan(out, &plan)?;
         writeln!(out)?;
     }
-    let batch = Batch {
-        from,
-        seeds,
-        threads: cli.threads.into(),
-        protections,
-    };
     let progress = Progress::new(seeds);
     let sum = batch.run(&|done, found| progress.tell(done, found));
-    let findings = findings(cli, &sum, protections, &mut catalogue);
+    let findings = findings(cli, &sum, &batch, &mut catalogue);
     let code = if sum.found.is_empty() { 0 } else { FOUND };
     let report = Report {
         sum,
@@ -159,17 +162,12 @@ fn simulate(cli: &Cli, out: &mut impl Write) -> io::Result<ExitCode> {
 }
 
 /// The first violation of each invariant, cut down.
-fn findings(
-    cli: &Cli,
-    sum: &Sum,
-    protections: Protections,
-    catalogue: &mut Catalogue,
-) -> Vec<Finding> {
+fn findings(cli: &Cli, sum: &Sum, batch: &Batch, catalogue: &mut Catalogue) -> Vec<Finding> {
     let mut findings = Vec::new();
     for found in sum.first_of_each() {
         let shrunk = (!cli.no_shrink).then(|| {
-            let plan = Plan::of(found.seed, catalogue);
-            shrink(&plan, protections, Budget::FOR_PEOPLE)
+            let plan = batch.plan(found.seed, catalogue);
+            shrink(&plan, batch.protections, Budget::FOR_PEOPLE)
         });
         findings.push(Finding {
             found: found.clone(),

@@ -7,6 +7,7 @@ use ork_core::time::{Millis, Time};
 
 use crate::catalogue::{Catalogue, Prepared};
 use crate::fault::{Fault, Faults};
+use crate::lane::Lane;
 use crate::random::Random;
 
 /// What somebody wants.
@@ -90,6 +91,8 @@ pub struct Plan {
     pub silent: bool,
     /// Whether whatever is still on its way when all runs are over arrives after all.
     pub drain: bool,
+    /// The worker services, if some tasks have any.
+    pub lane: Option<Lane>,
 }
 
 /// Thursday, 1 January 2026, midnight UTC.
@@ -163,6 +166,10 @@ impl Plan {
             });
         }
         wishes.sort_by_key(|wish| wish.after_ms);
+        let lane = match mode {
+            Mode::Cloud => Lane::draw(seed, &mut faults),
+            Mode::Embedded => None,
+        };
         Self {
             seed,
             prepared,
@@ -180,7 +187,18 @@ impl Plan {
             settle_claims: random.one_in(2),
             silent: random.one_in(2),
             drain: random.one_in(4),
+            lane,
         }
+    }
+}
+
+impl Plan {
+    /// The plan of `seed` as [`Plan::of`] gives it, but with worker services for all tasks, which are chained.
+    pub fn chained(seed: u64, catalogue: &mut Catalogue) -> Self {
+        let mut plan = Self::of(seed, catalogue);
+        plan.mode = Mode::Cloud;
+        plan.lane = Some(Lane::chained(seed, &mut plan.faults));
+        plan
     }
 }
 

@@ -7,8 +7,10 @@ use ork_core::ids::RunId;
 use ork_core::names::ObjectName;
 use ork_core::run::Event;
 use ork_core::task::AttemptId;
+use ork_core::time::Time;
 
 use crate::plan::Act;
+use crate::world::services::Order;
 
 /// The instance of whatever is no instance of a service.
 pub(crate) const WORKER: usize = usize::MAX;
@@ -30,6 +32,17 @@ pub(crate) enum Message {
     Said(RunId, Vec<Event>),
     /// The engine of the process before is gone: its runs are taken over.
     Adopt,
+    /// A worker service has written a verdict and asks what comes next.
+    Finished {
+        /// The run it is of.
+        run: RunId,
+        /// The verdict.
+        verdict: ObjectName,
+        /// The topic of the service.
+        topic: usize,
+        /// Where the answer goes.
+        call: u64,
+    },
 }
 
 /// How a handler ended.
@@ -39,6 +52,8 @@ pub(crate) enum End {
     Done,
     /// It has to come again.
     Again,
+    /// It dies, and everything that lives in the same process.
+    Dies,
 }
 
 /// Something at work.
@@ -54,6 +69,19 @@ pub(crate) struct Process {
     pub(crate) attempt: Option<AttemptId>,
     /// Since when it sleeps, if it does.
     pub(crate) asleep: bool,
+    /// What it does in an instance of a worker service, if it lives in one.
+    pub(crate) served: Option<Served>,
+}
+
+/// A place of an instance of a worker service, and who waits for what it does.
+#[derive(Debug, Clone)]
+pub(crate) struct Served {
+    /// The instance.
+    pub(crate) site: usize,
+    /// The message that is not acknowledged yet, and how often it came before.
+    pub(crate) push: Option<(Order, u32)>,
+    /// Since when.
+    pub(crate) since: Time,
 }
 
 impl Process {

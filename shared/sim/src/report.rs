@@ -116,7 +116,8 @@ impl Report {
         let without = self
             .without
             .map_or_else(String::new, |one| format!(" --without {one}"));
-        format!("cargo run --profile sim -p ork-sim -- --seed {seed} --trace{without}")
+        let chained = if self.sum.chained { " --chained" } else { "" };
+        format!("cargo run --profile sim -p ork-sim -- --seed {seed} --trace{chained}{without}")
     }
 
     /// For people.
@@ -337,6 +338,18 @@ fn plan_lines(plan: &Plan) -> Vec<String> {
             plan.places, plan.settle_claims, plan.drain, plan.seed
         ),
     ];
+    if let Some(lane) = &plan.lane {
+        lines.push(format!(
+            "worker services: {}‰ of the tasks, {} topic{}, {} instance{} with {} places, chaining: {}",
+            lane.share,
+            lane.topics,
+            if lane.topics == 1 { "" } else { "s" },
+            lane.instances,
+            if lane.instances == 1 { "" } else { "s" },
+            lane.places,
+            lane.chaining
+        ));
+    }
     let faults: Vec<String> = plan
         .faults
         .present()

@@ -12,6 +12,7 @@ use ork_core::protect::Protections;
 use crate::batch::run;
 use crate::catalogue::Prepared;
 use crate::fault::{Fault, Faults};
+use crate::lane::Lane;
 use crate::plan::{Act, Plan};
 use crate::random::Random;
 use crate::simulation::Outcome;
@@ -310,6 +311,31 @@ impl Search {
         }
         if self.best.drain {
             changed |= self.attempt(|plan| plan.drain = false);
+        }
+        changed | self.smaller_lane()
+    }
+
+    /// No worker services, or fewer and simpler ones.
+    fn smaller_lane(&mut self) -> bool {
+        if self.best.lane.is_none() {
+            return false;
+        }
+        if self.attempt(|plan| plan.lane = None) {
+            return true;
+        }
+        let mut changed = false;
+        let cuts: [fn(&mut Lane); 4] = [
+            |lane| lane.chaining = false,
+            |lane| lane.topics = 1,
+            |lane| lane.instances = 1,
+            |lane| lane.share = 1000,
+        ];
+        for cut in cuts {
+            let mut lane = self.best.lane.clone();
+            lane.iter_mut().for_each(cut);
+            if lane != self.best.lane {
+                changed |= self.attempt(|plan| plan.lane = lane);
+            }
         }
         changed
     }

@@ -54,6 +54,7 @@ enum Phase {
     Drain,
 }
 
+mod services;
 mod turns;
 
 struct Simulation {
@@ -112,6 +113,7 @@ impl Simulation {
         {
             let mut inner = world.lock();
             inner.watch.remote = plan.mode == Mode::Cloud;
+            inner.services.open(plan.lane.clone());
             inner.stalls = [Fault::Stall, Fault::TickStalls, Fault::ObjectsSlow]
                 .into_iter()
                 .any(|fault| plan.faults.of(fault) > 0);
@@ -361,6 +363,7 @@ impl Simulation {
             if self.plan.silent {
                 inner.faults.set(Fault::HintLost, 1000);
                 inner.faults.set(Fault::NoticeLost, 1000);
+                inner.faults.set(Fault::FinishedUnheard, 1000);
             }
             inner.down_until = Time(i64::MIN);
             inner.watch.quiet_since = Some(inner.now);

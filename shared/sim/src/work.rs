@@ -13,7 +13,7 @@ use crate::random::Random;
 use crate::world::{Handle, Inner};
 
 /// What an attempt comes to, drawn from what its task is like.
-fn draw(inner: &mut Inner, spec: &TaskSpec) -> (Millis, Verdict) {
+pub(crate) fn draw(inner: &mut Inner, spec: &TaskSpec) -> (Millis, Verdict) {
     let behaviour = inner
         .prepared
         .behaviour(&spec.workflow_name, spec.task_name.as_str());
@@ -111,7 +111,7 @@ pub(crate) async fn work(handle: Handle, spec: Box<TaskSpec>) -> End {
 }
 
 /// Runs the code, with signs of life; `None`: it was told that it is over.
-async fn run(
+pub(crate) async fn run(
     handle: &Handle,
     worker: &Worker<'_, Handle>,
     spec: &TaskSpec,
@@ -153,8 +153,13 @@ async fn run(
     }
 }
 
-/// Leaves the verdict, or what a broken worker leaves instead.
-async fn leave(handle: &Handle, worker: &Worker<'_, Handle>, spec: &TaskSpec, verdict: Verdict) {
+/// Leaves the verdict, or what a broken worker leaves instead. Says whether this very verdict stands, as far as the worker knows.
+pub(crate) async fn leave(
+    handle: &Handle,
+    worker: &Worker<'_, Handle>,
+    spec: &TaskSpec,
+    verdict: Verdict,
+) -> bool {
     use ork_core::names::AttemptFile;
     use ork_engine::ports::Objects;
     let (missing, garbage, oversize, twice) = {
@@ -167,7 +172,7 @@ async fn leave(handle: &Handle, worker: &Worker<'_, Handle>, spec: &TaskSpec, ve
         )
     };
     if missing {
-        return;
+        return false;
     }
     let name = spec.object(AttemptFile::Result);
     if garbage || oversize {
@@ -177,13 +182,17 @@ async fn leave(handle: &Handle, worker: &Worker<'_, Handle>, spec: &TaskSpec, ve
             vec![b' '; 300 * 1024]
         };
         let _ = handle.create(&name, &bytes).await;
-        return;
+        return false;
     }
+    let mut stands = false;
     for _ in 0..6 {
         match worker.finish(&verdict).await {
-            Ok(_) => break,
+            Ok(first) => {
+                stands = first;
+                break;
+            }
             Err(ObjectError::Unavailable(_)) => handle.sleep(Millis::from_secs(5)).await,
-            Err(_) => return,
+            Err(_) => return false,
         }
     }
     if twice {
@@ -195,6 +204,7 @@ async fn leave(handle: &Handle, worker: &Worker<'_, Handle>, spec: &TaskSpec, ve
         };
         let _ = worker.finish(&other).await;
     }
+    stands
 }
 
 /// A child of the engine's own process: no objects, it just says what becomes of it.

@@ -58,6 +58,7 @@ fn the_number_of_threads_does_not_show() {
             seeds: 60,
             threads,
             protections: Protections::default(),
+            chained: false,
         }
         .run(&|_, _| {})
     });

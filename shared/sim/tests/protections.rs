@@ -2,7 +2,9 @@
 
 use ork_core::protect::{Protection, Protections};
 use ork_sim::catalogue::Catalogue;
-use ork_sim::plan::Plan;
+use ork_sim::fault::{Fault, Faults};
+use ork_sim::lane::Lane;
+use ork_sim::plan::{Mode, Plan};
 use ork_sim::simulate;
 
 /// Seeds that are tried with a protection off.
@@ -50,6 +52,54 @@ fn caught(
         let found = simulate(&plan, Protections::without(protection), false).violation?;
         Some((seed, format!("{}: {}", found.invariant, found.what)))
     })
+}
+
+/// A world in which all tasks are chained, and nothing goes wrong but this.
+fn chained(seed: u64, faults: &[(Fault, u16)], catalogue: &mut Catalogue) -> Plan {
+    let mut plan = Plan::of(seed, catalogue);
+    plan.mode = Mode::Cloud;
+    plan.faults = Faults::NONE;
+    for (fault, strength) in faults {
+        plan.faults.set(*fault, *strength);
+    }
+    plan.lane = Some(Lane {
+        share: 1000,
+        topics: 1,
+        instances: 2,
+        // Nobody is turned away, so that no message comes again.
+        places: 1_000,
+        chaining: true,
+        salt: 0,
+    });
+    plan
+}
+
+#[test]
+fn what_was_handed_on_is_kept_from_running_twice_or_late_by_its_claim_object() {
+    let mut catalogue = Catalogue::default();
+    // What is handed on late may have been given up meanwhile, as no message has come through.
+    let late = [(Fault::HandedLate, 200), (Fault::PushLost, 900)];
+    for (protection, rule, faults) in [
+        (
+            Protection::ClaimOnce,
+            "I1",
+            &[(Fault::HandedTwice, 300)][..],
+        ),
+        (Protection::Seal, "I16", &late[..]),
+    ] {
+        let mut sees = |seed: &u64| {
+            let plan = chained(*seed, faults, &mut catalogue);
+            let holds = simulate(&plan, Protections::default(), false).violation;
+            assert_eq!(holds, None, "seed {seed}: every protection holds");
+            let found = simulate(&plan, Protections::without(protection), false).violation;
+            found.is_some_and(|found| found.invariant == rule)
+        };
+        let found = (0..SEEDS).find(|seed| sees(seed));
+        assert!(
+            found.is_some(),
+            "nothing is seen of {rule} without {protection}"
+        );
+    }
 }
 
 #[test]

@@ -47,6 +47,7 @@ fn seeds_that_once_found_something_find_nothing_any_more() {
             seeds: 1,
             threads: 1,
             protections: Protections::default(),
+            chained: false,
         }
         .run(&|_, _| {});
         all.seeds += 1;

@@ -4,6 +4,7 @@ mod support;
 
 use ork_core::protect::Protections;
 use ork_sim::batch::Batch;
+use ork_sim::coverage::Pair;
 use ork_sim::report::Report;
 
 /// An unoptimised build simulates twenty times slower.
@@ -13,12 +14,45 @@ const OPTIMISED: bool = !cfg!(debug_assertions);
 const COVERAGE: usize = 950;
 
 #[test]
+fn no_world_in_which_everything_is_chained_violates_anything() {
+    let sum = Batch {
+        from: 0,
+        seeds: if OPTIMISED { 1_000 } else { 60 },
+        threads: 2,
+        protections: Protections::default(),
+        chained: true,
+    }
+    .run(&|_, _| {});
+    support::expect_nothing_found(&sum);
+    let times = |status: &str, event: &str| {
+        let pairs = sum.coverage.pairs();
+        let of = |pair: &&Pair| pair.status == status && pair.event == event;
+        pairs.iter().find(of).map_or(0, |pair| pair.times)
+    };
+    assert!(
+        times("handed on", "begins") > sum.seeds / 4,
+        "attempts are handed on: {:?}",
+        sum.coverage.pairs()
+    );
+    for (status, event) in [
+        ("handed on twice", "somebody has it"),
+        ("message again", "it was given up"),
+        ("known", "nothing follows"),
+        ("awaited", "fails"),
+    ] {
+        let times = times(status, event);
+        assert!(!OPTIMISED || times > 0, "{status} × {event}: {times}");
+    }
+}
+
+#[test]
 fn no_seed_violates_anything_and_everything_is_met() {
     let sum = Batch {
         from: 0,
         seeds: if OPTIMISED { 20_000 } else { 1_000 },
         threads: 2,
         protections: Protections::default(),
+        chained: false,
     }
     .run(&|_, _| {});
     support::expect_nothing_found(&sum);

@@ -121,7 +121,7 @@ pub const VARIABLES: &[Variable] = &[
         SERVICES,
         Means("all workers have credentials of their own"),
         "default,python",
-        "Worker profiles of `ORK_WORKER_JOBS` whose workers have no credentials and do everything by signed URLs; tasks of at most 11 h without secrets",
+        "Worker profiles of `ORK_WORKER_JOBS` whose workers have no credentials and do everything by signed URLs; for tasks without secrets",
     ),
     of(
         "ORK_SIGN_ACCOUNT",

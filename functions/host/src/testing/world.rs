@@ -11,7 +11,7 @@ use ork_core::ids::{RunId, WorkflowName};
 use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::run::RunStatus;
 use ork_core::task::{AttemptId, Output, TaskSpec, Verdict};
-use ork_core::time::Time;
+use ork_core::time::{Millis, Time};
 use ork_engine::conformance::model::Model;
 use ork_engine::conformance::model_objects::ModelObjects;
 use ork_engine::ports::{
@@ -233,6 +233,9 @@ impl Ports for World {
 impl Clock for World {
     fn now(&self) -> Time {
         Time(self.0.now.load(SeqCst))
+    }
+    async fn pause(&self, _span: Millis) {
+        std::future::pending::<()>().await;
     }
 }
 

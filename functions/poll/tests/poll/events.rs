@@ -334,6 +334,46 @@ async fn the_jobs_of_others_cost_one_look_around_in_five_seconds() {
 }
 
 #[tokio::test]
+async fn ends_of_orks_own_workers_are_passed_over_without_a_look() {
+    let world = World::default();
+    world.deploy(YAML).await;
+    waiting(&world, "r", execution()).await;
+    world.job_is(EXECUTION, JobStatus::Succeeded);
+    let routes = routes(&world);
+    let name = format!("namespaces/acme/executions/{EXECUTION}");
+    let variable = |name: &str| json!({"name": name, "value": "runs/r/batches/x.json"});
+    let other = json!({"name": "OTHER", "value": "x"});
+    let mut newer = ran(&name, json!([]));
+    newer["protoPayload"]["response"] =
+        json!({"name": name, "template": {"containers": [{"env": [variable("ORK_BATCH_URL")]}]}});
+    let workers = [
+        ran(&name, json!([other, variable("ORK_BATCH")])),
+        ran(&name, json!([variable("ORK_BATCH_URL")])),
+        newer,
+    ];
+    let before = world.calls();
+    for worker in &workers {
+        for body in [structured(worker), pushed(worker), worker.clone()] {
+            let told = post(&routes, "/events", body.to_string()).await;
+            assert_eq!(told.status, StatusCode::NO_CONTENT, "{worker}");
+        }
+    }
+    assert_eq!(world.calls(), before, "nothing is read for them");
+    assert!(world.asked().is_empty());
+    let request = Request::get("/healthz").body(Body::empty());
+    let seen = send(&routes, request.expect("a request")).await.json();
+    assert_eq!(
+        (&seen["passed_over"], &seen["broken"]),
+        (&json!(9), &json!(0))
+    );
+    // A job that a task started as it was itself started names its run.
+    let run = json!({"name": "ORK_RUN_ID", "value": "r"});
+    let theirs = ran(&name, json!([variable("ORK_BATCH"), run]));
+    binary(&routes, AUDIT, &theirs).await;
+    assert_eq!(world.asked(), [EXECUTION]);
+}
+
+#[tokio::test]
 async fn what_is_none_of_orks_business_is_passed_over_and_what_is_broken_thrown_away() {
     let world = World::default();
     world.deploy(YAML).await;

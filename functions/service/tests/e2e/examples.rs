@@ -3,19 +3,23 @@
 //! Left to the laptop: `ork schedule preview` of `schedules` (it asks no cloud), `--task` and `--dry-run` of `quickstart`.
 
 use ork_core::ids::{RunId, WorkflowName};
+use ork_core::names::ObjectName;
 use ork_core::run::{Command as Order, Event, RecoverFrom};
 use ork_engine::EngineErrorKind;
+use ork_engine::ports::{Objects, Ports};
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, Setup};
 use crate::example_folders::{
-    self, build_rust_task, can_download, compare, compare_files, expected, make_polyglot, source,
+    self, bring_sdk, build_rust_task, can_download, compare, compare_files, expected,
+    make_polyglot, source,
 };
 
 /// The example's folder, its workflows stored and a worker job for them. The main workflow's name.
 async fn deploy(cloud: &Cloud, example: &str, files: &[&str]) -> String {
     let folder = cloud.copy_of(example);
     cloud.work_in(&folder);
+    let project = std::fs::read(folder.join("ork.yaml")).ok();
     let mut main = None;
     for file in files {
         let text = std::fs::read_to_string(folder.join(file)).expect("the example's file");
@@ -23,6 +27,12 @@ async fn deploy(cloud: &Cloud, example: &str, files: &[&str]) -> String {
         // A file of blocks is called as it says.
         let name = name.or_else(|| file.strip_suffix(".workflow"));
         let name = name.unwrap_or(example).trim().to_owned();
+        if let Some(project) = &project {
+            // It goes first, as with `ork workflow deploy`.
+            let beside = ObjectName::UploadProject(WorkflowName::new(&name).expect("a name"));
+            let objects = cloud.engine.ports().objects();
+            objects.put(&beside, project, None).await.expect("stored");
+        }
         cloud.deploy(&name, &text).await;
         main = Some(name);
     }
@@ -83,8 +93,12 @@ async fn the_examples_give_what_they_give_on_a_laptop() {
         ("schedules", &main, vec![(day.clone(), "output.json")]),
         ("typed", &main, vec![(day, "output.json")]),
         ("subworkflow", &both, vec![(json!({}), "output.json")]),
+        ("custom_executor", &main, vec![(json!({}), "output.json")]),
     ] {
         let name = deploy(&cloud, example, files).await;
+        if example == "custom_executor" {
+            bring_sdk(&cloud.folder_of(example));
+        }
         for (params, file) in cases {
             run(&cloud, example, &name, params, &expected(example, file)).await;
         }

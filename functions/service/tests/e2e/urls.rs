@@ -9,6 +9,7 @@ use ork_core::ids::{RunId, VersionHash, WorkflowName};
 use ork_core::names::ObjectName;
 use ork_emulators::run_jobs::{ExecutionView, Phase};
 use ork_engine::ports::{Objects, Ports};
+use ork_gcp::signed::{AttemptUrls, Method};
 use serde_json::json;
 
 use crate::cloud::{Cloud, Setup};
@@ -16,13 +17,15 @@ use crate::example_folders::expected;
 use crate::examples::check;
 use crate::uploads::bundle;
 
-/// The first attempt never ends by itself. What a later one says is what it sees of what its worker was told.
+/// The first attempt never ends by itself, and may take longer than a signature is good for. What a later one says is what it sees of what
+/// its worker was told.
 const ENDLESS: &str = "name: endless
 tasks:
   a:
     command: 'echo x >> begun; while [ $ORK_ATTEMPT = 1 ]; do sleep 0.02; done; echo ORK_OUTPUT:$(env | grep -c -e BATCH -e BUCKET -e X-Goog -e EMULATOR)'
     retries: {max: 9, delay: 1s}
     heartbeat_timeout: 4s
+    timeout: 20h
 ";
 
 /// Whose first attempt is never claimed.
@@ -52,6 +55,7 @@ async fn workers_with_a_signed_url_and_nothing_else_do_all_there_is_to_do() {
     the_url_is_good_as_it_is_and_not_otherwise(&first.env["ORK_BATCH_URL"]).await;
     another_worker_is_turned_down(&cloud, &first).await;
     assert_eq!(lines(&image, "begun"), 1, "it ran once");
+    are_renewed(&cloud, &endless).await;
 
     // Too late for the worker that runs, and for one that is about to.
     let storage = cloud.emulators.storage().expect("it was started");
@@ -95,6 +99,20 @@ async fn workers_with_a_signed_url_and_nothing_else_do_all_there_is_to_do() {
         assert_eq!(told, wanted.into(), "{}", execution.name);
     }
     cloud.stop().await;
+}
+
+/// Tick leaves URLs for an attempt that it finds alive.
+async fn are_renewed(cloud: &Cloud, run: &RunId) {
+    let name = ObjectName::parse(&format!("runs/{run}/a/1/urls.json")).expect("a name");
+    let objects = cloud.engine.ports().objects();
+    let look = async || objects.get(&name, 1 << 20).await.expect("an answer");
+    let found = cloud.until("renewed URLs", look).await;
+    let urls = AttemptUrls::decode(&String::from_utf8_lossy(&found.bytes)).expect("a set");
+    let url = urls
+        .url(&name, Method::Get)
+        .expect("it leads to its successor");
+    let answer = reqwest::get(url.reveal()).await.expect("an answer");
+    assert_eq!(answer.status().as_u16(), 200);
 }
 
 /// The worker of a run's first execution ends by itself, and no log has a signature.

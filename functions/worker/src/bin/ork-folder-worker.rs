@@ -1,5 +1,5 @@
 //! A worker over a folder instead of a bucket: `ork-folder-worker FOLDER [SECONDS OF PATIENCE [service]]`, with the environment of a task of a
-//! Cloud Run job, or of a worker service.
+//! Cloud Run job, or of a worker service. With `ORK_BATCH_URL` among it the folder is not looked at.
 //!
 //! The tests run it as a process that they can kill. It is also a way to try a worker's image by hand.
 
@@ -14,7 +14,7 @@ use ork_host::logs::{Style, install};
 use ork_host::settings::LogLevel;
 use ork_local::objects::Folder;
 use ork_local::store::Sync;
-use ork_worker::{Machine, Supply, WorkerServiceSettings, WorkerSettings, serve_over};
+use ork_worker::{Given, Machine, Supply, WorkerServiceSettings, WorkerSettings, serve_over};
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
@@ -64,6 +64,9 @@ fn work(args: &[OsString]) -> Result<ExitCode, Vec<String>> {
     }
     let mut settings = WorkerSettings::from_map(&env)?;
     with(&mut settings.machine);
+    if matches!(settings.given, Given::Url(_)) {
+        return Ok(runtime.block_on(ork_worker::run(settings)));
+    }
     let objects = open(Path::new(folder)).map_err(one)?;
     Ok(runtime.block_on(ork_worker::run_over(&objects, settings, None)))
 }

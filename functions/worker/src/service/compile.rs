@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use ork_core::definition::Workflow;
-use ork_core::diagnostic::to_json;
-use ork_host::{Payload, answer};
+use ork_host::Payload;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::folder::{Wrong, load};
+use super::asked::asked;
+use super::folder::load;
 use super::{Inner, Supply};
 
 #[derive(Debug, Default, Deserialize)]
@@ -26,49 +24,11 @@ pub(super) async fn compile<S: Supply>(
     State(service): State<Arc<Inner<S>>>,
     body: Payload,
 ) -> Response {
-    let request: Request = match read(&body) {
-        Ok(request) => request,
-        Err(answer) => return *answer,
-    };
-    match load(&service.machine.code_dir, request.workflow_path.as_deref()) {
+    let code = &service.machine.code_dir;
+    let find = |request: Request| load(code, request.workflow_path.as_deref());
+    match asked(&body, find) {
         Ok(file) => Json(described(&file.workflow)).into_response(),
-        Err(wrong) => unprocessable(&wrong),
-    }
-}
-
-/// A body that is JSON; nothing is `{}`.
-pub(super) fn read<T: for<'a> Deserialize<'a>>(body: &Payload) -> Result<T, Box<Response>> {
-    let bytes = match body {
-        Payload::Whole(bytes) if bytes.is_empty() => b"{}".as_slice(),
-        Payload::Whole(bytes) => bytes,
-        Payload::TooLarge(size) => {
-            let detail = format!("the body has {size} bytes");
-            return Err(answer::problem(StatusCode::PAYLOAD_TOO_LARGE, &detail).into());
-        }
-    };
-    serde_json::from_slice(bytes).map_err(|error| {
-        let detail = format!("the body is not what is asked for: {error}");
-        answer::problem(StatusCode::BAD_REQUEST, &detail).into()
-    })
-}
-
-/// A problem with all that was found.
-pub(super) fn unprocessable(wrong: &Wrong) -> Response {
-    match wrong {
-        Wrong::Said(detail) => answer::problem(StatusCode::UNPROCESSABLE_ENTITY, detail),
-        Wrong::Found(found) => {
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            let mut body = json!({
-                "title": status.canonical_reason(),
-                "status": status.as_u16(),
-                "detail": found.first().map(|one| one.message.as_str()),
-            });
-            body["errors"] = to_json(found)["errors"].take();
-            let mut answer = (status, Json(body)).into_response();
-            let kind = HeaderValue::from_static("application/problem+json");
-            answer.headers_mut().insert(CONTENT_TYPE, kind);
-            answer
-        }
+        Err(answer) => *answer,
     }
 }
 

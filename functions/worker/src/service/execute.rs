@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::{Instrument, Span, error, info};
 
-use super::compile::{read, unprocessable};
+use super::asked::asked;
 use super::spec::{Request, prepared};
 use super::{Inner, Supply};
 use crate::attempt::told;
@@ -26,20 +26,17 @@ pub(super) async fn execute<S: Supply>(
     State(service): State<Arc<Inner<S>>>,
     body: Payload,
 ) -> Response {
-    let request: Request = match read(&body) {
-        Ok(request) => request,
-        Err(answer) => return *answer,
-    };
-    let (spec, folder) = match prepared(&request, &service.machine.code_dir) {
-        Ok(prepared) => prepared,
-        Err(wrong) => return unprocessable(&wrong),
-    };
-    let place = match service.place() {
-        Ok(place) => place,
+    let code = &service.machine.code_dir;
+    let found = asked(&body, |request: Request| {
+        prepared(&request, code).map(|(spec, folder)| (request.task_id, spec, folder))
+    });
+    let ready = found.and_then(|found| Ok((found, service.place()?)));
+    let ((task_id, spec, folder), place) = match ready {
+        Ok(ready) => ready,
         Err(answer) => return *answer,
     };
     Span::current().record("task", spec.task_name.as_str());
-    info!(task_id = request.task_id, "a task is executed");
+    info!(task_id, "a task is executed");
     // Dropped with this request, when its caller goes away: then nobody wants the answer.
     let (_wanted, unwanted) = oneshot::channel();
     let work = Arc::clone(&service).execute(spec, folder, place, unwanted);

@@ -1,5 +1,6 @@
 //! The worker as a service: an attempt for each message that is pushed, with one warm executor for the life of the process.
 
+mod asked;
 mod batches;
 mod chain;
 mod compile;
@@ -9,6 +10,7 @@ mod order;
 mod push;
 mod settings;
 mod spec;
+pub(crate) mod watch;
 
 use std::io;
 use std::sync::Arc;

@@ -271,7 +271,7 @@ fn raw(values: &Map<String, Value>) -> Result<std::sync::Arc<serde_json::value::
 }
 
 /// A spec without anything to run, of a run that nobody else has.
-fn bare(task_name: TaskName, timeout: Millis) -> Result<TaskSpec, String> {
+pub(super) fn bare(task_name: TaskName, timeout: Millis) -> Result<TaskSpec, String> {
     let empty = raw(&Map::new())?;
     Ok(TaskSpec {
         format: TASK_FORMAT,

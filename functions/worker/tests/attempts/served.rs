@@ -122,11 +122,16 @@ impl Served {
 
     /// Sends a request without waiting for its answer.
     pub(crate) fn send(&self, head: &str, body: &[u8]) -> TcpStream {
+        self.send_with(head, "", body)
+    }
+
+    /// The same with further headers, a line each.
+    pub(crate) fn send_with(&self, head: &str, headers: &str, body: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let bytes = body.len();
         let head = format!(
-            "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {bytes}\r\n\r\n"
+            "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {bytes}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).expect("sent");
         stream.write_all(body).expect("sent");

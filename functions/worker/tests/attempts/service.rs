@@ -178,6 +178,36 @@ fn an_attempt_that_has_its_verdict_is_ended_at_the_next_sign_of_life() {
 }
 
 #[test]
+fn an_attempt_that_has_its_verdict_is_ended_long_before_its_next_sign_of_life() {
+    let bench = Bench::new();
+    let mut spec = waiting(&bench);
+    spec.heartbeat = Millis::from_secs(3_600);
+    let batch = bench.batch(std::slice::from_ref(&spec));
+    let served = Served::start(&bench);
+    let request = served.begin(&batch, 0);
+    let own = number_in(&bench.path("own"));
+    let sign = appears("the first sign of life", || {
+        bench.text(&spec, AttemptFile::Status)
+    });
+    let given_up = Verdict::Failed {
+        category: Category::Unknown,
+        message: "it was stopped".to_owned(),
+        log_tail: Vec::new(),
+        exit_code: None,
+    };
+    bench.put(
+        &spec.object(AttemptFile::Result),
+        &encode_verdict(&given_up),
+    );
+    assert_eq!(answer(request).0, 204);
+    gone(own);
+    assert_eq!(bench.verdict(&spec), Some(given_up));
+    assert_eq!(effects(&bench), "");
+    let signs = bench.text(&spec, AttemptFile::Status);
+    assert_eq!(signs, Some(sign), "to look is not to say anything");
+}
+
+#[test]
 fn python_stays_warm_from_one_request_to_the_next() {
     let bench = Bench::new();
     bench.file("own.py", "import os\ndef own():\n    return os.getpid()\n");

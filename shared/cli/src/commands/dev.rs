@@ -1,4 +1,5 @@
-//! `ork dev`: runs the workflows of a folder as they fall due, reloads them as they change, goes on with what was left behind.
+//! `ork dev`: runs the workflows of a folder as they fall due, reloads them as they change, goes on with what was left behind, and serves the
+//! HTTP API meanwhile.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,8 +17,14 @@ use crate::state_folder::StateArg;
 use crate::workflow_file::{self, count, shown};
 
 mod folder;
+#[cfg(feature = "serve")]
+mod serve;
+#[cfg(not(feature = "serve"))]
+#[path = "dev/no_serve.rs"]
+mod serve;
 
 use folder::{Folder, News};
+use serve::Server;
 
 /// Pause between two looks at the folder.
 const LOOK: Duration = Duration::from_secs(1);
@@ -32,6 +39,9 @@ pub(crate) struct DevArgs {
     folder: PathBuf,
     #[command(flatten)]
     state: StateArg,
+    /// Port of the HTTP API on 127.0.0.1; 0 chooses a free one
+    #[arg(long, value_name = "PORT", default_value_t = 4000)]
+    port: u16,
     #[command(flatten)]
     engine: EngineArgs,
     /// Say why: every decision, one line each
@@ -54,6 +64,7 @@ pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit,
     engine::block_on(async {
         // One engine executes, another stores what changed: the first is busy for as long as it runs.
         let recorder = engine::to_record(state.clone())?;
+        let server = Server::bind(args.port).await?;
         let mut folder = Folder::new(root.clone());
         let mut loaded = 0;
         for news in folder.look() {
@@ -62,10 +73,11 @@ pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit,
         let custom = custom(&root, out)?;
         let mut embedded = engine::to_execute(state.clone(), &args.engine, custom, config)?;
         out.say(&format!(
-            "{} from {}, state in {}; it listens nowhere yet, Ctrl-C stops it",
+            "{} from {}, state in {}; {}, Ctrl-C stops it",
             count(loaded, "workflow"),
             shown(&root),
-            shown(&state)
+            shown(&state),
+            server.place()
         ));
         let style = if args.verbose {
             Style::Notes
@@ -73,7 +85,19 @@ pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit,
             Style::Lines
         };
         let screen = SharedScreen::new(Screen::new(style, true, out), out);
-        watch(&mut embedded, &recorder, &mut folder, &screen, out).await
+        let control = Control::new();
+        let watching = watch(
+            &mut embedded,
+            &recorder,
+            &mut folder,
+            &screen,
+            control.clone(),
+            out,
+        );
+        tokio::select! {
+            done = watching => done,
+            failed = server.serve(&recorder, control) => Err(failed),
+        }
     })
 }
 
@@ -82,10 +106,10 @@ async fn watch(
     recorder: &Embedded,
     folder: &mut Folder,
     screen: &SharedScreen,
+    control: Control,
     out: &Output,
 ) -> Result<Exit, Failure> {
     let mut stops = Stops::listen()?;
-    let control = Control::new();
     let mut observer = screen.clone();
     let mut looks = tokio::time::interval(LOOK);
     let driving = embedded.drive(Until::Forever, &mut observer, control.clone());

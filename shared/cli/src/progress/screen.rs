@@ -236,5 +236,10 @@ impl Observer for SharedScreen {
             self.print(vec![format!("{:<9} {}", "setup", harmless(text))]);
         }
     }
+    fn warn(&mut self, text: &str) {
+        // Also to whoever wants to hear of nothing else.
+        let word = self.out.talk.yellow("warning:");
+        self.print(vec![format!("{word} {}", harmless(text))]);
+    }
     fn attempt_ended(&mut self, _: &AttemptId, _: &[String]) {}
 }

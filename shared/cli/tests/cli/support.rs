@@ -172,16 +172,16 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Waits until it has said a line with `text`.
+    /// Waits until it has said a line with `text`; gives that line.
     #[track_caller]
-    pub(crate) fn until(&mut self, text: &str) {
+    pub(crate) fn until(&mut self, text: &str) -> String {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => {
                     self.said.push_str(&line);
                     self.said.push('\n');
                     if line.contains(text) {
-                        return;
+                        return line;
                     }
                 }
                 Err(_) => panic!("it never said {text:?} but:\n{}", self.said),

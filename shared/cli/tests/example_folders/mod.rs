@@ -138,6 +138,12 @@ pub(crate) fn can_download(example: &str) -> bool {
     )
 }
 
+/// Puts the Python SDK beside a workflow, which is as good as having it installed for programs that run there.
+pub(crate) fn bring_sdk(folder: &Path) {
+    let package = source("../shared/sdk-python/src/ork");
+    std::os::unix::fs::symlink(package, folder.join("ork")).expect("a link");
+}
+
 /// Builds `polyglot` in its folder; `false`: something is missing, which is said.
 pub(crate) fn make_polyglot(folder: &Path) -> bool {
     let (make, rustc) = (("make", "install make"), ("rustc", "put rustc on PATH"));

@@ -140,6 +140,11 @@ impl Executor {
         }
     }
 
+    /// Whether it is a single request, which is made again by everybody who asks about it.
+    pub const fn is_a_request(&self) -> bool {
+        matches!(self, Self::Http { .. })
+    }
+
     /// Whether Ork itself starts it and waits for it, without a worker.
     pub const fn is_remote(&self) -> bool {
         matches!(self, Self::Http { .. } | Self::Remote { .. })
@@ -170,9 +175,12 @@ pub enum Operator {
 }
 
 impl Operator {
-    /// Whether a job comes of it, which can be stopped.
+    /// Whether a job comes of it, which can be stopped: every look of a sensor of BigQuery is one, too.
     pub const fn starts_a_job(self) -> bool {
-        matches!(self, Self::BigQuery | Self::CloudRun | Self::Dataproc)
+        matches!(
+            self,
+            Self::BigQuery | Self::CloudRun | Self::Dataproc | Self::BigQuerySensor
+        )
     }
     /// The word a file uses for it: every sensor is `sensor`.
     pub const fn word(self) -> &'static str {

@@ -96,6 +96,7 @@ codes! {
     UNDECLARED_POOL = "ORK103", "a pool that nobody gave a size";
     UNKNOWN_WORKER = "ORK104", "an unknown worker profile";
     BAD_SECRET = "ORK105", "not the name of a secret";
+    SECRET_NOT_GIVEN = "ORK106", "a secret that the task cannot be given";
 
     // Schedules.
     BAD_CRON = "ORK110", "not a cron expression";

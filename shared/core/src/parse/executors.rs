@@ -2,147 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::definition::{CommandLine, Executor, Expression, Isolation, Operator, PythonSource};
+use crate::definition::{CommandLine, Executor, Isolation, Operator};
 use crate::diagnostic::Diagnostics;
 use crate::ids::WorkflowName;
+use crate::schema::executors::{EXECUTORS, OWN_KEYS, Word, shown, word};
 
-use super::bindings;
 use super::codes;
 use super::fields::Field;
-use super::node::{Kind, Plain};
+use super::node::Kind;
+use super::programs::{command, command_line, source};
 use super::remote;
-use super::scope::{Moment, Scope};
+use super::scope::Scope;
+use super::sensor;
 use super::settings::Settings;
-
-/// The executors by every word a file may use, and the keys that only they have.
-const EXECUTORS: &[(&str, Word, &[&str])] = &[
-    (
-        "python",
-        Word::Python,
-        &["file", "module", "function", "isolation", "preload"],
-    ),
-    ("process", Word::Process, &["command", "file"]),
-    ("shell", Word::Process, &["command", "file"]),
-    ("library", Word::Library, &["file", "function"]),
-    ("cloudrun", Word::CloudRun, CLOUD_RUN),
-    ("cloud_run", Word::CloudRun, CLOUD_RUN),
-    (
-        "bigquery",
-        Word::BigQuery,
-        &[
-            "query",
-            "project",
-            "location",
-            "destination",
-            "write",
-            "params",
-            "dry_run",
-            "maximum_bytes_billed",
-            "labels",
-            "poll_interval",
-        ],
-    ),
-    (
-        "dataproc",
-        Word::Dataproc,
-        &["project", "region", "cluster", "job", "poll_interval"],
-    ),
-    ("sensor", Word::Sensor, &["sensor"]),
-    ("service", Word::Service, &["file", "module", "function"]),
-    ("docker", Word::Docker, &["command"]),
-    ("kubernetes", Word::Kubernetes, &["command"]),
-    (
-        "http",
-        Word::Http,
-        &[
-            "url",
-            "method",
-            "headers",
-            "body",
-            "success_status_codes",
-            "success_field",
-            "success_value",
-        ],
-    ),
-    ("dbt", Word::Dbt, &["project", "models"]),
-    ("workflow", Word::Workflow, &["run_as"]),
-    ("marker", Word::Marker, &[]),
-];
-
-const CLOUD_RUN: &[&str] = &[
-    "job",
-    "command",
-    "project",
-    "region",
-    "args",
-    "container",
-    "task_count",
-    "poll_interval",
-];
-
-/// The keys that belong to some executors only.
-const OWN_KEYS: &[&str] = &[
-    "file",
-    "module",
-    "function",
-    "isolation",
-    "preload",
-    "command",
-    "job",
-    "url",
-    "method",
-    "headers",
-    "body",
-    "project",
-    "models",
-    "run_as",
-    "query",
-    "location",
-    "destination",
-    "write",
-    "params",
-    "dry_run",
-    "maximum_bytes_billed",
-    "labels",
-    "region",
-    "args",
-    "container",
-    "task_count",
-    "cluster",
-    "poll_interval",
-    "success_status_codes",
-    "success_field",
-    "success_value",
-    "sensor",
-];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
-    Python,
-    Process,
-    Library,
-    CloudRun,
-    BigQuery,
-    Dataproc,
-    Sensor,
-    Service,
-    Docker,
-    Kubernetes,
-    Http,
-    Dbt,
-    Workflow,
-    Marker,
-}
-
-const METHODS: [(&str, &str); 7] = [
-    ("GET", "GET"),
-    ("POST", "POST"),
-    ("PUT", "PUT"),
-    ("PATCH", "PATCH"),
-    ("DELETE", "DELETE"),
-    ("HEAD", "HEAD"),
-    ("OPTIONS", "OPTIONS"),
-];
+use super::without_worker;
 
 /// Reads the executor of a task. `custom` are the names that `ork.yaml` declares.
 pub(super) fn read(
@@ -168,10 +41,10 @@ pub(super) fn read(
             options: options(task, found),
         });
     }
-    let Some((_, word, keys)) = EXECUTORS.iter().find(|(known, ..)| *known == name) else {
+    let Some(word) = word(name) else {
         let known = EXECUTORS
             .iter()
-            .map(|(known, ..)| *known)
+            .map(|(known, _)| *known)
             .chain(custom.iter().map(String::as_str));
         let hint = match crate::expr::nearest(name, known) {
             Some(near) => format!(
@@ -190,8 +63,8 @@ pub(super) fn read(
             .hint(hint);
         return None;
     };
-    foreign_keys(task, name, keys, found);
-    build(*word, name, task, scope, found)
+    foreign_keys(task, name, word, found);
+    build(word, name, task, scope, found)
 }
 
 /// Without `executor` the other keys decide, where they leave no doubt.
@@ -219,7 +92,7 @@ fn unstated(
         "sensor"
     } else if has("query") {
         "bigquery"
-    } else if let Some(key) = OWN_KEYS.iter().chain(&["image"]).find(|key| has(key)) {
+    } else if let Some(key) = own_keys().chain(["image"]).find(|key| has(key)) {
         let message = format!(
             "{} has `{key}` and lacks the key `executor`",
             task.own.owner
@@ -229,20 +102,27 @@ fn unstated(
     } else {
         return Some(Executor::Marker);
     };
-    let (_, word, keys) = EXECUTORS.iter().find(|(known, ..)| *known == name)?;
-    foreign_keys(task, name, keys, found);
-    build(*word, name, task, scope, found)
+    let word = word(name)?;
+    foreign_keys(task, name, word, found);
+    build(word, name, task, scope, found)
 }
 
-fn foreign_keys(task: &Settings<'_>, name: &str, keys: &[&str], found: &mut Diagnostics) {
-    for key in OWN_KEYS.iter().filter(|key| !keys.contains(key)) {
+fn own_keys() -> impl Iterator<Item = &'static str> {
+    OWN_KEYS.iter().map(|(key, _)| *key)
+}
+
+fn foreign_keys(task: &Settings<'_>, name: &str, word: Word, found: &mut Diagnostics) {
+    for (key, owners) in OWN_KEYS
+        .iter()
+        .filter(|(_, owners)| !owners.contains(&word))
+    {
         let Some(field) = task.own.field(key) else {
             continue;
         };
         let owners: Vec<&str> = EXECUTORS
             .iter()
-            .filter(|(word, _, keys)| keys.contains(key) && !matches!(*word, "shell" | "cloud_run"))
-            .map(|(word, ..)| *word)
+            .filter(|(name, word)| owners.contains(word) && shown(*word) == *name)
+            .map(|(name, _)| *name)
             .collect();
         let message = format!(
             "{} has executor `{name}`, which has no `{key}`",
@@ -252,6 +132,7 @@ fn foreign_keys(task: &Settings<'_>, name: &str, keys: &[&str], found: &mut Diag
             .error(codes::KEY_NOT_FOR_EXECUTOR, field.key_at, message)
             .hint(format!("`{key}` belongs to {}", owners.join(", ")));
     }
+    without_worker::check(task, name, word, found);
 }
 
 fn build(
@@ -265,7 +146,9 @@ fn build(
         Word::Marker => Some(Executor::Marker),
         Word::Python => {
             let source = source(task, name, found);
-            let function = text(task, "function", found).unwrap_or_else(|| "main".to_owned());
+            let function = task
+                .text("function", found)
+                .unwrap_or_else(|| "main".to_owned());
             let isolation = task.field("isolation").and_then(|field| {
                 field.word(
                     &[("process", Isolation::Process), ("reuse", Isolation::Reuse)],
@@ -288,7 +171,7 @@ fn build(
             };
             Some(Executor::Service {
                 source,
-                function: text(task, "function", found),
+                function: task.text("function", found),
             })
         }
         Word::Process => match (task.field("command"), task.field("file")) {
@@ -312,7 +195,9 @@ fn build(
             ),
         },
         Word::Library => {
-            let function = text(task, "function", found).unwrap_or_else(|| "main".to_owned());
+            let function = task
+                .text("function", found)
+                .unwrap_or_else(|| "main".to_owned());
             match task.field("file") {
                 Some(file) => Some(Executor::Library {
                     file: file.text(found)?.to_owned(),
@@ -329,8 +214,8 @@ fn build(
             scope,
             found,
         ),
-        Word::Dataproc => dataproc(task, scope, found),
-        Word::Sensor => remote::sensor(task, scope, found),
+        Word::Dataproc => remote::dataproc(task, scope, found),
+        Word::Sensor => sensor::sensor(task, scope, found),
         // With a region it is any job there; without one it is a worker job of the deployment.
         Word::CloudRun if task.field("region").is_some() => {
             if let Some(field) = task.own.field("command") {
@@ -347,7 +232,7 @@ fn build(
         }
         Word::CloudRun => {
             let command = command(task, scope, found)?;
-            let job = text(task, "job", found);
+            let job = task.text("job", found);
             if task.field("job").is_none() && task.field("image").is_none() {
                 return needs(
                     task,
@@ -370,7 +255,7 @@ fn build(
                 Executor::Kubernetes { command }
             })
         }
-        Word::Http => http(task, name, scope, found),
+        Word::Http => remote::http(task, name, scope, found),
         Word::Dbt => {
             let models = task
                 .field("models")
@@ -390,32 +275,6 @@ fn build(
             None => needs(task, name, "run_as", "`run_as: {workflow: name}`", found),
         },
     }
-}
-
-fn dataproc(
-    task: &Settings<'_>,
-    scope: &mut Scope<'_>,
-    found: &mut Diagnostics,
-) -> Option<Executor> {
-    let batch = task.own.field("batch").filter(|field| is_map(field));
-    let other = if batch.is_some() { "batch" } else { "job" };
-    if let (Some(_), Some(job)) = (&batch, task.own.field("job")) {
-        return both(task, "batch", "job", &job, found);
-    }
-    remote::operator(
-        Operator::Dataproc,
-        remote::DATAPROC,
-        &[
-            (
-                other,
-                "`cluster: name` and `job: {pysparkJob: …}`, or `batch: {pysparkBatch: …}`",
-            ),
-            ("region", "`region: europe-west1`"),
-        ],
-        task,
-        scope,
-        found,
-    )
 }
 
 /// Whether a task's `batch` is a job of Dataproc's, not the number of items for an instance.
@@ -440,7 +299,7 @@ pub(super) fn needs<T>(
     None
 }
 
-fn both<T>(
+pub(super) fn both<T>(
     task: &Settings<'_>,
     key: &str,
     other: &str,
@@ -455,159 +314,6 @@ fn both<T>(
         )
         .hint("keep one of them");
     None
-}
-
-fn text(task: &Settings<'_>, key: &str, found: &mut Diagnostics) -> Option<String> {
-    task.field(key)?.text(found).map(str::to_owned)
-}
-
-fn source(task: &Settings<'_>, name: &str, found: &mut Diagnostics) -> Option<PythonSource> {
-    if let (Some(_), Some(module)) = (task.own.field("file"), task.own.field("module")) {
-        return both(task, "file", "module", &module, found);
-    }
-    // What the task says itself goes before the defaults, whichever of the two it is.
-    let pick = |key: &str| task.own.field(key);
-    let field = pick("file")
-        .map(|field| (field, true))
-        .or_else(|| pick("module").map(|field| (field, false)));
-    let field = field
-        .or_else(|| task.field("file").map(|field| (field, true)))
-        .or_else(|| task.field("module").map(|field| (field, false)));
-    match field {
-        Some((file, true)) => file
-            .text(found)
-            .map(|text| PythonSource::File(text.to_owned())),
-        Some((module, false)) => {
-            let text = module.text(found)?;
-            let good = text.split('.').all(|part| {
-                part.starts_with(|c: char| c.is_alphabetic() || c == '_')
-                    && part.chars().all(|c| c.is_alphanumeric() || c == '_')
-            });
-            if !good {
-                let message = format!(
-                    "{}: `{text}` is not the name of a Python module",
-                    module.label
-                );
-                found
-                    .error(codes::BAD_NAME, module.node.at, message)
-                    .hint("write package.module, or use `file` for a path");
-            }
-            good.then(|| PythonSource::Module(text.to_owned()))
-        }
-        None => needs(
-            task,
-            name,
-            "file",
-            "`file: tasks.py` or `module: package.tasks`",
-            found,
-        ),
-    }
-}
-
-/// `Some(None)` when there is no command, `None` when it is wrong.
-fn command(
-    task: &Settings<'_>,
-    scope: &mut Scope<'_>,
-    found: &mut Diagnostics,
-) -> Option<Option<CommandLine>> {
-    match task.field("command") {
-        Some(field) => command_line(&field, scope, found).map(Some),
-        None => Some(None),
-    }
-}
-
-/// One text for a shell, or a program and its arguments.
-fn command_line(
-    field: &Field<'_>,
-    scope: &mut Scope<'_>,
-    found: &mut Diagnostics,
-) -> Option<CommandLine> {
-    let Kind::List(_) = &field.node.kind else {
-        return scope
-            .template(field, Moment::Instance, found)
-            .map(CommandLine::Shell);
-    };
-    let items = field.items(false, "a text or a list of texts", found)?;
-    if items.is_empty() {
-        found.error(
-            codes::WRONG_KIND,
-            field.node.at,
-            format!("{} must name at least a program", field.label),
-        );
-        return None;
-    }
-    let mut words = Vec::new();
-    for item in &items {
-        words.push(literal_or_template(item, scope, found));
-    }
-    words
-        .into_iter()
-        .collect::<Option<Vec<_>>>()
-        .map(CommandLine::Argv)
-}
-
-/// A text; an empty one, a number or `true` is taken as it is written.
-fn literal_or_template(
-    item: &Field<'_>,
-    scope: &mut Scope<'_>,
-    found: &mut Diagnostics,
-) -> Option<Expression> {
-    match (&item.node.kind, item.node.plain()) {
-        (
-            Kind::Scalar(scalar),
-            Some(
-                Plain::Int(_)
-                | Plain::Large(_)
-                | Plain::Float(_)
-                | Plain::Bool(_)
-                | Plain::Text(""),
-            ),
-        ) => Some(Expression {
-            source: scalar.text.clone(),
-            references: Vec::new(),
-        }),
-        _ => scope.template(item, Moment::Instance, found),
-    }
-}
-
-fn http(
-    task: &Settings<'_>,
-    name: &str,
-    scope: &mut Scope<'_>,
-    found: &mut Diagnostics,
-) -> Option<Executor> {
-    let method = task
-        .field("method")
-        .and_then(|field| field.word(&METHODS, found))
-        .unwrap_or("GET");
-    let mut headers = Vec::new();
-    if let Some(field) = task.field("headers")
-        && let Some(fields) = field.open(found)
-    {
-        for (key, node) in fields.entries() {
-            let one = Field {
-                label: format!("`{}` in {}", key.text, field.label),
-                key_at: key.at,
-                node,
-            };
-            headers.extend(
-                literal_or_template(&one, scope, found).map(|value| (key.text.clone(), value)),
-            );
-        }
-    }
-    let body = task
-        .field("body")
-        .and_then(|field| bindings::free(&field, scope, found));
-    match task.field("url") {
-        Some(field) => Some(Executor::Http {
-            method: method.to_owned(),
-            url: scope.template(&field, Moment::Instance, found)?,
-            headers,
-            body,
-            conditions: remote::conditions(task, scope, found),
-        }),
-        None => needs(task, name, "url", "`url: https://…`", found),
-    }
 }
 
 /// `{workflow: name}` or `workflow: name` as text.
@@ -644,14 +350,13 @@ fn other_workflow(field: &Field<'_>, found: &mut Diagnostics) -> Option<Workflow
 
 /// The executor-specific keys of a task with an executor of the project's own.
 fn options(task: &Settings<'_>, found: &mut Diagnostics) -> BTreeMap<String, crate::Value> {
-    let keys = OWN_KEYS
-        .iter()
-        .filter_map(|key| Some(((*key).to_owned(), task.field(key)?)));
-    keys.map(|(key, field)| (key, field.node.value(found)))
+    own_keys()
+        .filter_map(|key| Some((key, task.field(key)?)))
+        .map(|(key, field)| (key.to_owned(), field.node.value(found)))
         .collect()
 }
 
 /// Whether an executor of Ork itself has this name.
 pub(super) fn is_word(name: &str) -> bool {
-    EXECUTORS.iter().any(|(known, ..)| *known == name)
+    word(name).is_some()
 }

@@ -1,19 +1,24 @@
-//! Tasks without a worker: a job of another service that Ork starts itself, a request, or something that is waited for.
+//! Tasks without a worker: a job of another service that Ork starts itself, or a request. Sensors are read the same way.
 
 use crate::Value;
 use crate::deferred::{LONGEST_POLL, SHORTEST_POLL};
 use crate::definition::{Binding, Executor, Input, Operator};
 use crate::diagnostic::Diagnostics;
 use crate::expr;
-use crate::time::Millis;
+use crate::ids::WorkflowName;
+use crate::schema::executors::{METHODS, WRITES};
+use crate::time::{Millis, Time};
 
 use super::bindings;
+use super::cloud::Name;
 use super::codes;
-use super::executors::{is_map, needs};
+use super::executors::{both, is_map, needs};
 use super::fields::Field;
 use super::node::{Kind, Plain};
+use super::programs::literal_or_template;
 use super::scope::{Moment, Scope};
 use super::settings::Settings;
+use super::without_worker::no_secret;
 
 /// What a key's value must be when it is written out. A template may become anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,79 +27,69 @@ pub(super) enum Want {
     Whole,
     Flag,
     Map,
+    /// The parameters of a query.
+    Params,
+    Headers,
     Texts,
     Codes,
-    Word(&'static [(&'static str, ())]),
+    Word(&'static [&'static str]),
+    /// A name of Google Cloud.
+    Name(Name),
+    /// The name of a workflow.
+    Workflow,
+    Instant,
     Span,
     Any,
 }
 
-/// A key of a request and what it holds.
-pub(super) type Keys = &'static [(&'static str, Want)];
+/// The keys of a request and what each holds.
+pub(super) type Keys = [(&'static str, Want)];
 
-const WRITES: &[(&str, ())] = &[("append", ()), ("truncate", ()), ("empty", ())];
-
-pub(super) const BIGQUERY: Keys = &[
+pub(super) const BIGQUERY: &Keys = &[
     ("query", Want::Text),
-    ("project", Want::Text),
-    ("location", Want::Text),
+    ("project", Want::Name(Name::Project)),
+    ("location", Want::Name(Name::Location)),
     ("destination", Want::Text),
-    ("write", Want::Word(WRITES)),
-    ("params", Want::Map),
+    ("write", Want::Word(&WRITES)),
+    ("params", Want::Params),
     ("dry_run", Want::Flag),
     ("maximum_bytes_billed", Want::Whole),
     ("labels", Want::Map),
     ("poll_interval", Want::Span),
 ];
-pub(super) const CLOUD_RUN: Keys = &[
+pub(super) const CLOUD_RUN: &Keys = &[
     ("job", Want::Text),
-    ("project", Want::Text),
-    ("region", Want::Text),
+    ("project", Want::Name(Name::Project)),
+    ("region", Want::Name(Name::Region)),
     ("args", Want::Texts),
     ("container", Want::Text),
     ("task_count", Want::Whole),
     ("poll_interval", Want::Span),
 ];
-pub(super) const DATAPROC: Keys = &[
-    ("project", Want::Text),
-    ("region", Want::Text),
+pub(super) const DATAPROC: &Keys = &[
+    ("project", Want::Name(Name::Project)),
+    ("region", Want::Name(Name::Region)),
     ("cluster", Want::Text),
     ("job", Want::Map),
     ("batch", Want::Map),
     ("poll_interval", Want::Span),
 ];
 /// What an answer over HTTP must be like.
-pub(super) const CONDITIONS: Keys = &[
+const CONDITIONS: &Keys = &[
     ("success_status_codes", Want::Codes),
     ("success_field", Want::Text),
     ("success_value", Want::Any),
 ];
-const HTTP_SENSOR: Keys = &[
-    ("url", Want::Text),
-    ("method", Want::Text),
-    ("headers", Want::Map),
-    ("body", Want::Any),
-    ("success_status_codes", Want::Codes),
-    ("success_field", Want::Text),
-    ("success_value", Want::Any),
+/// Keys that say nothing without another one, and what to write.
+const PAIRS: [(&str, &str, &str); 2] = [
+    ("write", "destination", "destination: dataset.table"),
+    ("success_value", "success_field", "success_field: status"),
 ];
-const BIGQUERY_SENSOR: Keys = &[
-    ("query", Want::Text),
-    ("project", Want::Text),
-    ("location", Want::Text),
-    ("params", Want::Map),
-];
-const WORKFLOW_SENSOR: Keys = &[
-    ("name", Want::Text),
-    ("slot", Want::Text),
-    ("within", Want::Span),
-];
-const SENSORS: [&str; 4] = ["object", "bigquery", "http", "workflow"];
 
 /// A task whose settings are keys of the task itself.
 pub(super) fn operator(
     operator: Operator,
-    keys: Keys,
+    keys: &Keys,
     needed: &[(&str, &str)],
     task: &Settings<'_>,
     scope: &mut Scope<'_>,
@@ -113,129 +108,138 @@ pub(super) fn operator(
     Some(Executor::Remote { operator, request })
 }
 
-/// The conditions of a request.
-pub(super) fn conditions(
-    task: &Settings<'_>,
-    scope: &mut Scope<'_>,
-    found: &mut Diagnostics,
-) -> Vec<Input> {
-    read(CONDITIONS, |key| task.field(key), scope, found).unwrap_or_default()
-}
-
-/// `sensor: {object | bigquery | http | workflow: …, poll_interval: …}`.
-pub(super) fn sensor(
+/// A job of a cluster, or a batch, which has none.
+pub(super) fn dataproc(
     task: &Settings<'_>,
     scope: &mut Scope<'_>,
     found: &mut Diagnostics,
 ) -> Option<Executor> {
-    const HINT: &str =
-        "`sensor: {object: \"gs://bucket/name\"}`, or one with bigquery, http or workflow";
-    let Some(field) = task.field("sensor") else {
-        return needs(task, "sensor", "sensor", HINT, found);
-    };
-    let known: Vec<&str> = SENSORS.into_iter().chain(["poll_interval"]).collect();
-    let fields = field.fields(&known, found)?;
-    let mut stated = SENSORS
-        .into_iter()
-        .filter_map(|key| Some((key, fields.field(key)?)));
-    let Some((key, inner)) = stated.next() else {
-        let message = format!("{} does not say what it waits for", field.label);
-        found
-            .error(codes::MISSING_KEY, field.node.at, message)
-            .hint(format!("write {HINT}"));
-        return None;
-    };
-    if let Some((other, second)) = stated.next() {
-        let message = format!("{} waits for `{key}` and for `{other}`", field.label);
-        found
-            .error(codes::KEYS_EXCLUDE, second.key_at, message)
-            .hint("make two tasks of it");
-        return None;
-    }
-    let (operator, request) = match key {
-        "object" => {
-            if let Some(text) = inner.text(found)?.strip_prefix("gs://")
-                && (text.contains("{{")
-                    || text
-                        .split_once('/')
-                        .is_some_and(|(a, b)| !a.is_empty() && !b.is_empty()))
-            {
-                let value = value(&inner, Want::Text, scope, found)?;
-                (Operator::ObjectSensor, vec![named("object", value)])
-            } else {
-                let message = format!("{} must be gs://bucket/name", inner.label);
-                found.error(codes::BAD_NAME, inner.node.at, message);
-                return None;
+    let (job, cluster) = (task.own.field("job"), task.own.field("cluster"));
+    let batch = task.own.field("batch").filter(is_map);
+    let other = if batch.is_some() {
+        for (key, field) in [("job", &job), ("cluster", &cluster)] {
+            if let Some(field) = field {
+                return both(task, "batch", key, field, found);
             }
         }
-        "bigquery" => (
-            Operator::BigQuerySensor,
-            map(&inner, BIGQUERY_SENSOR, "query", scope, found)?,
-        ),
-        "http" => (
-            Operator::HttpSensor,
-            map(&inner, HTTP_SENSOR, "url", scope, found)?,
-        ),
-        _ if matches!(inner.node.kind, Kind::Map(_)) => (
-            Operator::WorkflowSensor,
-            map(&inner, WORKFLOW_SENSOR, "name", scope, found)?,
-        ),
-        _ => {
-            let value = value(&inner, Want::Text, scope, found)?;
-            (Operator::WorkflowSensor, vec![named("name", value)])
+        "batch"
+    } else {
+        // A template may become a job that says where it runs.
+        let placed = |job: &Field<'_>| !is_map(job) || job.node.get("placement").is_some();
+        if task.field("cluster").is_none() && job.as_ref().is_some_and(|job| !placed(job)) {
+            return needs(task, "dataproc", "cluster", "`cluster: name`", found);
         }
+        "job"
     };
-    let mut request = request;
-    if let Some(every) = fields.field("poll_interval") {
-        request.push(named(
-            "poll_interval",
-            value(&every, Want::Span, scope, found)?,
-        ));
-    }
-    Some(Executor::Remote { operator, request })
+    // A cluster in `defaults` is for the jobs of the file.
+    let keys: Vec<(&str, Want)> = DATAPROC
+        .iter()
+        .copied()
+        .filter(|(key, _)| !(batch.is_some() && *key == "cluster"))
+        .collect();
+    operator(
+        Operator::Dataproc,
+        &keys,
+        &[
+            (
+                other,
+                "`cluster: name` and `job: {pysparkJob: …}`, or `batch: {pysparkBatch: …}`",
+            ),
+            ("region", "`region: europe-west1`"),
+        ],
+        task,
+        scope,
+        found,
+    )
 }
 
-/// The settings of a sensor that are a map.
-fn map(
-    field: &Field<'_>,
-    keys: Keys,
-    needed: &str,
+/// A request that is made once.
+pub(super) fn http(
+    task: &Settings<'_>,
+    name: &str,
     scope: &mut Scope<'_>,
     found: &mut Diagnostics,
-) -> Option<Vec<Input>> {
-    let known: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
-    let fields = field.fields(&known, found)?;
-    fields.need(needed, &format!("write `{needed}: …`"), found)?;
-    read(keys, |key| fields.field(key), scope, found)
+) -> Option<Executor> {
+    let method = task
+        .field("method")
+        .and_then(|field| field.word(&METHODS.map(|word| (word, word)), found))
+        .unwrap_or("GET");
+    let mut headers = Vec::new();
+    if let Some(field) = task.field("headers")
+        && let Some(fields) = field.open(found)
+        && no_secret(&field, found)
+    {
+        for (key, node) in fields.entries() {
+            let one = Field {
+                label: format!("`{}` in {}", key.text, field.label),
+                key_at: key.at,
+                node,
+            };
+            headers.extend(
+                literal_or_template(&one, scope, found).map(|value| (key.text.clone(), value)),
+            );
+        }
+    }
+    let body = task
+        .field("body")
+        .and_then(|field| bindings::free(&field, scope, found));
+    match task.field("url") {
+        Some(field) => Some(Executor::Http {
+            method: method.to_owned(),
+            url: scope.template(&field, Moment::Instance, found)?,
+            headers,
+            body,
+            conditions: conditions(task, scope, found),
+        }),
+        None => needs(task, name, "url", "`url: https://…`", found),
+    }
+}
+
+/// What its answer must be like.
+fn conditions(task: &Settings<'_>, scope: &mut Scope<'_>, found: &mut Diagnostics) -> Vec<Input> {
+    read(CONDITIONS, |key| task.field(key), scope, found).unwrap_or_default()
 }
 
 /// The keys that are there; `None` when one of them is wrong.
-fn read<'n>(
-    keys: Keys,
-    field: impl Fn(&str) -> Option<Field<'n>>,
+pub(super) fn read<'n>(
+    keys: &Keys,
+    field_at: impl Fn(&str) -> Option<Field<'n>>,
     scope: &mut Scope<'_>,
     found: &mut Diagnostics,
 ) -> Option<Vec<Input>> {
     let mut good = true;
     let mut request = Vec::new();
     for (key, want) in keys {
-        let Some(field) = field(key) else { continue };
+        let Some(field) = field_at(key) else { continue };
         match value(&field, *want, scope, found) {
             Some(value) => request.push(named(key, value)),
             None => good = false,
         }
     }
+    for (key, other, hint) in PAIRS {
+        let known = keys.iter().any(|(known, _)| *known == key);
+        if let Some(field) = field_at(key).filter(|_| known)
+            && field_at(other).is_none()
+        {
+            let message = format!("{} says nothing without `{other}`", field.label);
+            found
+                .error(codes::MISSING_KEY, field.key_at, message)
+                .hint(format!("add `{hint}`, or remove `{key}`"));
+            good = false;
+        }
+    }
     good.then_some(request)
 }
 
-fn named(name: &str, value: Binding) -> Input {
+pub(super) fn named(name: &str, value: Binding) -> Input {
     Input {
         name: name.to_owned(),
         value,
     }
 }
 
-fn value(
+/// The value of a key, with templates where it has any.
+pub(super) fn value(
     field: &Field<'_>,
     want: Want,
     scope: &mut Scope<'_>,
@@ -274,11 +278,35 @@ fn checked(field: &Field<'_>, want: Want, found: &mut Diagnostics) -> bool {
         Want::Text => field.text(found).is_some(),
         Want::Whole => field.integer::<i64>(1..=i64::MAX, found).is_some(),
         Want::Flag => field.boolean(found).is_some(),
-        Want::Word(words) => field.word(words, found).is_some(),
-        Want::Map if !is_map => {
+        Want::Word(words) => {
+            let words: Vec<_> = words.iter().map(|word| (*word, ())).collect();
+            field.word(&words, found).is_some()
+        }
+        Want::Map | Want::Params | Want::Headers if !is_map => {
             field.wrong_kind("a map", found);
             false
         }
+        Want::Params => no_secret(field, found),
+        Want::Headers => no_secret(field, found) && are_texts(field, found),
+        Want::Name(name) => is_name(field, name, found),
+        Want::Workflow => match field.text(found).map(WorkflowName::new) {
+            Some(Err(error)) => {
+                let message = format!("{}: {error}", field.label);
+                found.error(codes::BAD_NAME, field.node.at, message);
+                false
+            }
+            read => read.is_some(),
+        },
+        Want::Instant => match field.text(found).map(Time::parse) {
+            Some(Err(why)) => {
+                let message = format!("{}: {why}", field.label);
+                found.error(codes::WRONG_KIND, field.node.at, message).hint(
+                    "write it with an offset or `Z`, or as a template such as `{{ run.slot }}`",
+                );
+                false
+            }
+            read => read.is_some(),
+        },
         Want::Texts => match field.items(false, "a list of texts", found) {
             Some(items) => items.iter().all(|item| match item.node.plain() {
                 Some(Plain::Text(_)) => true,
@@ -293,5 +321,73 @@ fn checked(field: &Field<'_>, want: Want, found: &mut Diagnostics) -> bool {
             None => false,
         },
         Want::Map | Want::Any | Want::Span => true,
+    }
+}
+
+fn is_name(field: &Field<'_>, name: Name, found: &mut Diagnostics) -> bool {
+    let Some(text) = field.text(found) else {
+        return false;
+    };
+    let fits = name.fits(text);
+    if !fits {
+        let message = format!("{}: `{text}` is not {}", field.label, name.what());
+        found
+            .error(codes::BAD_NAME, field.node.at, message)
+            .hint(name.hint());
+    }
+    fits
+}
+
+/// Whether the values of a map are single ones; says so of those that are not.
+fn are_texts(field: &Field<'_>, found: &mut Diagnostics) -> bool {
+    let Some(fields) = field.open(found) else {
+        return false;
+    };
+    let mut good = true;
+    for (key, node) in fields.entries() {
+        if matches!(node.plain(), None | Some(Plain::Null | Plain::Unholdable)) {
+            let label = format!("`{}` in {}", key.text, field.label);
+            Field::new(label, node).wrong_kind("text", found);
+            good = false;
+        }
+    }
+    good
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::schema::executors::{OWN_KEYS, Word};
+
+    fn names(keys: &[&Keys], more: &[&'static str]) -> BTreeSet<&'static str> {
+        let keys = keys.iter().flat_map(|keys| keys.iter());
+        keys.map(|(key, _)| *key)
+            .chain(more.iter().copied())
+            .collect()
+    }
+
+    #[test]
+    fn what_is_read_for_a_service_are_the_keys_that_its_executor_has() {
+        for (word, read) in [
+            (Word::BigQuery, names(&[BIGQUERY], &[])),
+            (Word::CloudRun, names(&[CLOUD_RUN], &["command"])),
+            (
+                Word::Http,
+                names(&[CONDITIONS], &["url", "method", "headers", "body"]),
+            ),
+        ] {
+            assert_eq!(read, owned(word), "{word:?}");
+        }
+        // Every task may have a `batch`; that of Dataproc is a map.
+        let mut dataproc = owned(Word::Dataproc);
+        dataproc.insert("batch");
+        assert_eq!(names(&[DATAPROC], &[]), dataproc);
+    }
+
+    fn owned(word: Word) -> BTreeSet<&'static str> {
+        let own = OWN_KEYS.iter().filter(|(_, owners)| owners.contains(&word));
+        own.map(|(key, _)| *key).collect()
     }
 }

@@ -19,6 +19,7 @@ use super::kinds::Aliases;
 use super::node::{Key, Kind, Node};
 use super::scope::{Scope, Use};
 use super::settings::{self, Settings};
+use super::without_worker;
 
 /// A task and the places of its parts, for the checks that need all tasks.
 #[derive(Debug)]
@@ -211,6 +212,9 @@ fn one(
         .field("secrets")
         .map(|field| bindings::secrets(&field, found))
         .unwrap_or_default();
+    if task.executor.is_remote() {
+        without_worker::strip(&mut task, context.style);
+    }
     Read {
         at,
         inputs: places,

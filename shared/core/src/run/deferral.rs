@@ -116,12 +116,17 @@ impl Step<'_> {
             Output::Object { .. } => None,
         };
         let every = asked.unwrap_or(limits::POLL_INTERVAL);
+        let end_by = started_at + definition.timeout;
         let deferral = Deferral {
             jobs: jobs.clone(),
             count,
             done: 0,
-            poll_at: now + every,
-            end_by: started_at + definition.timeout,
+            poll_at: if definition.executor.is_a_request() {
+                now + limits::REQUEST_AGAIN
+            } else {
+                (now + every).min(end_by)
+            },
+            end_by,
             since: now,
             every,
             denied_once: 0,
@@ -198,13 +203,14 @@ impl Step<'_> {
             JobAnswer::Unanswered { .. } | JobAnswer::Missing(_) | JobAnswer::Denied(_) => {}
         }
         // The others are asked when they are due, and nobody once the last question was asked.
-        if !matches!(answer, JobAnswer::Done | JobAnswer::Gave(_)) && next.poll_at <= next.end_by {
+        if !matches!(answer, JobAnswer::Done | JobAnswer::Gave(_)) && !next.is_asked_out() {
             let asked = match answer {
                 JobAnswer::Unanswered { retry_after } => *retry_after,
                 _ => None,
             };
             let asked = asked.unwrap_or_default().min(limits::RETRY_AFTER_LONGEST);
-            next.poll_at = self.now + next.pause(self.now).max(asked);
+            let pause = next.pause(self.now).max(asked);
+            next.poll_at = (self.now + pause).min(next.end_by);
         }
         let definition = self.definition(attempt.task);
         self.run.set(
@@ -278,6 +284,12 @@ impl Step<'_> {
         let now = self.now;
         let instance = self.run.instance_mut(attempt.task, attempt.index);
         let cancellations = instance.cancellations.get_or_insert_default();
+        if cancellations.len() >= limits::CANCELLATIONS
+            && let Some(oldest) = cancellations.iter().position(Cancellation::is_refused)
+        {
+            // It was said that this one is at work.
+            cancellations.remove(oldest);
+        }
         if cancellations.len() >= limits::CANCELLATIONS {
             let why = "too many of its attempts have jobs that are being stopped".to_owned();
             return self.note(
@@ -325,9 +337,16 @@ impl Step<'_> {
         let fence = instance.fence;
         let mut asked = Vec::new();
         let mut next = Time(i64::MAX);
+        self.no_longer_stopped(task, index);
+        let Some(instance) = self.run.owned(task, index) else {
+            return;
+        };
+        if instance.cancellations().is_empty() {
+            return;
+        }
         for one in self.run.cancellations_mut(task, index) {
             if one.ask_at <= now {
-                one.ask_at = now + one.pause();
+                one.ask_at = now + one.pause(now);
                 one.asked = one.asked.saturating_add(1);
                 asked.push(one.attempt);
             }
@@ -341,6 +360,29 @@ impl Step<'_> {
                 attempt,
                 fence,
             }));
+        }
+    }
+
+    /// What was to be stopped for longer than any job is at work is left alone.
+    fn no_longer_stopped(&mut self, task: u32, index: u32) {
+        let now = self.now;
+        let old = |one: &Cancellation| now >= one.since + limits::CANCEL_KEPT;
+        let all = self.run.cancellations_mut(task, index);
+        let dropped: Vec<u32> = all
+            .iter()
+            .filter(|one| old(one))
+            .map(|one| one.attempt)
+            .collect();
+        all.retain(|one| !old(one));
+        for attempt in dropped {
+            let why = format!(
+                "nobody said that they are over within {}",
+                limits::CANCEL_KEPT
+            );
+            self.note(task, Some(index), NoteKind::JobsNotStopped { attempt, why });
+        }
+        if self.run.cancellations_mut(task, index).is_empty() {
+            self.run.no_cancellations(task, index);
         }
     }
 
@@ -360,28 +402,47 @@ impl Step<'_> {
         };
         let one = &mut self.run.cancellations_mut(task, index)[position];
         one.over |= over;
+        let was_refused = one.is_refused();
         one.denied = match denied {
-            Some(_) => one.denied + 1,
+            Some(_) => one.denied.saturating_add(1),
             None => 0,
         };
         let all = one.over & all_jobs(one.count) == all_jobs(one.count);
-        let kind = match denied {
-            _ if all => NoteKind::JobsStopped {
-                attempt: attempt.attempt,
-            },
-            Some(refused) if refused.for_good || one.denied >= limits::DENIALS => {
+        let held = one.holds;
+        let attempt = attempt.attempt;
+        if all {
+            self.run.cancellations_mut(task, index).remove(position);
+            self.note(task, Some(index), NoteKind::JobsStopped { attempt });
+        } else if let Some(NotStopped {
+            why,
+            for_good: true,
+        }) = denied
+        {
+            self.run.cancellations_mut(task, index).remove(position);
+            let why = why.clone();
+            self.note(task, Some(index), NoteKind::JobsNotStopped { attempt, why });
+        } else if let Some(refused) = denied
+            && one.is_refused()
+            && !was_refused
+        {
+            // It is asked for still, but nobody waits for it.
+            one.holds = false;
+            self.note(
+                task,
+                Some(index),
                 NoteKind::JobsNotStopped {
-                    attempt: attempt.attempt,
+                    attempt,
                     why: refused.why.clone(),
-                }
-            }
-            _ => return,
-        };
-        self.note(task, Some(index), kind);
+                },
+            );
+        } else {
+            return;
+        }
         let left = self.run.cancellations_mut(task, index);
-        let held = left.remove(position).holds;
-        if left.is_empty() {
-            self.run.no_cancellations(task, index);
+        if left.iter().all(Cancellation::is_refused) {
+            if left.is_empty() {
+                self.run.no_cancellations(task, index);
+            }
             let waits = index < self.run.task(task).count
                 && matches!(
                     self.run.instances(task)[index as usize].state,
@@ -397,6 +458,10 @@ impl Step<'_> {
 }
 
 impl Deferral {
+    /// Whether the last question was asked, after which nothing is waited for but its answer.
+    fn is_asked_out(&self) -> bool {
+        self.poll_at == self.end_by + Millis(1)
+    }
     /// How long to wait before the next question: a tenth of its age, within bounds.
     fn pause(&self, now: Time) -> Millis {
         let tenth = Millis(now.since(self.since).0 / 10);
@@ -430,8 +495,16 @@ impl Cancellation {
     pub const fn left(&self) -> u32 {
         (all_jobs(self.count) & !self.over).count_ones()
     }
+    /// Whether its service refuses: it is still asked for, less often, and nobody waits for it.
+    pub const fn is_refused(&self) -> bool {
+        self.denied >= limits::DENIALS
+    }
     /// How long to wait for the jobs to end before they are asked about again.
-    fn pause(&self) -> Millis {
+    fn pause(&self, now: Time) -> Millis {
+        if self.is_refused() {
+            let share = Millis(now.since(self.since).0 / 8);
+            return share.clamp(limits::CANCEL_AGAIN_LONGEST, limits::CANCEL_DENIED_LONGEST);
+        }
         let doubled = limits::CANCEL_AGAIN.0 << self.asked.min(10);
         Millis(doubled).min(limits::CANCEL_AGAIN_LONGEST)
     }

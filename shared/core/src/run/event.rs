@@ -164,7 +164,7 @@ pub enum JobAnswer {
 pub struct NotStopped {
     /// In words.
     pub why: String,
-    /// It will be the same the next time.
+    /// Nobody will ever know which jobs they are: it is not tried again.
     pub for_good: bool,
 }
 

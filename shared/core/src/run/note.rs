@@ -220,7 +220,7 @@ impl Note {
             }
             NoteKind::JobsNotStopped { attempt, why } => write!(
                 text,
-                "not all jobs of attempt {attempt} could be stopped, look after them yourself: {why}"
+                "not all jobs of attempt {attempt} can be stopped: {why}"
             ),
             NoteKind::RetryIn {
                 attempt,

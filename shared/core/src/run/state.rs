@@ -493,15 +493,13 @@ impl RunState {
         let slot = owner.first + index;
         let instance = &mut self.instances[slot as usize];
         let mut state = state;
-        if let (State::Queued { since }, Some(cancellations)) =
-            (&state, &mut instance.cancellations)
-        {
-            // Two attempts' jobs are not at work at the same time.
-            let due = cancellations.iter().map(|one| one.ask_at).min();
-            cancellations.iter_mut().for_each(|one| one.holds = true);
-            state = State::Retrying {
-                due: due.unwrap_or(*since),
-            };
+        if let (State::Queued { .. }, Some(cancellations)) = (&state, &mut instance.cancellations) {
+            // Two attempts' jobs are not at work at the same time, unless nobody can help it.
+            let waited_for = || cancellations.iter().filter(|one| !one.is_refused());
+            if let Some(due) = waited_for().map(|one| one.ask_at).min() {
+                cancellations.iter_mut().for_each(|one| one.holds = true);
+                state = State::Retrying { due };
+            }
         }
         let (from, to) = (instance.status(), state.status());
         if let Some(at) = state.wake_at() {

@@ -245,9 +245,11 @@ impl Step<'_> {
                     self.reap(attempt, Overdue::Heartbeat);
                 }
             }
-            // Not without having asked once more: the deferral itself may have been heard of late.
+            // Not without having asked once more: the deferral itself may have been heard of late. Only a request is not made then.
             State::Deferred(deferral)
-                if deferral.end_by <= now && deferral.poll_at > deferral.end_by =>
+                if deferral.end_by <= now
+                    && (deferral.poll_at > deferral.end_by
+                        || definition.executor.is_a_request()) =>
             {
                 self.stop_jobs(attempt, 0);
                 let message = format!(
@@ -256,11 +258,25 @@ impl Step<'_> {
                 );
                 self.fail(attempt, super::Category::Timeout, &message);
             }
+            State::Deferred(deferral) if definition.executor.is_a_request() => {
+                // Each question makes the request: nobody else may while it is open, so it is committed first and asked then.
+                let next = Deferral {
+                    poll_at: now + limits::REQUEST_AGAIN,
+                    ..*deferral
+                };
+                self.run
+                    .set(definition, task, index, State::Deferred(Box::new(next)));
+                self.effect(Effect::BeginJobs(attempt));
+            }
             State::Deferred(deferral) => {
                 // When its time is over this is the last question; there is as much time for its answer as for any other.
                 let last = deferral.end_by <= now;
                 let next = Deferral {
-                    poll_at: if last { again + Millis(1) } else { again },
+                    poll_at: if last {
+                        again + Millis(1)
+                    } else {
+                        again.min(deferral.end_by)
+                    },
                     end_by: if last { again } else { deferral.end_by },
                     ..*deferral
                 };

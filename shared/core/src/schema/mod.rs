@@ -1,5 +1,6 @@
 //! JSON Schema of workflow files, for editors, and of types, for whoever checks values elsewhere.
 
+pub(crate) mod executors;
 mod parts;
 mod remote;
 mod task;
@@ -11,6 +12,7 @@ use serde_json::{Map, json};
 pub use types::type_schema;
 
 use crate::Value;
+use executors::OWN_KEYS;
 
 /// Keys of a workflow file.
 pub const WORKFLOW_KEYS: &[&str] = &[
@@ -28,43 +30,14 @@ pub const WORKFLOW_KEYS: &[&str] = &[
     "max_recovery_attempts",
 ];
 
-/// Keys of a task.
-pub const TASK_KEYS: &[&str] = &[
+/// Keys of a task: those of every task, and those that only some executors have.
+pub const TASK_KEYS: &[&str] = &task_keys();
+
+/// Keys of every task, whatever runs it.
+const COMMON_KEYS: &[&str] = &[
     "description",
     "executor",
-    "file",
-    "module",
-    "function",
-    "isolation",
-    "preload",
-    "command",
     "image",
-    "job",
-    "url",
-    "method",
-    "headers",
-    "body",
-    "project",
-    "models",
-    "query",
-    "location",
-    "destination",
-    "write",
-    "params",
-    "dry_run",
-    "maximum_bytes_billed",
-    "labels",
-    "region",
-    "args",
-    "container",
-    "task_count",
-    "cluster",
-    "poll_interval",
-    "success_status_codes",
-    "success_field",
-    "success_value",
-    "sensor",
-    "run_as",
     "worker",
     "config_file",
     "depends_on",
@@ -92,6 +65,20 @@ pub const TASK_KEYS: &[&str] = &[
     "resources",
     "estimated_duration",
 ];
+
+const fn task_keys() -> [&'static str; COMMON_KEYS.len() + OWN_KEYS.len()] {
+    let mut all = [""; COMMON_KEYS.len() + OWN_KEYS.len()];
+    let mut at = 0;
+    while at < COMMON_KEYS.len() {
+        all[at] = COMMON_KEYS[at];
+        at += 1;
+    }
+    while at < all.len() {
+        all[at] = OWN_KEYS[at - COMMON_KEYS.len()].0;
+        at += 1;
+    }
+    all
+}
 
 /// Keys of a task that `defaults` may set for all of them.
 pub const DEFAULTS_KEYS: &[&str] = &[
@@ -181,6 +168,17 @@ fn described(title: &str, description: &str, schema: Value) -> Value {
     map.insert("title".to_owned(), json!(title));
     map.insert("description".to_owned(), json!(description));
     Value::Object(map)
+}
+
+/// A text with a title and a description.
+fn text(title: &str, description: &str) -> Value {
+    described(title, description, json!({ "type": "string" }))
+}
+
+/// An object that must have these of its properties.
+fn requiring(mut object: Map<String, Value>, required: &[&str]) -> Value {
+    object.insert("required".to_owned(), json!(required));
+    Value::Object(object)
 }
 
 /// A reference to a shared part.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::{described, object, part};
+use super::{described, object, part, requiring, text};
 use crate::Value;
 use crate::run::{Category, RunStatus};
 use crate::types::Type;
@@ -118,7 +118,7 @@ fn binding() -> Value {
 }
 
 fn param() -> Value {
-    let mut schema = object(
+    let schema = object(
         "Param",
         "A typed input of a run.",
         vec![
@@ -131,13 +131,10 @@ fn param() -> Value {
                     json!({}),
                 ),
             ),
-            (
-                "description",
-                described("Description", "For people.", json!({ "type": "string" })),
-            ),
+            ("description", text("Description", "For people.")),
         ],
     );
-    schema.insert("required".to_owned(), json!(["type"]));
+    let schema = requiring(schema, &["type"]);
     json!({
         "title": "Param",
         "description": "A typed input of a run: its type alone, or with a default.",
@@ -146,16 +143,15 @@ fn param() -> Value {
 }
 
 fn schedule() -> Value {
-    let mut schema = object(
+    let schema = object(
         "Schedule",
         "When the workflow runs by itself.",
         vec![
             (
                 "cron",
-                described(
+                text(
                     "Cron",
                     "Five fields (minute, hour, day of month, month, day of week) or a macro such as `@daily`.",
-                    json!({ "type": "string" }),
                 ),
             ),
             (
@@ -192,8 +188,7 @@ fn schedule() -> Value {
             ),
         ],
     );
-    schema.insert("required".to_owned(), json!(["cron"]));
-    Value::Object(schema)
+    requiring(schema, &["cron"])
 }
 
 fn schedules() -> Value {
@@ -209,9 +204,7 @@ fn schedules() -> Value {
 }
 
 fn triggers() -> Value {
-    let text =
-        |title: &str, description: &str| described(title, description, json!({ "type": "string" }));
-    let mut bucket = object(
+    let bucket = object(
         "Object",
         "An object appeared in a bucket.",
         vec![
@@ -220,20 +213,18 @@ fn triggers() -> Value {
             ("suffix", text("Suffix", "End of the object's name.")),
         ],
     );
-    bucket.insert("required".to_owned(), json!(["bucket"]));
-    let mut message = object(
+    let message = object(
         "Message",
         "A message arrived.",
         vec![("topic", text("Topic", "Name of the topic."))],
     );
-    message.insert("required".to_owned(), json!(["topic"]));
     let statuses: Vec<&str> = RunStatus::ALL
         .iter()
         .filter(|status| status.is_terminal())
         .map(|status| status.as_str())
         .collect();
     let status = json!({ "anyOf": [{ "enum": statuses }, { "type": "array", "items": { "enum": statuses } }] });
-    let mut workflow = object(
+    let workflow = object(
         "Workflow",
         "A run of another workflow ended.",
         vec![
@@ -248,14 +239,13 @@ fn triggers() -> Value {
             ),
         ],
     );
-    workflow.insert("required".to_owned(), json!(["name"]));
     let mut one = object(
         "Trigger",
         "What starts the workflow besides its schedule.",
         vec![
-            ("object", json!(bucket)),
-            ("message", json!(message)),
-            ("workflow", json!(workflow)),
+            ("object", requiring(bucket, &["bucket"])),
+            ("message", requiring(message, &["topic"])),
+            ("workflow", requiring(workflow, &["name"])),
         ],
     );
     one.insert("minProperties".to_owned(), json!(1));
@@ -268,7 +258,7 @@ fn retries() -> Value {
         .filter(|category| **category != Category::Permanent)
         .map(|category| category.as_str())
         .collect();
-    let mut map = object(
+    let map = object(
         "Retries",
         "What happens after a failed attempt.",
         vec![
@@ -314,7 +304,7 @@ fn retries() -> Value {
             ),
         ],
     );
-    map.insert("required".to_owned(), json!(["max"]));
+    let map = requiring(map, &["max"]);
     json!({
         "title": "Retries",
         "description": "A number of retries, or how they are made.",

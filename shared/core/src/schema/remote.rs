@@ -2,12 +2,11 @@
 
 use serde_json::json;
 
-use super::{described, object, part};
+use super::executors::{METHODS, WRITES};
+use super::{described, object, part, requiring, text};
 use crate::Value;
 
 pub(super) fn properties() -> Vec<(&'static str, Value)> {
-    let text =
-        |title: &str, description: &str| described(title, description, json!({ "type": "string" }));
     let map = |title: &str, description: &str| {
         described(title, description, json!({ "type": ["object", "string"] }))
     };
@@ -35,7 +34,7 @@ pub(super) fn properties() -> Vec<(&'static str, Value)> {
             described(
                 "Write",
                 "What becomes of rows that the destination has.",
-                json!({ "enum": ["append", "truncate", "empty"] }),
+                json!({ "enum": WRITES }),
             ),
         ),
         (
@@ -126,13 +125,18 @@ fn codes() -> Value {
     )
 }
 
+/// A method, or a template that becomes one.
+fn method() -> Value {
+    described(
+        "Method",
+        "HTTP method, or a template that becomes one.",
+        json!({ "anyOf": [{ "enum": METHODS }, { "type": "string", "pattern": "\\{\\{" }], "default": "GET" }),
+    )
+}
+
 fn sensor() -> Value {
-    let text =
-        |title: &str, description: &str| described(title, description, json!({ "type": "string" }));
-    let needing = |mut schema: serde_json::Map<String, Value>, key: &str| {
-        schema.insert("required".to_owned(), json!([key]));
-        Value::Object(schema)
-    };
+    let map =
+        |title: &str, description: &str| described(title, description, json!({ "type": "object" }));
     let query = object(
         "Query",
         "Waits until the first value of the query's first row is something true.",
@@ -142,28 +146,26 @@ fn sensor() -> Value {
             ("location", text("Location", "Where it runs, such as EU.")),
             (
                 "params",
+                map("Query parameters", "Values of @name in the query."),
+            ),
+            (
+                "maximum_bytes_billed",
                 described(
-                    "Query parameters",
-                    "Values of @name in the query.",
-                    json!({ "type": "object" }),
+                    "Maximum bytes billed",
+                    "A look that would be billed for more fails.",
+                    json!({ "type": ["integer", "string"], "minimum": 1 }),
                 ),
             ),
+            ("labels", map("Labels", "Labels of each look's job, for bills.")),
         ],
     );
-    let http = object(
+    let mut http = object(
         "Request",
         "Waits for an answer over HTTP; 404 means not yet.",
         vec![
             ("url", text("URL", "Where to ask; may hold templates.")),
-            ("method", text("Method", "GET when not stated.")),
-            (
-                "headers",
-                described(
-                    "Headers",
-                    "Headers of the request.",
-                    json!({ "type": "object" }),
-                ),
-            ),
+            ("method", method()),
+            ("headers", map("Headers", "Headers of the request.")),
             ("body", described("Body", "Sent as JSON.", json!({}))),
             ("success_status_codes", codes()),
             (
@@ -178,6 +180,10 @@ fn sensor() -> Value {
                 described("Success value", "What must stand there.", json!({})),
             ),
         ],
+    );
+    http.insert(
+        "dependentRequired".to_owned(),
+        json!({ "success_value": ["success_field"] }),
     );
     let workflow = object(
         "Workflow",
@@ -218,19 +224,19 @@ fn sensor() -> Value {
                 described(
                     "Query",
                     "A query whose first value becomes true.",
-                    needing(query, "query"),
+                    requiring(query, &["query"]),
                 ),
             ),
             (
                 "http",
-                described("Request", "An answer over HTTP.", needing(http, "url")),
+                described("Request", "An answer over HTTP.", requiring(http, &["url"])),
             ),
             (
                 "workflow",
                 described(
                     "Workflow",
                     "A run of another workflow.",
-                    json!({ "anyOf": [{ "type": "string" }, needing(workflow, "name")] }),
+                    json!({ "anyOf": [{ "type": "string" }, requiring(workflow, &["name"])] }),
                 ),
             ),
             (

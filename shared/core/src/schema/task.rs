@@ -2,7 +2,8 @@
 
 use serde_json::{Map, json};
 
-use super::{DEFAULTS_KEYS, described, object, part};
+use super::executors::{EXECUTORS, METHODS};
+use super::{DEFAULTS_KEYS, described, object, part, requiring, text};
 use crate::{Value, limits};
 
 pub(super) fn schema() -> Map<String, Value> {
@@ -35,36 +36,15 @@ fn properties() -> Vec<(&'static str, Value)> {
     all
 }
 
-fn text(title: &str, description: &str) -> Value {
-    described(title, description, json!({ "type": "string" }))
-}
-
 fn what_runs() -> Vec<(&'static str, Value)> {
-    let words = [
-        "python",
-        "process",
-        "shell",
-        "library",
-        "cloudrun",
-        "cloud_run",
-        "service",
-        "docker",
-        "kubernetes",
-        "http",
-        "bigquery",
-        "dataproc",
-        "sensor",
-        "dbt",
-        "workflow",
-        "marker",
-    ];
+    let words: Vec<&str> = EXECUTORS.iter().map(|(word, _)| *word).collect();
     let run_as = {
-        let mut schema = object(
+        let schema = object(
             "Sub-workflow",
             "Starts another workflow and waits for it.",
             vec![("workflow", part("name"))],
         );
-        schema.insert("required".to_owned(), json!(["workflow"]));
+        let schema = requiring(schema, &["workflow"]);
         described(
             "Sub-workflow",
             "Starts another workflow and waits for it.",
@@ -142,7 +122,7 @@ fn what_runs() -> Vec<(&'static str, Value)> {
             described(
                 "Method",
                 "HTTP method.",
-                json!({ "enum": ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"], "default": "GET" }),
+                json!({ "enum": METHODS, "default": "GET" }),
             ),
         ),
         (
@@ -268,7 +248,7 @@ fn graph() -> Vec<(&'static str, Value)> {
 fn values() -> Vec<(&'static str, Value)> {
     let scalar = json!({ "type": ["string", "number", "boolean"] });
     let secret = {
-        let mut schema = object(
+        let schema = object(
             "Secret",
             "A secret mounted as a variable or file.",
             vec![
@@ -280,8 +260,7 @@ fn values() -> Vec<(&'static str, Value)> {
                 ),
             ],
         );
-        schema.insert("required".to_owned(), json!(["name", "secret"]));
-        Value::Object(schema)
+        requiring(schema, &["name", "secret"])
     };
     vec![
         (

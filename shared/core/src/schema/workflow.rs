@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::{described, object, part};
+use super::{described, object, part, requiring, text};
 use crate::{Value, limits};
 
 pub(super) fn schema() -> Map<String, Value> {
@@ -92,16 +92,15 @@ fn types() -> Value {
 }
 
 fn import() -> Value {
-    let mut dbt = object(
+    let dbt = object(
         "dbt project",
         "Each selected model becomes a task.",
         vec![
             (
                 "dbt",
-                described(
+                text(
                     "Project folder",
                     "Folder of the dbt project, relative to this file.",
-                    json!({ "type": "string" }),
                 ),
             ),
             (
@@ -114,11 +113,10 @@ fn import() -> Value {
             ),
         ],
     );
-    dbt.insert("required".to_owned(), json!(["dbt"]));
     json!({
         "title": "Imports",
         "description": "Other projects whose tasks join this workflow.",
         "type": "array",
-        "items": dbt,
+        "items": requiring(dbt, &["dbt"]),
     })
 }

@@ -15,6 +15,7 @@ mod retries;
 mod round_trips;
 mod shapes;
 mod sizes;
+mod spec;
 mod termination;
 mod timing;
 mod traces;

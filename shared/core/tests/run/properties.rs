@@ -8,8 +8,8 @@ use ork_core::run::{
 use ork_core::task::{Output, Verdict};
 use ork_core::time::Millis;
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
+use crate::shapes::check;
 use crate::words::success;
 use crate::world::{World, pools};
 
@@ -308,23 +308,6 @@ fn finish(world: &mut World) {
         }
     }
     panic!("it does not end\n{:?} {}", world.status(), world.states());
-}
-
-fn check<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value)) {
-    let config = ProptestConfig {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: 2000,
-        ..ProptestConfig::default()
-    };
-    let mut runner =
-        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    if let Err(error) = runner.run(&strategy, |value| {
-        test(value);
-        Ok(())
-    }) {
-        panic!("{error}");
-    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What follows a failed attempt.
 
+use ork_core::limits;
 use ork_core::run::{Category, Effect, InstanceStatus, NoteKind};
+use ork_core::time::Millis;
 
 use crate::world::World;
 
@@ -278,7 +280,7 @@ fn an_attempt_that_handed_over_after_its_end_has_its_jobs_stopped_once() {
 }
 
 #[test]
-fn jobs_that_may_not_be_stopped_are_given_up_after_three_tries_and_at_once_when_that_is_for_good() {
+fn nobody_waits_for_jobs_that_may_not_be_stopped_but_they_are_asked_for_on_and_on() {
     let mut world = World::new("  a: {x, retries: {max: 2, delay: 0s}}\n");
     world.play("start; claim 1; defer a 2; job a 0 failed; stopped a#1 0 denied; +20s; tick; stopped a#1 0 denied");
     assert_eq!(world.states(), "a retrying");
@@ -286,6 +288,90 @@ fn jobs_that_may_not_be_stopped_are_given_up_after_three_tries_and_at_once_when_
     assert_eq!(world.states(), "a queued", "three in a row");
     world.play("claim 1; defer a 2; job a 0 lost; stopped a#2 0 for_good");
     assert_eq!(world.states(), "a queued");
+    assert_eq!(
+        world.run.cancellations().count(),
+        1,
+        "what nobody can name is left alone"
+    );
+    world.play("stopped a#1 3");
+    assert_eq!(world.run.cancellations().count(), 0, "it was mended");
+}
+
+#[test]
+fn who_refuses_to_stop_a_job_is_asked_for_a_week_less_and_less_often() {
+    let mut world = World::new("  a: {x}\n");
+    world.play("start; claim 1; defer a 1; cancel");
+    let began = world.now;
+    let mut asked = 0;
+    while let Some(due) = world.run.next_wake_at(world.now) {
+        world.now = due;
+        let stops = |effect: &&Effect| matches!(effect, Effect::StopJobs(_));
+        let said = world.line("tick").unwrap();
+        if said.effects.iter().any(|effect| stops(&effect)) {
+            asked += 1;
+            world.play("stopped a#1 0 denied");
+        }
+        assert!(asked < 1_000, "it never ends");
+    }
+    let took = world.now.since(began);
+    assert!(took >= limits::CANCEL_KEPT, "{took}");
+    assert!((20..200).contains(&asked), "{asked} times");
+    assert_eq!(world.run.cancellations().count(), 0);
+}
+
+#[test]
+fn a_job_that_is_done_in_time_is_never_too_late() {
+    // Asked about shortly before the time is over, and at work then.
+    for said in ["job a 0 running", "job a 0 busy", "job a 0 missing"] {
+        let mut world = World::new("  a: {x, timeout: 40s}\n");
+        world.play("start; claim 1; started a; defer a 1");
+        let began = world.now;
+        let mut polls = 0;
+        while world.states() == "a deferred" {
+            world.now = world.run.next_wake_at(world.now).expect("it is due");
+            let out = world.line("tick").unwrap();
+            let polled = out.effects.iter().any(|one| matches!(one, Effect::Poll(_)));
+            if polled {
+                polls += 1;
+                let is_over = world.now.since(began) >= Millis::from_secs(40);
+                world.play(if is_over { "job a 0 done" } else { said });
+            }
+        }
+        assert_eq!(
+            world.states(),
+            "a success",
+            "{said} after {polls} questions"
+        );
+    }
+}
+
+#[test]
+fn a_request_is_not_made_again_while_it_may_be_open_nor_when_its_time_is_over() {
+    let mut world =
+        World::new("  a: {executor: http, url: 'https://example.com', timeout: 100s}\n");
+    world.play("start; claim 1");
+    let out = world.line("defer a 1").unwrap();
+    assert!(
+        out.effects
+            .iter()
+            .any(|one| matches!(one, Effect::BeginJobs(_)))
+    );
+    let mut made = Vec::new();
+    let began = world.now;
+    while world.states() == "a deferred" {
+        world.now = world.run.next_wake_at(world.now).expect("it is due");
+        let out = world.line("tick").unwrap();
+        assert!(!out.effects.iter().any(|one| matches!(one, Effect::Poll(_))));
+        if out
+            .effects
+            .iter()
+            .any(|one| matches!(one, Effect::BeginJobs(_)))
+        {
+            made.push(world.now.since(began).0 / 1000);
+        }
+    }
+    assert_eq!(made, [40, 80]);
+    assert_eq!(world.states(), "a failed");
 }
 
 #[test]

@@ -201,7 +201,7 @@ impl<'a> Around<'a> {
                 }
             }
             Effect::Reap { attempt, why } => vec![self.reap(attempt, why)],
-            Effect::Poll(attempt) => {
+            Effect::Poll(attempt) | Effect::BeginJobs(attempt) => {
                 let now = self.now;
                 let jobs = self.jobs.get(&place(attempt)).expect("it deferred");
                 let answer = |(job, &(ends, well)): (u32, &(Time, bool))| {
@@ -218,8 +218,6 @@ impl<'a> Around<'a> {
                 };
                 (0u32..).zip(jobs).map(answer).collect()
             }
-            // None of these workflows has a task without a worker.
-            Effect::BeginJobs(_) => Vec::new(),
             // Whoever is told twice is over at last.
             Effect::StopJobs(attempt) => {
                 let over = if self.tape.one_in(2) { u64::MAX } else { 1 };

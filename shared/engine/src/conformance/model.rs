@@ -301,6 +301,8 @@ mod tests {
             .collect();
         let sources = [
             include_str!("store_commits.rs"),
+            include_str!("store_documents.rs"),
+            include_str!("store_due.rs"),
             include_str!("store_queries.rs"),
             include_str!("store_races.rs"),
         ]

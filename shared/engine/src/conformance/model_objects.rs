@@ -139,7 +139,7 @@ mod tests {
             .collect();
         let sources = [
             include_str!("objects.rs"),
-            include_str!("objects_files.rs"),
+            include_str!("objects_listings.rs"),
             include_str!("objects_races.rs"),
         ]
         .concat();

@@ -6,7 +6,7 @@ use ork_core::ids::{TaskName, VersionHash};
 use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::time::Time;
 
-pub use super::objects_files::one_kind_of_file_is_listed_alone;
+pub use super::objects_listings::*;
 pub use super::objects_races::*;
 use super::sample::{run_id, workflow_name};
 use super::world::{Job, ObjectsWorld};
@@ -421,98 +421,6 @@ pub(super) async fn filled(objects: &impl Objects) -> Vec<String> {
     let mut texts: Vec<_> = names.iter().map(ToString::to_string).collect();
     texts.sort_unstable();
     texts
-}
-
-async fn listed(
-    objects: &impl Objects,
-    prefix: &str,
-    after: Option<&str>,
-    limit: usize,
-) -> Vec<String> {
-    let names = objects
-        .list(prefix, after, limit)
-        .await
-        .unwrap_or_else(|error| panic!("listing `{prefix}` must succeed: {error}"));
-    names.iter().map(ToString::to_string).collect()
-}
-
-/// In the order of their bytes, across folders.
-pub async fn names_are_listed_in_order<W: ObjectsWorld>(world: &W) {
-    let objects = world.open().await;
-    assert_eq!(listed(&objects, "", None, 10).await, Vec::<String>::new());
-    assert_eq!(
-        listed(&objects, "runs/none/", None, 10).await,
-        Vec::<String>::new()
-    );
-    let names = filled(&objects).await;
-    assert_eq!(listed(&objects, "", None, 10_000).await, names);
-    objects.delete(&claim("a")).await.expect("removed");
-    let remaining: Vec<_> = names
-        .into_iter()
-        .filter(|name| *name != claim("a").to_string())
-        .collect();
-    assert_eq!(listed(&objects, "", None, 10_000).await, remaining);
-}
-
-/// Any prefix, any place to start from, any number.
-pub async fn a_listing_keeps_to_prefix_after_and_limit<W: ObjectsWorld>(world: &W) {
-    let objects = world.open().await;
-    let names = filled(&objects).await;
-    let somewhere = [
-        "runs/a/t/1/claim",
-        "runs/a/t",
-        "runs/a",
-        "runs/a-",
-        "runs/a/t.1",
-        "runs/zzz",
-        "a",
-        "workflows/etl/bundles/",
-    ];
-    for prefix in [
-        "",
-        "runs/",
-        "runs/a/",
-        "runs/a",
-        "runs/a/t/",
-        "runs/a/t",
-        "runs/a/t.",
-        "runs/a/t/1/c",
-        "workflows/etl/",
-        "work",
-        "x",
-        "runs/a/t/1/claim",
-        "/",
-    ] {
-        for after in std::iter::once(None).chain(somewhere.into_iter().map(Some)) {
-            for limit in [0, 1, 4, 1000] {
-                let fits = |name: &&String| {
-                    name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after)
-                };
-                let expected: Vec<_> = names.iter().filter(fits).take(limit).cloned().collect();
-                assert_eq!(
-                    listed(&objects, prefix, after, limit).await,
-                    expected,
-                    "prefix `{prefix}`, after {after:?}, limit {limit}"
-                );
-            }
-        }
-    }
-    let (mut walked, mut after) = (Vec::new(), None::<String>);
-    loop {
-        let page = listed(&objects, "runs/", after.as_deref(), 7).await;
-        let Some(last) = page.last() else { break };
-        after = Some(last.clone());
-        walked.extend(page);
-    }
-    assert_eq!(
-        walked,
-        names
-            .iter()
-            .filter(|name| name.starts_with("runs/"))
-            .cloned()
-            .collect::<Vec<_>>(),
-        "page by page"
-    );
 }
 
 /// Removing or changing one touches no other.

@@ -1,6 +1,8 @@
 //! The list of all cases for stores.
 
 pub use super::store_commits::*;
+pub use super::store_documents::*;
+pub use super::store_due::*;
 pub use super::store_queries::*;
 pub use super::store_races::*;
 use super::world::{Job, StoreWorld};

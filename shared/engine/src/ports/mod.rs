@@ -8,7 +8,7 @@ mod queue;
 mod store;
 mod tracker;
 
-pub use executor::{Executor, StartError};
+pub use executor::{Alive, Executor, StartError};
 pub use objects::{Generation, Object, ObjectError, Objects};
 pub use queue::{Function, Hint, Queue, QueueError};
 pub use store::{
@@ -17,15 +17,21 @@ pub use store::{
 };
 pub use tracker::{Begun, JobStatus, Stopping, Tracker, TrackerError};
 
+use std::future::Future;
+
 use ork_core::ids::RunId;
 use ork_core::run::{Event, RunState};
-use ork_core::time::Time;
+use ork_core::time::{Millis, Time};
 use ork_core::usage::Usage;
+
+use crate::Committed;
 
 /// The instant, as the adapter's world sees it. Clocks may step back; nothing may depend on them not to.
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Time;
+    /// Ends once `span` has passed, for what nobody waits for any longer. Right if it never ends, as in a world without time: then the wait is for the answer.
+    fn pause(&self, span: Millis) -> impl Future<Output = ()> + Send;
 }
 
 /// All ports of one world together.
@@ -59,6 +65,8 @@ pub trait Ports: Send + Sync {
     fn random(&self) -> u64;
     /// Told of every event just before it is applied: for whoever counts what happens. Says nothing and decides nothing.
     fn observe(&self, _before: &RunState, _event: &Event) {}
+    /// Told of every commit as soon as it stands, before what follows from it is done: for whoever cannot wait for the end of a step.
+    fn committed(&self, _commit: &Committed) {}
     /// Who counts what costs money here, if anybody does.
     fn metering(&self) -> Option<&dyn Metering> {
         None

@@ -59,7 +59,7 @@ pub enum TrackerError {
     /// The service knows no such job (404, 410). It may only not have heard of it yet.
     #[error("{0}")]
     Missing(String),
-    /// Ork may not ask (401, 403).
+    /// Ork may not ask (401, 403), or what was answered cannot be understood: one such answer says nothing of the job, several in a row count.
     #[error("{0}")]
     Denied(String),
     /// Asking again will not help: the description cannot be used, or nobody here knows the service.

@@ -17,7 +17,7 @@ use crate::advance::{ClaimRequest, Stepped};
 use crate::error::{EngineError, EngineErrorKind};
 use crate::ports::{Clock, Ports, Store};
 use crate::views::RunView;
-use crate::{Engine, values};
+use crate::{Engine, outputs};
 
 /// What a job's description and word of its end have in common. Two jobs may share it: the service is asked in any case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -218,7 +218,7 @@ impl<P: Ports> Engine<P> {
                     true => AttemptFile::Result,
                     false => AttemptFile::Output,
                 };
-                values::stored_text(&self.ports, name(own), name(AttemptFile::Result)).await
+                outputs::stored_text(&self.ports, name(own), name(AttemptFile::Result)).await
             }
         };
         match text {

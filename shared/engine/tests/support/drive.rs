@@ -131,16 +131,14 @@ impl World {
         }
         panic!("it never comes to rest");
     }
+    /// The runs that hints name; nobody else gets these.
+    fn hinted(&self) -> BTreeSet<RunId> {
+        let mut hints = self.0.hints.lock().unwrap();
+        hints.drain(..).map(|hint| hint.run).collect()
+    }
     /// One round of deliveries; says whether there was anything.
     pub(crate) fn deliver(&self, engine: &Process) -> bool {
-        let hints: BTreeSet<RunId> = self
-            .0
-            .hints
-            .lock()
-            .unwrap()
-            .drain(..)
-            .map(|hint| hint.run)
-            .collect();
+        let hints = self.hinted();
         let mut arrived: BTreeMap<RunId, Vec<Event>> =
             hints.into_iter().map(|run| (run, Vec::new())).collect();
         for (run, event) in self.work() {
@@ -169,6 +167,21 @@ impl World {
             self.0.hints.lock().unwrap().clear();
         }
         failed
+    }
+    /// Looks at run `r` when it is due next, with messages delivered.
+    pub(crate) fn look(&self, engine: &Process) {
+        let at = self.next_due().expect("it is not over");
+        self.set_time(at.max(self.time()));
+        self.run(engine.step(&run_id("r"), vec![Event::Tick], CLAIM))
+            .unwrap();
+        self.drive(engine);
+    }
+    /// A process that started a run `r` of workflow `w`, with messages delivered.
+    pub(crate) fn begin(&self) -> Process {
+        let engine = self.engine();
+        self.run(engine.start(named("w", "r"))).unwrap();
+        self.drive(&engine);
+        engine
     }
     /// The next instant at which some run is due.
     pub(crate) fn next_due(&self) -> Option<Time> {
@@ -240,14 +253,7 @@ impl World {
             return true;
         }
         for _ in 0..1000 {
-            let hints: BTreeSet<RunId> = self
-                .0
-                .hints
-                .lock()
-                .unwrap()
-                .drain(..)
-                .map(|hint| hint.run)
-                .collect();
+            let hints = self.hinted();
             let mut arrived: Vec<(RunId, Vec<Event>)> =
                 hints.into_iter().map(|run| (run, Vec::new())).collect();
             arrived.extend(

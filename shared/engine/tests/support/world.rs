@@ -9,15 +9,16 @@ use std::task::{Context, Poll, Waker};
 
 use ork_core::Value;
 use ork_core::deferred::Work;
+use ork_core::definition::Task;
 use ork_core::ids::{RunId, WorkflowName};
-use ork_core::names::ObjectName;
+use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::task::{AttemptId, TaskSpec};
 use ork_core::time::{Millis, Time};
 use ork_engine::Engine;
 use ork_engine::conformance::model::Model;
 use ork_engine::conformance::model_objects::ModelObjects;
 use ork_engine::ports::{
-    Begun, Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed,
+    Alive, Begun, Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed,
     Metering, Object, ObjectError, Objects, Ports, Queue, QueueError, StartError, Stopping, Store,
     StoreError, StoreErrorKind, Tracker, TrackerError, Version, Write,
 };
@@ -48,6 +49,8 @@ pub(crate) struct Inner {
     crash_at: AtomicU64,
     crashed: AtomicBool,
     pub(crate) yielding: AtomicBool,
+    /// Questions are answered too late for the commit that they are asked before.
+    pub(crate) impatient: AtomicBool,
     commits: AtomicU64,
     pub(crate) faults: Mutex<BTreeMap<u64, Fault>>,
     pub(crate) objects_down: AtomicBool,
@@ -62,6 +65,10 @@ pub(crate) struct Inner {
     pub(crate) inbox: Mutex<VecDeque<TaskSpec>>,
     pub(crate) start_answers: Mutex<VecDeque<StartError>>,
     pub(crate) stopped: Mutex<Vec<AttemptId>>,
+    /// Attempts that the executor was told are alive, by the place of their objects.
+    pub(crate) told_alive: Mutex<Vec<String>>,
+    /// Why the executor runs no attempts, when it does not.
+    pub(crate) refusal: Mutex<Option<String>>,
     /// Attempts whose code ran.
     pub(crate) ran: Mutex<Vec<AttemptId>>,
     pub(crate) script: Mutex<Script>,
@@ -102,6 +109,7 @@ impl World {
             crash_at: AtomicU64::new(u64::MAX),
             crashed: AtomicBool::new(false),
             yielding: AtomicBool::new(false),
+            impatient: AtomicBool::new(false),
             commits: AtomicU64::new(0),
             faults: Mutex::default(),
             objects_down: AtomicBool::new(false),
@@ -113,6 +121,8 @@ impl World {
             inbox: Mutex::default(),
             start_answers: Mutex::default(),
             stopped: Mutex::default(),
+            told_alive: Mutex::default(),
+            refusal: Mutex::default(),
             ran: Mutex::default(),
             script: Mutex::new(Box::new(|_| Reply::output("null"))),
             stopping: Mutex::default(),
@@ -318,9 +328,28 @@ impl Ports for World {
     }
 }
 
+/// Lets others go on so often.
+async fn turns(mut left: u32) {
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return std::task::Poll::Ready(());
+        }
+        left -= 1;
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
 impl Clock for World {
     fn now(&self) -> Time {
         self.time()
+    }
+    async fn pause(&self, _span: Millis) {
+        if !self.0.impatient.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        turns(100).await;
     }
 }
 
@@ -430,12 +459,30 @@ impl Executor for World {
         self.call(async { self.0.stopped.lock().unwrap().push(attempt.clone()) })
             .await;
     }
+    fn refusal(&self, _spec: &TaskSpec, _task: &Task) -> Option<String> {
+        self.0.refusal.lock().unwrap().clone()
+    }
+    async fn alive(&self, attempts: &[Alive<'_>]) {
+        self.call(async {
+            let names = attempts.iter().map(|one| {
+                assert_eq!(one.workflow.tasks[one.id.task as usize], *one.task);
+                one.object(AttemptFile::Urls).to_string()
+            });
+            self.0.told_alive.lock().unwrap().extend(names);
+        })
+        .await;
+    }
 }
 
 impl Tracker for World {
     async fn poll(&self, job: &Value) -> Result<JobStatus, TrackerError> {
         if job["id"] == "silence" {
             return std::future::pending().await;
+        }
+        if job["id"] == "slow" {
+            self.0.asked.lock().unwrap().push(job.clone());
+            turns(200).await;
+            return Ok(JobStatus::Succeeded);
         }
         self.call(async {
             self.0.asked.lock().unwrap().push(job.clone());

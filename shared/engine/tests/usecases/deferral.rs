@@ -30,21 +30,9 @@ fn deferred(jobs: &[&str], answers: Vec<(&str, Vec<Answer>)>) -> (World, Process
         .into_iter()
         .map(|(job, answers)| (job.to_owned(), VecDeque::from(answers)))
         .collect();
-    let engine = world.engine();
-    world.run(engine.start(named("w", "r"))).unwrap();
-    world.drive(&engine);
+    let engine = world.begin();
     assert_eq!(world.task("r", "a").as_str(), "deferred");
     (world, engine)
-}
-
-/// Looks again when it is time, with messages delivered.
-fn look(world: &World, engine: &Process) {
-    let at = world.next_due().expect("it is not over");
-    world.set_time(at.max(world.time()));
-    world
-        .run(engine.step(&run_id("r"), vec![Event::Tick], CLAIM))
-        .unwrap();
-    world.drive(engine);
 }
 
 #[test]
@@ -60,9 +48,9 @@ fn an_attempt_succeeds_when_all_its_jobs_have() {
         world.0.asked.lock().unwrap().is_empty(),
         "not before it is time"
     );
-    look(&world, &engine);
+    world.look(&engine);
     assert_eq!(world.task("r", "a").as_str(), "deferred");
-    look(&world, &engine);
+    world.look(&engine);
     assert_eq!(world.status("r"), RunStatus::Success);
     let asked: Vec<_> = world
         .0
@@ -79,6 +67,45 @@ fn an_attempt_succeeds_when_all_its_jobs_have() {
     );
     assert_eq!(world.output("r", "a"), "[{\"id\":\"x\"},{\"id\":\"y\"}]");
     assert!(world.0.cancelled_jobs.lock().unwrap().is_empty());
+}
+
+#[test]
+fn who_takes_long_to_answer_holds_nobody_up() {
+    for (impatient, order) in [
+        (true, ["x", "slow", "slow"].as_slice()),
+        (false, &["x", "slow"]),
+    ] {
+        let world = World::with("name: w\ntasks:\n  a: {x}\n  b: {x}\n");
+        world
+            .0
+            .impatient
+            .store(impatient, std::sync::atomic::Ordering::SeqCst);
+        world.script(|spec| match spec.task_name.as_str() {
+            "a" => Reply::defer(&["x"]),
+            _ => Reply::defer(&["slow"]),
+        });
+        let done = VecDeque::from([Ok(JobStatus::Succeeded)]);
+        *world.0.tracker.lock().unwrap() = [("x".to_owned(), done)].into();
+        let engine = world.begin();
+        let before = world.commits();
+        world.look(&engine);
+        assert_eq!(world.status("r"), RunStatus::Success);
+        let asked: Vec<_> = world
+            .0
+            .asked
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|job| job["id"].clone())
+            .collect();
+        assert_eq!(asked, order);
+        let commits = world.commits() - before;
+        assert_eq!(
+            commits,
+            if impatient { 2 } else { 1 },
+            "one for who answered at once"
+        );
+    }
 }
 
 #[test]
@@ -99,8 +126,8 @@ fn one_job_that_fails_stops_the_others() {
                 ("y", vec![Ok(JobStatus::Running), answer]),
             ],
         );
-        look(&world, &engine);
-        look(&world, &engine);
+        world.look(&engine);
+        world.look(&engine);
         assert_eq!(world.status("r"), RunStatus::Failed);
         assert!(
             world
@@ -136,12 +163,12 @@ fn errors_on_the_way_only_cost_time() {
             ],
         )],
     );
-    look(&world, &engine);
+    world.look(&engine);
     let before = world.time();
-    look(&world, &engine);
+    world.look(&engine);
     assert_eq!(world.time().since(before), limits::POLL_INTERVAL);
     let before = world.time();
-    look(&world, &engine);
+    world.look(&engine);
     assert_eq!(world.time().since(before), Millis::from_secs(77));
     assert_eq!(world.status("r"), RunStatus::Success);
 }
@@ -189,7 +216,7 @@ fn whoever_cancels_asks_until_the_jobs_are_over() {
     // Whoever comes next finds what is left to do in what is stored.
     let mut looks = 0;
     while world.next_due().is_some() {
-        look(&world, &world.engine());
+        world.look(&world.engine());
         looks += 1;
     }
     let asked: Vec<_> = world.0.cancelled_jobs.lock().unwrap().clone();
@@ -218,15 +245,13 @@ fn a_retry_waits_until_the_jobs_of_the_attempt_before_are_over() {
         .lock()
         .unwrap()
         .extend([Ok(Stopping::Asked), Ok(Stopping::Asked)]);
-    let engine = world.engine();
-    world.run(engine.start(named("w", "r"))).unwrap();
-    world.drive(&engine);
-    look(&world, &engine);
-    look(&world, &engine);
-    look(&world, &engine);
+    let engine = world.begin();
+    world.look(&engine);
+    world.look(&engine);
+    world.look(&engine);
     assert_eq!(world.task("r", "a").as_str(), "retrying");
     assert_eq!(world.0.started.lock().unwrap().len(), 1);
-    look(&world, &engine);
+    world.look(&engine);
     assert_eq!(world.status("r"), RunStatus::Success);
     assert_eq!(world.0.cancelled_jobs.lock().unwrap().len(), 3);
 }
@@ -236,7 +261,7 @@ fn a_question_and_its_answers_are_one_commit() {
     let (world, engine) = deferred(&["x", "y", "z"], vec![]);
     for _ in 0..3 {
         let before = world.commits();
-        look(&world, &engine);
+        world.look(&engine);
         assert_eq!(world.commits() - before, 1);
     }
     assert_eq!(world.0.asked.lock().unwrap().len(), 9);
@@ -246,13 +271,11 @@ fn a_question_and_its_answers_are_one_commit() {
 fn of_very_many_jobs_the_longest_due_are_asked_about_first_and_the_others_at_once_afterwards() {
     let world = World::with("name: w\ntasks:\n  a: {x, timeout: 10m, parallel: 150}\n");
     world.script(|_| Reply::defer(&["x", "y"]));
-    let engine = world.engine();
-    world.run(engine.start(named("w", "r"))).unwrap();
-    world.drive(&engine);
+    let engine = world.begin();
     let due = world.next_due().expect("it is not over");
     let mut asked = Vec::new();
     for _ in 0..3 {
-        look(&world, &engine);
+        world.look(&engine);
         asked.push(std::mem::take(&mut *world.0.asked.lock().unwrap()).len());
     }
     assert_eq!(asked, [100, 100, 100]);
@@ -284,7 +307,7 @@ fn many_jobs_are_kept_outside_the_page() {
         .map(|name| (*name, vec![Ok(JobStatus::Succeeded)]))
         .collect();
     let (world, engine) = deferred(&names, answers);
-    look(&world, &engine);
+    world.look(&engine);
     assert_eq!(world.status("r"), RunStatus::Success);
     assert_eq!(world.0.asked.lock().unwrap().len(), limits::DEFERRED_JOBS);
 }

@@ -12,7 +12,7 @@ use crate::support::*;
 
 const YAML: &str = "name: w
 tasks:
-  q: {executor: bigquery, query: \"SELECT {{ run.attempt }}\", project: p, poll_interval: 5s, timeout: 10m, retries: {max: 1, delay: 1s}}
+  q: {executor: bigquery, query: \"SELECT {{ run.attempt }}\", project: my-data, poll_interval: 5s, timeout: 10m, retries: {max: 1, delay: 1s}}
   after: {x, depends_on: [q], input: {bytes: \"{{ tasks.q.output.bytes }}\"}}
 ";
 
@@ -22,19 +22,8 @@ fn begun(yaml: &str, answers: Vec<Beginning>) -> (World, Process) {
     let world = World::with(yaml);
     world.script(|_| Reply::output("1"));
     world.0.beginnings.lock().unwrap().extend(answers);
-    let engine = world.engine();
-    world.run(engine.start(named("w", "r"))).unwrap();
-    world.drive(&engine);
+    let engine = world.begin();
     (world, engine)
-}
-
-fn look(world: &World, engine: &Process) {
-    let at = world.next_due().expect("it is not over");
-    world.set_time(at.max(world.time()));
-    world
-        .run(engine.step(&run_id("r"), vec![Event::Tick], CLAIM))
-        .unwrap();
-    world.drive(engine);
 }
 
 fn gave(value: Value) -> Beginning {
@@ -68,9 +57,9 @@ fn a_job_is_started_once_under_an_id_of_its_attempt_and_what_it_gives_is_the_out
         .into(),
     );
     let before = world.time();
-    look(&world, &engine);
+    world.look(&engine);
     assert_eq!(world.time().since(before), Millis::from_secs(5));
-    look(&world, &engine);
+    world.look(&engine);
     assert_eq!(world.status("r"), RunStatus::Success);
     assert_eq!(world.output("r", "q"), "{\"bytes\":7}");
     assert_eq!(world.spec(0).input.get(), "{\"bytes\":7}");
@@ -86,12 +75,12 @@ fn a_start_that_nobody_saw_is_made_again_with_the_same_id() {
         })
     };
     let (world, engine) = begun(YAML, vec![lost(), lost(), Ok(Begun::Job(job("j")))]);
-    look(&world, &engine);
-    look(&world, &engine);
+    world.look(&engine);
+    world.look(&engine);
     let works = works(&world);
     assert_eq!(works.len(), 3);
     assert!(works.iter().all(|work| work.id == works[0].id));
-    look(&world, &engine);
+    world.look(&engine);
     assert_eq!(
         world.0.asked.lock().unwrap().len(),
         1,
@@ -161,7 +150,7 @@ fn what_the_service_refuses_fails_as_it_says() {
             world.failure("r", "q")
         );
         if again {
-            look(&world, &engine);
+            world.look(&engine);
             let works = works(&world);
             assert_ne!(works[0].id, works[1].id, "another attempt is another job");
             assert_eq!(world.status("r"), RunStatus::Success);
@@ -195,7 +184,7 @@ fn a_cancel_stops_what_may_have_been_started_and_forgets_what_was_only_looked_fo
             .run(engine.step(&run_id("r"), vec![cancel], None))
             .unwrap();
         while world.next_due().is_some() {
-            look(&world, &engine);
+            world.look(&engine);
         }
         let stopped = world.0.cancelled_jobs.lock().unwrap().clone();
         assert_eq!(stopped.len(), asked, "{stopped:?}");
@@ -207,8 +196,9 @@ fn a_cancel_stops_what_may_have_been_started_and_forgets_what_was_only_looked_fo
 #[test]
 fn a_large_request_and_a_large_output_are_objects() {
     let long = "x".repeat(4 * limits::INLINE_OUTPUT_BYTES);
-    let yaml =
-        format!("name: w\ntasks:\n  q: {{executor: bigquery, query: \"{long}\", project: p}}\n");
+    let yaml = format!(
+        "name: w\ntasks:\n  q: {{executor: bigquery, query: \"{long}\", project: my-data}}\n"
+    );
     let (world, _) = begun(&yaml, vec![gave(json!(long))]);
     assert_eq!(world.status("r"), RunStatus::Success);
     assert_eq!(world.output("r", "q"), json!(long).to_string());
@@ -268,14 +258,14 @@ fn a_sensor_waits_for_a_run_of_another_workflow_for_its_slot() {
     let (world, engine) = begun(&yaml, vec![]);
     world.deploy("name: other\ntasks:\n  a: {x}\n");
     assert_eq!(world.task("r", "s").as_str(), "deferred");
-    look(&world, &engine);
+    world.look(&engine);
     assert_eq!(world.task("r", "s").as_str(), "deferred");
     let mut wish = named("other", "o");
     wish.slot = Some(world.view(&run_id("r")).header.slot);
     world.run(engine.start(wish)).unwrap();
     world.drive(&engine);
     assert_eq!(world.status("o"), RunStatus::Success);
-    look(&world, &engine);
+    world.look(&engine);
     assert_eq!(world.status("r"), RunStatus::Success);
     let output: Value = serde_json::from_str(&world.output("r", "s")).unwrap();
     assert_eq!(output["run"], "o");

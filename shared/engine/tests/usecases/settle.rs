@@ -146,6 +146,7 @@ fn foreign_names_are_passed_over_whatever_lies_there() {
         "runs/r/a/1/status.json",
         "runs/r/a/1/output.json",
         "runs/r/a/1/log.txt",
+        "runs/r/a/1/urls.json",
         "runs/r/a/output.json",
         "runs/r/a/output.txt",
         "workflows/w/workflow.yaml",

@@ -416,6 +416,53 @@ fn a_worker_whose_status_is_fresh_is_alive_and_one_whose_status_is_not_is_lost()
     assert!(!world.run(worker.finish(&success("1"))).unwrap());
 }
 
+#[test]
+fn the_executor_hears_of_attempts_that_are_alive_and_of_no_others() {
+    let told = |world: &World| world.0.told_alive.lock().unwrap().clone();
+    let (world, engine, spec) = begun();
+    let worker = Worker::new(&world, &spec, "me".into());
+    let urls = spec.object(AttemptFile::Urls).to_string();
+    for times in 1..4 {
+        let state = world.view(&run_id("r")).state;
+        let due = state.instance(0, 0).unwrap().state.wake_at().unwrap();
+        world.set_time(due - Millis(1));
+        assert!(world.run(worker.beat(world.time(), world.time())).unwrap());
+        tick_now(&world, &engine);
+        assert_eq!(told(&world).len(), times - 1, "nobody had to look");
+        world.set_time(due);
+        tick_now(&world, &engine);
+        assert_eq!(told(&world), vec![urls.clone(); times]);
+    }
+    // Silent, it is lost, and said to be nothing else.
+    world.pass(limits::HEARTBEAT_TIMEOUT);
+    tick_now(&world, &engine);
+    assert_eq!(world.status("r"), RunStatus::Failed);
+    assert_eq!(told(&world).len(), 3);
+
+    // Nor is one that turns out to be over.
+    let (world, engine, spec) = begun();
+    let worker = Worker::new(&world, &spec, "me".into());
+    assert!(world.run(worker.beat(world.time(), world.time())).unwrap());
+    assert!(world.run(worker.finish(&success("1"))).unwrap());
+    world.pass(limits::HEARTBEAT_TIMEOUT);
+    tick_now(&world, &engine);
+    assert_eq!(world.status("r"), RunStatus::Success);
+    assert_eq!(told(&world), [""; 0]);
+}
+
+#[test]
+fn what_the_executor_cannot_run_at_all_fails_before_it_is_started() {
+    let world = World::with("name: w\ntasks:\n  a: {x, retries: 3}\n");
+    *world.0.refusal.lock().unwrap() = Some("too long for these workers".into());
+    let engine = world.engine();
+    world.run(engine.start(named("w", "r"))).unwrap();
+    world.run(engine.step(&run_id("r"), vec![], CLAIM)).unwrap();
+    assert_eq!(world.status("r"), RunStatus::Failed);
+    let said = world.failure("r", "a");
+    assert_eq!(said, "permanent: too long for these workers");
+    assert!(world.0.started.lock().unwrap().is_empty());
+}
+
 fn cancel(world: &World, engine: &Process) {
     let reason = "somebody wants it".to_owned();
     let event = Event::Command(ork_core::run::Command::Cancel { reason });

@@ -4,6 +4,7 @@
 
 pub(crate) mod batches;
 mod executions;
+mod renew;
 pub(crate) mod start;
 mod stop;
 mod urls;
@@ -15,12 +16,14 @@ use std::time::Duration;
 
 use google_cloud_gax::retry_policy::NeverRetry;
 use google_cloud_run_v2::client::{Executions, Jobs};
+use ork_core::definition::Task;
 use ork_core::task::{AttemptId, TaskSpec};
-use ork_engine::ports::{Executor, StartError};
+use ork_engine::ports::{Alive, Clock, Executor, StartError};
 
 pub use executions::{Execution, ExecutionError, ExecutionState};
 pub use workers::{Lane, WorkerJobs};
 
+use crate::clock::SystemClock;
 use crate::endpoints::{ConnectError, nobody, plain};
 use crate::meter::Meter;
 use crate::objects::GcsObjects;
@@ -126,5 +129,14 @@ impl Executor for RunJobs {
     /// Cancels the execution when the attempt is all there is in it. A worker among others finds its verdict at its next heartbeat.
     async fn stop(&self, attempt: &AttemptId) {
         self.stop_alone(attempt).await;
+    }
+
+    fn refusal(&self, spec: &TaskSpec, task: &Task) -> Option<String> {
+        self.refusal_of(spec, task)
+    }
+
+    /// Renews signed URLs that have grown old.
+    async fn alive(&self, attempts: &[Alive<'_>]) {
+        self.renew(attempts, SystemClock.now()).await;
     }
 }

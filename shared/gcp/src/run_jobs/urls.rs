@@ -13,7 +13,7 @@ use super::start::{permanent, write};
 use super::stop::labels;
 use crate::clock::SystemClock;
 use crate::objects::GcsObjects;
-use crate::signed::{Grant, Method, SignError, SignedUrl, Signer, batch, lifetime};
+use crate::signed::{self, Grant, Method, SignError, SignedUrl, Signer, batch};
 
 /// The jobs whose workers have no credentials, and who signs for them.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl Urls {
         batch: &Batch,
     ) -> Result<(ObjectName, SignedUrl), StartError> {
         let now = SystemClock.now();
-        let lasts = lifetime(batch.timeout).map_err(permanent)?;
+        let lasts = signed::lifetime(batch.timeout);
         let specs: Vec<&TaskSpec> = batch.with_urls.iter().collect();
         let bucket = objects.bucket();
         let urls = self.signer.attempts(bucket, &specs, now);
@@ -61,9 +61,6 @@ impl Urls {
 
 /// Why the workers of a job without credentials cannot do what `spec` asks for.
 pub(super) fn refusal(spec: &TaskSpec) -> Option<String> {
-    if let Err(why) = lifetime(spec.timeout) {
-        return Some(why);
-    }
     let of_inputs = spec.input_secrets.iter().map(|(name, _)| name);
     let mut secrets = of_inputs.chain(spec.secrets.iter().map(|mount| &mount.name));
     let first = secrets.next()?;
@@ -88,17 +85,14 @@ mod tests {
 
     use super::super::start::tests::spec;
     use super::*;
-    use crate::signed::TIMEOUT_LONGEST;
+    use crate::signed::UNRENEWED_LONGEST;
 
     #[test]
     fn what_a_worker_without_credentials_cannot_do_is_said() {
         let mut long = spec("a", 0);
         assert_eq!(refusal(&long), None);
-        long.timeout = TIMEOUT_LONGEST;
-        assert_eq!(refusal(&long), None);
-        long.timeout.0 += 1;
-        let said = refusal(&long).expect("too long");
-        assert!(said.contains("signed URLs are good for 12 h"), "{said}");
+        long.timeout.0 += UNRENEWED_LONGEST.0;
+        assert_eq!(refusal(&long), None, "they are renewed");
 
         let secret = || SecretRef {
             name: "projects/p/secrets/s/versions/1".into(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ork_core::definition::Executor;
+use ork_core::definition::{Executor, Task};
 use ork_core::task::TaskSpec;
 
 use crate::endpoints::ConnectError;
@@ -119,17 +119,37 @@ impl WorkerJobs {
 
     /// The workers that take `spec`; an error says why there are none.
     pub fn of(&self, spec: &TaskSpec) -> Result<Lane<'_>, String> {
-        let lane = match (&spec.worker, &spec.topic) {
+        self.lane(
+            &spec.executor,
+            spec.worker.as_deref(),
+            spec.topic.as_deref(),
+        )
+    }
+
+    /// The workers that took the attempts of `task`.
+    pub(super) fn of_task(&self, task: &Task) -> Result<Lane<'_>, String> {
+        self.lane(
+            &task.executor,
+            task.worker.as_deref(),
+            task.topic.as_deref(),
+        )
+    }
+
+    fn lane(
+        &self,
+        executor: &Executor,
+        worker: Option<&str>,
+        topic: Option<&str>,
+    ) -> Result<Lane<'_>, String> {
+        let lane = match (worker, topic) {
             (Some(profile), _) => self.named(profile)?,
             (None, Some(topic)) => self.behind(topic)?,
-            (None, None) => self.usual(&spec.executor)?,
+            (None, None) => self.usual(executor)?,
         };
-        match (&spec.topic, lane) {
-            (Some(topic), Lane::Service(of)) if !is(topic, of) && spec.worker.is_some() => {
-                Err(format!(
-                    "its worker profile is behind the topic {of}, and it names the topic `{topic}`: name one of the two"
-                ))
-            }
+        match (topic, lane) {
+            (Some(topic), Lane::Service(of)) if !is(topic, of) && worker.is_some() => Err(format!(
+                "its worker profile is behind the topic {of}, and it names the topic `{topic}`: name one of the two"
+            )),
             _ => Ok(lane),
         }
     }

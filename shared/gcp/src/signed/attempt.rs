@@ -9,11 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use super::canonical::Signing;
 use super::grant::{Grant, Method};
-use super::needs::{self, Way, Writing, grant};
+use super::needs::{Holder, Way, Writing, grant};
 use super::secret::{Signature, SignedUrl};
 
 /// The version of [`AttemptUrls`].
-pub const URLS_FORMAT: u32 = 1;
+///
+/// 1: they last until the end of the attempt. 2: they do not, and its worker has to look for renewed ones, which a worker that knows 1 only
+/// would not do.
+pub const URLS_FORMAT: u32 = 2;
+const LASTING: u32 = 1;
+
+/// Bytes of one set of URLs, far more than it has with the longest names.
+pub(crate) const URLS_BYTES: u64 = 64 << 10;
 
 /// The URLs of one attempt. They belong in the object that tells its worker what to run: who has them may claim the attempt and give
 /// its verdict.
@@ -58,7 +65,7 @@ struct Bundle {
 
 /// How an object may be written.
 pub(super) struct Write {
-    pub(super) url: SignedUrl,
+    url: SignedUrl,
     pub(super) once: bool,
     pub(super) most: u64,
 }
@@ -73,12 +80,12 @@ impl AttemptUrls {
     pub(super) fn new(
         signing: Signing,
         bucket: &str,
-        spec: &TaskSpec,
-        own: &[Signature],
-        bundle: Option<Signature>,
+        holder: &Holder,
+        own: impl IntoIterator<Item = Signature>,
+        bundle_signature: Option<Signature>,
     ) -> Self {
         let mut files: BTreeMap<String, Ways> = BTreeMap::new();
-        for (need, signature) in needs::of(spec).zip(own.iter().cloned()) {
+        for (need, signature) in holder.needs().zip(own) {
             let ways = files.entry(need.file.as_str().to_owned()).or_default();
             match need.way {
                 Way::Read => ways.get = Some(signature),
@@ -91,12 +98,16 @@ impl AttemptUrls {
                 }
             }
         }
-        let bundle = needs::bundle(spec)
-            .zip(bundle)
-            .map(|(name, get)| Bundle { name, get });
+        let bundle = holder.bundle.clone();
+        let bundle = bundle.zip(bundle_signature);
+        let bundle = bundle.map(|(name, get)| Bundle { name, get });
         Self {
-            format: URLS_FORMAT,
-            prefix: needs::prefix(spec),
+            format: if holder.renews() {
+                URLS_FORMAT
+            } else {
+                LASTING
+            },
+            prefix: holder.prefix.clone(),
             bucket: bucket.to_owned(),
             signing,
             files,
@@ -124,12 +135,17 @@ impl AttemptUrls {
 
     /// Whether they are of the attempt that `spec` describes.
     pub fn are_of(&self, spec: &TaskSpec) -> bool {
-        self.prefix == needs::prefix(spec)
+        self.prefix == Holder::from(spec).prefix
     }
 
     /// When they expire.
     pub fn until(&self) -> Time {
         self.signing.until()
+    }
+
+    /// When they were signed.
+    pub(super) fn signed_at(&self) -> Time {
+        self.signing.at
     }
 
     /// What the names of the attempt's objects begin with.

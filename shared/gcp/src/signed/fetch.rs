@@ -80,8 +80,8 @@ pub(super) fn failed(name: &str, account: &str, not: Not) -> ObjectError {
             limit,
         },
         Not::InTime(why) => ObjectError::Refused(format!(
-            "the signed URL of `{name}` has expired, so that this worker can do nothing more: a task that takes longer needs a worker \
-             job whose service account may use the bucket ({why})"
+            "the signed URL of `{name}` has expired, so that this worker can do nothing more: it began too late, or nobody renewed its URLs, \
+             of which tick's log says more ({why})"
         )),
         Not::Allowed(why) => ObjectError::Refused(format!(
             "{account} signed the URL of `{name}` and has no access itself: give it roles/storage.objectUser on the bucket's runs/ and \

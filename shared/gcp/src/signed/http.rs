@@ -55,7 +55,7 @@ pub(super) enum Ask {
 }
 
 impl Ask {
-    const fn method(&self) -> Method {
+    pub(super) const fn method(&self) -> Method {
         match self {
             Self::Read { .. } | Self::Look => Method::Get,
             Self::Write { .. } => Method::Put,

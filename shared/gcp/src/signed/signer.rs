@@ -11,7 +11,7 @@ use ork_core::time::Time;
 use super::attempt::AttemptUrls;
 use super::canonical::{Origin, Signing};
 use super::grant::{Grant, Method};
-use super::needs::{self, URLS_AN_ATTEMPT};
+use super::needs::{self, Holder};
 use super::secret::{Signature, SignedUrl};
 use super::sign_blob::{SignBlob, SignError};
 use crate::endpoints::{ConnectError, plain};
@@ -62,24 +62,34 @@ impl Signer {
         Ok(signing.url(grant, &signature))
     }
 
-    /// The URLs of attempts that start together, in their order, all or none. All last as long as the longest attempt needs, and
-    /// cost [`URLS_AN_ATTEMPT`] signatures for each and one for each bundle of code.
+    /// The URLs of attempts that start together, in their order, all or none. All last as long as the longest attempt needs, or as
+    /// long as any can. They cost [`URLS_AN_ATTEMPT`](super::URLS_AN_ATTEMPT) signatures for each, one more for each whose URLs are to be
+    /// renewed, and one for each bundle of code.
     pub async fn attempts(
         &self,
         bucket: &str,
         specs: &[&TaskSpec],
         now: Time,
     ) -> Result<Vec<AttemptUrls>, SignError> {
-        let longest = specs.iter().map(|spec| spec.timeout).max();
-        let lasts = needs::lifetime(longest.unwrap_or_default()).map_err(SignError::Refused)?;
-        let signing = self.signing(now, lasts)?;
+        let holders: Vec<Holder> = specs.iter().map(|spec| Holder::from(*spec)).collect();
+        self.holders(bucket, &holders, now).await
+    }
+
+    pub(crate) async fn holders(
+        &self,
+        bucket: &str,
+        holders: &[Holder],
+        now: Time,
+    ) -> Result<Vec<AttemptUrls>, SignError> {
+        let longest = holders.iter().map(|holder| holder.timeout).max();
+        let signing = self.signing(now, needs::lifetime(longest.unwrap_or_default()))?;
         let mut grants: Vec<Grant> = Vec::new();
-        for spec in specs {
-            grants.extend(needs::of(spec).map(|need| need.grant(bucket)));
+        for holder in holders {
+            grants.extend(holder.needs().map(|need| need.grant(bucket)));
         }
-        let bundles: BTreeSet<String> = specs
+        let bundles: BTreeSet<&String> = holders
             .iter()
-            .filter_map(|spec| needs::bundle(spec))
+            .filter_map(|holder| holder.bundle.as_ref())
             .collect();
         let read = bundles
             .iter()
@@ -91,17 +101,24 @@ impl Signer {
             .buffered(limits::READS_AT_ONCE)
             .try_collect()
             .await?;
-        let mut signatures = signatures.into_iter();
-        let of_attempts: Vec<Signature> = signatures
-            .by_ref()
-            .take(specs.len() * URLS_AN_ATTEMPT)
+        let of_attempts = signatures.len() - bundles.len();
+        let of_bundles: BTreeMap<&String, &Signature> = bundles
+            .into_iter()
+            .zip(&signatures[of_attempts..])
             .collect();
-        let of_bundles: BTreeMap<String, Signature> = bundles.into_iter().zip(signatures).collect();
-        let each = specs.iter().zip(of_attempts.chunks(URLS_AN_ATTEMPT));
-        Ok(each
-            .map(|(spec, own)| {
-                let bundle = needs::bundle(spec).and_then(|name| of_bundles.get(&name).cloned());
-                AttemptUrls::new(signing.clone(), bucket, spec, own, bundle)
+        let mut signatures = signatures[..of_attempts].iter().cloned();
+        Ok(holders
+            .iter()
+            .map(|holder| {
+                let bundle = holder.bundle.as_ref().and_then(|name| of_bundles.get(name));
+                let own = signatures.by_ref();
+                AttemptUrls::new(
+                    signing.clone(),
+                    bucket,
+                    holder,
+                    own,
+                    bundle.copied().cloned(),
+                )
             })
             .collect())
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ork_core::deferred::{Job, SERVICES, Work, service};
+use ork_core::deferred::{Job, SERVICES, Work, WorkOf, service};
 use ork_core::{Value, limits};
 use ork_engine::ports::{Begun, JobStatus, Stopping, Tracker, TrackerError};
 use ork_outgoing::{Client, Guard, HttpTracker, Limits, Registered};
@@ -136,7 +136,12 @@ impl Tracker for Trackers {
     }
     async fn start(&self, work: &Work) -> Result<Begun, TrackerError> {
         let services = self.services()?;
-        in_time(Box::pin(services.start(work))).await
+        let started = Box::pin(services.start(work));
+        match work.operator {
+            // It has a limit of its own, and ends with it: broken off from outside it would be made again.
+            WorkOf::Http(_) => started.await,
+            WorkOf::Operator(_) => in_time(started).await,
+        }
     }
     async fn cancel(&self, job: &Value) -> Result<Stopping, TrackerError> {
         let services = self.services()?;
@@ -174,7 +179,7 @@ async fn within<T: Send>(
     let answered = tokio::time::timeout(time, question).await;
     answered.unwrap_or_else(|_| {
         Err(TrackerError::Transient {
-            message: format!("no answer within {time:?}"),
+            message: format!("no answer within {time:?}, which is the time that one question has"),
             retry_after: None,
         })
     })

@@ -33,6 +33,8 @@ pub(super) struct About {
     pub(super) doing: Doing,
     /// What an account needs for it.
     pub(super) role: String,
+    /// Why it may not be found although it is there.
+    pub(super) hint: &'static str,
 }
 
 /// What a failure amounts to.
@@ -48,6 +50,8 @@ pub(super) enum Kind {
     State,
     /// Not allowed.
     Denied,
+    /// Somebody answered, and not as the service does: a page for people, say, in its place.
+    Unclear,
     /// Never.
     Permanent,
 }
@@ -57,9 +61,9 @@ pub(super) fn kind(error: &Error) -> Kind {
     if let Some(last) = last_of_tries(error) {
         return kind(last);
     }
-    // The answer came and is none; the same is answered next time.
+    // An answer came and is none. What one says of them, three in a row do not.
     if error.is_deserialization() {
-        return Kind::Permanent;
+        return Kind::Unclear;
     }
     if is_quota(error) {
         return Kind::Transient;
@@ -77,6 +81,10 @@ pub(super) fn kind(error: &Error) -> Kind {
         Failure::Exists => Kind::Exists,
         Failure::Precondition => Kind::State,
         Failure::Denied => Kind::Denied,
+        // The services say why in words of their own; a page without them is somebody else's.
+        Failure::Refused if error.http_status_code().is_some() && error.status().is_none() => {
+            Kind::Unclear
+        }
         Failure::Refused => Kind::Permanent,
     }
 }
@@ -123,9 +131,16 @@ pub(super) fn classify(about: &About, error: &Error) -> TrackerError {
         Kind::Missing if about.doing == Doing::Start => TrackerError::Permanent(format!(
             "{service} will not start {job}, which names something that is not there: {said}"
         )),
-        Kind::Missing => TrackerError::Missing(format!("{service} does not know {job}: {said}")),
+        Kind::Missing => {
+            let hint = about.hint;
+            TrackerError::Missing(format!("{service} does not know {job}: {said}{hint}"))
+        }
         Kind::Denied => TrackerError::Denied(format!(
             "no leave to {what} {job}: give the account that asks {role} ({service} says: {said})"
+        )),
+        // Three in a row count, as with what is not allowed.
+        Kind::Unclear => TrackerError::Denied(format!(
+            "an answer that cannot be understood came from {service} to the question to {what} {job}: {said}"
         )),
         Kind::Exists | Kind::State | Kind::Permanent => TrackerError::Permanent(format!(
             "{service} will not {what} {job} as it is described: {said}"
@@ -217,6 +232,7 @@ mod tests {
             service: "BigQuery",
             doing: Doing::See,
             role: "roles/some.role".into(),
+            hint: "",
         }
     }
 
@@ -250,13 +266,14 @@ mod tests {
     }
 
     #[test]
-    fn trouble_on_the_way_is_transient_and_what_cannot_be_read_or_sent_is_not() {
+    fn trouble_on_the_way_is_transient_what_cannot_be_read_is_unclear_and_what_cannot_be_sent_permanent()
+     {
         for (error, expected) in [
             (Error::connect("refused"), Kind::Transient),
             (Error::io("reset"), Kind::Transient),
             (Error::timeout("late"), Kind::Transient),
             (Error::exhausted("no reason given"), Kind::Transient),
-            (Error::deser("what is this"), Kind::Permanent),
+            (Error::deser("what is this"), Kind::Unclear),
             (Error::ser("not to be written"), Kind::Permanent),
             (Error::binding("no such path"), Kind::Permanent),
         ] {

@@ -38,6 +38,44 @@ pub struct BigQueryRequest {
     pub labels: BTreeMap<String, String>,
 }
 
+/// What a sensor of BigQuery asks until the first value of the answer's first row is something true. Every look is a query, and pays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BigQueryQuestion {
+    /// The project that runs it, and pays.
+    pub project: String,
+    /// GoogleSQL.
+    pub query: String,
+    /// See [`BigQueryRequest::location`]. With it a look that was begun is found everywhere, not in US and EU only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// See [`BigQueryRequest::params`].
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub params: Map,
+    /// A look that would be billed for more bytes fails, and costs nothing; the sensor fails with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum_bytes_billed: Option<u64>,
+    /// Labels of the job of every look, for bills.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+impl From<&BigQueryQuestion> for BigQueryRequest {
+    fn from(asked: &BigQueryQuestion) -> Self {
+        Self {
+            project: asked.project.clone(),
+            query: asked.query.clone(),
+            location: asked.location.clone(),
+            destination: None,
+            write: None,
+            params: asked.params.clone(),
+            dry_run: false,
+            maximum_bytes_billed: asked.maximum_bytes_billed,
+            labels: asked.labels.clone(),
+        }
+    }
+}
+
 /// What becomes of rows that a destination has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,4 +1,7 @@
 //! The end of every cancel: what was answered to it, and whether the job is over.
+//!
+//! That a job is unknown is no proof that it is over: it may only not be known yet, or not here. It is told as it is, and whoever has it
+//! stopped decides when to believe it.
 
 use std::future::Future;
 
@@ -16,16 +19,17 @@ pub(super) async fn confirmed(
     let refused = match asked {
         Ok(()) => None,
         Err(error) => match kind(&error) {
-            Kind::Missing => return Ok(Stopping::Over),
             // Perhaps because it is over.
-            Kind::Exists | Kind::State | Kind::Permanent => Some(error),
-            Kind::Transient | Kind::Denied => return Err(classify(about, &error)),
+            Kind::Exists | Kind::State | Kind::Permanent | Kind::Unclear => Some(error),
+            Kind::Missing | Kind::Transient | Kind::Denied => return Err(classify(about, &error)),
         },
     };
     match (over.await, refused) {
         (Ok(true), _) => Ok(Stopping::Over),
         (Ok(false), None) => Ok(Stopping::Asked),
-        (Ok(false), Some(error)) if kind(&error) == Kind::Permanent => Err(classify(about, &error)),
+        (Ok(false), Some(error)) if matches!(kind(&error), Kind::Permanent | Kind::Unclear) => {
+            Err(classify(about, &error))
+        }
         // Dataproc, for one, stops no job that is just being set up.
         (Ok(false), Some(error)) => Err(TrackerError::Transient {
             message: format!(
@@ -36,7 +40,6 @@ pub(super) async fn confirmed(
             ),
             retry_after: None,
         }),
-        (Err(error), _) if kind(&error) == Kind::Missing => Ok(Stopping::Over),
         (Err(error), _) => Err(classify(about, &error)),
     }
 }

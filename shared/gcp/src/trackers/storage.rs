@@ -68,6 +68,7 @@ impl ObjectLook {
                     service: StorageControl::SERVICE,
                     doing: Doing::See,
                     role: format!("roles/storage.objectViewer on the bucket {bucket}"),
+                    hint: "",
                 };
                 Err(classify(&about, &error))
             }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::all::Services;
 use super::bigquery::BigQueryStart;
+use super::request::{BigQueryQuestion, BigQueryRequest};
 use super::start::StartTrouble;
 
 /// The header that says that two requests are the same one.
@@ -38,8 +39,9 @@ impl Services {
                     self.storage.look(object).await.map(Begun::Status)
                 }
                 Operator::BigQuerySensor => {
-                    let request = self.asked_for(work, "sensor")?;
-                    self.bigquery.ask(&request).await.map(Begun::Status)
+                    let question: BigQueryQuestion = self.asked_for(work, "sensor")?;
+                    let said = self.bigquery.ask(&question, &work.id).await;
+                    said.map(Begun::Status)
                 }
                 Operator::HttpSensor => self.look_at(work).await,
                 Operator::WorkflowSensor => Err(TrackerError::Permanent(
@@ -49,15 +51,21 @@ impl Services {
         }
     }
 
-    /// Stops what came of `work`, of which nobody knows whether it was started.
+    /// Stops what came of `work`, of which nobody knows whether it was started. What is not found may be found yet: it is
+    /// [`TrackerError::Missing`].
     pub(super) async fn stop(&self, work: &Work) -> Result<Stopping, TrackerError> {
         match work.operator {
             WorkOf::Operator(Operator::BigQuery) => {
-                let request = self.asked_for(work, "bigquery")?;
+                let request: BigQueryRequest = self.asked_for(work, "bigquery")?;
+                if request.dry_run {
+                    return Ok(Stopping::Over);
+                }
                 let job = self.bigquery.described(&request, &work.id);
-                // A service that says of an unknown job that it is over knows less than it takes to believe it.
-                self.bigquery.poll(&job).await?;
                 self.bigquery.cancel(&job).await
+            }
+            WorkOf::Operator(Operator::BigQuerySensor) => {
+                let question: BigQueryQuestion = self.asked_for(work, "sensor")?;
+                self.bigquery.end_looks(&question, &work.id).await
             }
             WorkOf::Operator(Operator::CloudRun) => {
                 let request = self.asked_for(work, "cloudrun")?;
@@ -67,10 +75,13 @@ impl Services {
             WorkOf::Operator(Operator::Dataproc) => {
                 let request = self.asked_for(work, "dataproc")?;
                 let job = self.dataproc.described(&request, &work.id)?;
-                self.dataproc.poll(&job).await?;
                 self.dataproc.cancel(&job).await
             }
-            WorkOf::Http(_) | WorkOf::Operator(_) => Ok(Stopping::Over),
+            // A request or a look is over when it is answered.
+            WorkOf::Http(_)
+            | WorkOf::Operator(
+                Operator::ObjectSensor | Operator::HttpSensor | Operator::WorkflowSensor,
+            ) => Ok(Stopping::Over),
         }
     }
 
@@ -101,7 +112,9 @@ impl Services {
             Ok(value) => return Ok(Begun::Status(JobStatus::Gave(value))),
             Err(SendError::Transient { message, .. }) => (Category::Transient, message),
             Err(SendError::Unmet(why)) => (Category::Unknown, why),
-            Err(SendError::Permanent(why)) => (Category::Permanent, why),
+            Err(SendError::Unexpected(why) | SendError::Permanent(why)) => {
+                (Category::Permanent, why)
+            }
         };
         Ok(Begun::Status(JobStatus::Broke { category, why }))
     }
@@ -121,6 +134,8 @@ impl Services {
                     retry_after,
                 });
             }
+            // Three in a row count.
+            Err(SendError::Unexpected(why)) => return Err(TrackerError::Denied(why)),
             Err(SendError::Permanent(why)) => return Err(TrackerError::Permanent(why)),
         };
         Ok(Begun::Status(status))

@@ -1,7 +1,8 @@
 //! Both lanes: each attempt goes to the worker job or the worker service of its profile.
 
+use ork_core::definition::Task;
 use ork_core::task::{AttemptId, TaskSpec};
-use ork_engine::ports::{Executor, StartError};
+use ork_engine::ports::{Alive, Executor, StartError};
 
 use super::WorkerServices;
 use crate::run_jobs::start::permanent;
@@ -88,12 +89,20 @@ impl Executor for Lanes {
         answers
     }
 
-    /// Cancels the execution of an attempt that has one to itself. The worker of a service is not called: it finds the verdict at its next
-    /// sign of life, and ends the task.
+    /// Cancels the execution of an attempt that has one to itself. The worker of a service is not called: it looks for a verdict every
+    /// few seconds, and ends the task when there is one.
     async fn stop(&self, attempt: &AttemptId) {
         if self.workers.has_jobs() {
             self.jobs.stop(attempt).await;
         }
+    }
+
+    fn refusal(&self, spec: &TaskSpec, task: &Task) -> Option<String> {
+        self.jobs.refusal(spec, task)
+    }
+
+    async fn alive(&self, attempts: &[Alive<'_>]) {
+        self.jobs.alive(attempts).await;
     }
 }
 

@@ -11,8 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use google_cloud_pubsub::client::{BasePublisher, Publisher};
-use google_cloud_pubsub::model::Message;
+use google_cloud_pubsub::client::Publisher;
 use ork_core::limits;
 use ork_core::task::TaskSpec;
 use ork_core::time::Millis;
@@ -21,11 +20,11 @@ use ork_engine::ports::StartError;
 pub use kept::keeping;
 pub use lanes::Lanes;
 
-use crate::endpoints::{ConnectError, nobody, plain};
+use crate::endpoints::ConnectError;
 use crate::meter::{Meter, Usage};
 use crate::objects::GcsObjects;
-use crate::prices;
-use crate::retry::{Again, Unhindered, pauses, policy};
+use crate::pubsub::{message, publishers};
+use crate::retry::{Again, policy};
 use crate::run_jobs::batches::{Batch, part};
 use crate::run_jobs::start::{leave, permanent, same};
 use outcome::{all_of, not_published};
@@ -64,19 +63,8 @@ impl WorkerServices {
         objects: GcsObjects,
         endpoint: Option<&str>,
     ) -> Result<Self, ConnectError> {
-        let mut base = BasePublisher::builder()
-            .with_grpc_subchannel_count(1)
-            // What may have been published is not published again: then what is said of it last would hide that.
-            .with_retry_policy(policy(Again::WhenNotDone))
-            .with_backoff_policy(pauses())
-            .with_retry_throttler(Unhindered);
-        if let Some(endpoint) = plain("Pub/Sub", endpoint)? {
-            base = base.with_endpoint(endpoint).with_credentials(nobody());
-        }
-        let base = base
-            .build()
-            .await
-            .map_err(|error| ConnectError::client("Pub/Sub", &error))?;
+        // What may have been published is not published again: then what is said of it last would hide that.
+        let base = publishers(endpoint, policy(Again::WhenNotDone)).await?;
         let publisher = |topic: &str| {
             base.publisher(topic)
                 .set_message_count_threshold(TOGETHER)
@@ -163,15 +151,11 @@ impl WorkerServices {
         let mut used = Usage::default();
         let sending: Vec<_> = (0..batch.members.len())
             .map(|index| {
-                let attributes = [
-                    (BATCH, name.clone()),
-                    (INDEX, index.to_string()),
-                    (TOPIC, batch.job.clone()),
-                ];
-                let bytes: usize = attributes.iter().map(|(k, v)| k.len() + v.len()).sum();
-                used.messages += 1;
-                used.message_bytes += prices::billed(bytes as u64);
-                publisher.publish(Message::new().set_attributes(attributes))
+                let index = index.to_string();
+                let attributes = [(BATCH, &*name), (INDEX, &*index), (TOPIC, &*batch.job)];
+                let (message, one) = message(attributes);
+                used.add(&one);
+                publisher.publish(message)
             })
             .collect();
         self.meter.count(Some(&batch.run), &used);

@@ -259,10 +259,10 @@ async fn what_is_too_large_is_refused_by_the_server_too() {
 async fn a_set_that_cannot_be_read_says_so_and_nothing_of_what_stands_in_it() {
     let (world, spec) = (World::new().await, spec(1));
     let written = serde_json::to_string(&world.urls(&spec, now()).await).expect("plain data");
-    let newer = written.replacen("\"format\":1", "\"format\":2", 1);
+    let newer = written.replacen("\"format\":1", "\"format\":3", 1);
     let error = AttemptUrls::decode(&newer).expect_err("newer");
     assert!(
-        error.contains("format 2, this worker reads up to 1"),
+        error.contains("format 3, this worker reads up to 2"),
         "{error}"
     );
     let secret = written.split("\"get\":\"").nth(1).expect("a signature");

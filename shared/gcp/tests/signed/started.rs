@@ -1,77 +1,22 @@
 //! Starts for workers without credentials: what they are told, and what becomes of a start that nobody signs.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use ork_core::definition::{Executor as What, SecretMount, SecretRef};
 use ork_core::ids::{RunId, TaskName, WorkflowName};
 use ork_core::limits;
+use ork_core::names::AttemptFile;
 use ork_core::run::Category;
 use ork_core::task::TaskSpec;
 use ork_core::time::{Millis, Time};
-use ork_emulators::run_jobs::{Instant, RunJobs as StandIn, RunJobsOptions, TaskEnd};
 use ork_emulators::services::{Call, Fault};
-use ork_engine::ports::{Executor, Objects, StartError};
+use ork_engine::ports::{Executor, StartError};
 use ork_engine::{Worker, batch};
-use ork_gcp::signed::{self, SignedUrl, Signer, UrlObjects, fetch};
-use ork_gcp::{RunJobs, WorkerJobs};
+use ork_gcp::Meter;
+use ork_gcp::signed::{self, Method, SignedUrl, Signer, UrlObjects, fetch};
 
-use crate::world::{ACCOUNT, World, now, spec};
+use crate::site::{BARE, PLAIN, Site, executor};
+use crate::world::{ACCOUNT, now, spec};
 
 const PLENTY: u64 = 64 << 20;
-/// Its workers have credentials.
-const PLAIN: &str = "projects/p/locations/r/jobs/plain";
-/// Its workers have none.
-const BARE: &str = "projects/p/locations/r/jobs/bare";
-
-struct Site {
-    world: World,
-    cloud: StandIn,
-    executor: RunJobs,
-}
-
-impl Site {
-    async fn new() -> Self {
-        let world = World::new().await;
-        let cloud = StandIn::start(RunJobsOptions::default()).await;
-        let cloud = cloud.expect("Cloud Run");
-        for job in [PLAIN, BARE] {
-            let done = Instant::new(|_, _, _| async { TaskEnd::Succeeded });
-            cloud.register_instant(job, done).expect("a job");
-        }
-        let executor = executor(&world, &cloud, world.signer.clone()).await;
-        Self {
-            world,
-            cloud,
-            executor,
-        }
-    }
-
-    /// What the workers of a job's latest execution are told, but for what Cloud Run itself says.
-    fn told(&self, job: &str) -> BTreeMap<String, String> {
-        let executions = self.cloud.executions(job);
-        let env = executions.first().expect("an execution").env.clone();
-        env.into_iter()
-            .filter(|(name, _)| !name.starts_with("CLOUD_RUN_"))
-            .collect()
-    }
-
-    /// Nothing was started, and nobody was left anything to do.
-    async fn is_untouched(&self) -> bool {
-        let batches = self.world.objects.list("runs/", None, 10).await;
-        self.cloud.executions(BARE).is_empty() && batches.expect("a listing").is_empty()
-    }
-}
-
-async fn executor(world: &World, cloud: &StandIn, signer: Signer) -> RunJobs {
-    let jobs = [("default", PLAIN), ("docker", BARE)];
-    let jobs = jobs.map(|(what, job)| (what.to_owned(), job.to_owned()));
-    let jobs = WorkerJobs::new(BTreeMap::from(jobs)).expect("well-formed");
-    let there = cloud.endpoint();
-    let executor = RunJobs::connect("r", jobs, world.objects.clone(), Some(&there));
-    let executor = executor.await.expect("a connection");
-    let profiles = BTreeSet::from(["docker".to_owned()]);
-    executor.signing(signer, &profiles).expect("it has a job")
-}
 
 /// The message of a start that will never be.
 fn refused(answer: Result<(), StartError>) -> String {
@@ -137,7 +82,8 @@ async fn who_may_not_sign_fails_for_good_and_who_cannot_now_is_asked_again() {
 
     let storage = site.world.storage.endpoint();
     let nobody = Signer::connect(ACCOUNT, Some("127.0.0.1:1"), Some(&storage));
-    let executor = executor(&site.world, &site.cloud, nobody.expect("a signer")).await;
+    let nobody = nobody.expect("a signer");
+    let executor = executor(&site.world, &site.cloud, nobody, &Meter::default()).await;
     let said = executor.start(vec![spec(0)]).await.remove(0);
     assert!(matches!(said, Err(StartError::Busy(_))), "{said:?}");
     assert!(site.is_untouched().await);
@@ -150,8 +96,6 @@ async fn who_may_not_sign_fails_for_good_and_who_cannot_now_is_asked_again() {
 #[tokio::test]
 async fn what_needs_credentials_is_refused_and_the_rest_is_started() {
     let site = Site::new().await;
-    let mut long = spec(0);
-    long.timeout = Millis::from_secs(11 * 3600 + 1);
     let mut secrets = spec(1);
     secrets.secrets = vec![SecretMount {
         name: "PASSWORD".into(),
@@ -160,21 +104,28 @@ async fn what_needs_credentials_is_refused_and_the_rest_is_started() {
         },
         path: None,
     }];
-    let elsewhere = |spec: &TaskSpec| TaskSpec {
+    let with_credentials = TaskSpec {
         executor: What::Kubernetes { command: None },
-        ..spec.clone()
+        ..secrets.clone()
     };
-    let with_credentials = vec![elsewhere(&long), elsewhere(&secrets)];
-    let specs = [vec![long, secrets, spec(2)], with_credentials].concat();
+    let mut long = spec(2);
+    long.timeout = Millis::from_secs(100 * 3600);
+    let specs = vec![secrets, long, spec(3), with_credentials];
     let mut answers = site.executor.start(specs).await;
-    assert!(answers[2..].iter().all(Result::is_ok), "{answers:?}");
-    let said = refused(answers.remove(0));
-    assert!(said.contains("39601 s is too long"), "{said}");
+    assert!(answers[1..].iter().all(Result::is_ok), "{answers:?}");
     let said = refused(answers.remove(0));
     assert!(said.contains("`PASSWORD`"), "{said}");
     let executions = site.cloud.executions(BARE);
     assert_eq!(executions.len(), 1);
-    assert_eq!(executions[0].task_count, 1);
+    assert_eq!(executions[0].task_count, 2);
+    // As long as the longest, which is as long as may be; who is done before needs no other.
+    for (position, renewed) in [(0, true), (1, false)] {
+        let (spec, urls) = site.handed(position).await;
+        let lasts = urls.until().0 - now().0;
+        assert!((43_140_000..=43_200_000).contains(&lasts), "{lasts} ms");
+        let urls = urls.url(&spec.object(AttemptFile::Urls), Method::Get);
+        assert_eq!(urls.is_some(), renewed);
+    }
 }
 
 /// Each of them as long as may be.
@@ -186,6 +137,7 @@ async fn a_thousand_urls_with_long_names_fit_in_the_object_of_their_batch() {
     long.task_name = TaskName::new(&"t".repeat(63)).expect("a task name");
     long.workflow_name = WorkflowName::new(&"w".repeat(63)).expect("a workflow name");
     long.id.attempt = u32::MAX;
+    long.timeout = Millis::from_secs(100 * 3600);
     let answers = site.executor.start(vec![long]).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     let url = SignedUrl::of(&site.told(BARE)["ORK_BATCH_URL"]);

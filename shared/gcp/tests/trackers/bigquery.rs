@@ -110,7 +110,7 @@ async fn an_answer_that_says_nothing_of_the_job_is_refused() {
     ] {
         let said = polled(&server, &tracker, answer.clone()).await;
         assert!(
-            matches!(&said, Err(TrackerError::Permanent(why)) if why.contains("p:j")),
+            matches!(&said, Err(TrackerError::Denied(why)) if why.contains("p:j")),
             "{answer}: {said:?}"
         );
     }
@@ -145,15 +145,28 @@ async fn a_cancel_is_over_only_when_the_job_is_done() {
             Stopping::Asked,
             both,
         ),
-        // There never was one.
-        (vec![gone()], Stopping::Over, &both[..1]),
-        (vec![cancel("RUNNING"), gone()], Stopping::Over, both),
     ] {
         server.then(answers.clone());
         let said = tracker.cancel(&job()).await;
         assert_eq!(said, Ok(expected), "{answers:?}");
         assert_eq!(server.lines(), asked, "{answers:?}");
     }
+    // One such answer is no proof that nothing is at work.
+    for answers in [vec![gone()], vec![cancel("RUNNING"), gone()]] {
+        server.then(answers);
+        let said = tracker.cancel(&job()).await;
+        assert!(matches!(said, Err(TrackerError::Missing(_))), "{said:?}");
+    }
+    let anywhere = BigQueryJob {
+        location: None,
+        ..job()
+    };
+    server.then([gone()]);
+    let said = tracker.cancel(&anywhere).await;
+    assert!(
+        matches!(&said, Err(TrackerError::Missing(why)) if why.contains("US and EU only")),
+        "{said:?}"
+    );
 }
 
 #[tokio::test]

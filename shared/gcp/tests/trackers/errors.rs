@@ -198,14 +198,19 @@ async fn how_long_to_wait_is_told_by_header_or_by_details() {
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_read_is_permanent() {
+async fn an_answer_that_cannot_be_read_is_counted_as_a_denial_is() {
     let world = World::new().await;
     for body in [
         "<html>hello</html>",
         "[1, 2]",
         "{\"status\": 7, \"state\": [], \"conditions\": 1}",
     ] {
-        world.fails(Answer::text(200, body), permanent, "").await;
+        world.fails(Answer::text(200, body), denied, "").await;
+    }
+    // A page of somebody in the service's place, who says why in no words of the service.
+    for status in [400, 405, 451] {
+        let page = Answer::text(status, "<html>back soon</html>");
+        world.fails(page, denied, "back soon").await;
     }
 }
 

@@ -134,8 +134,6 @@ async fn a_request_that_fails_is_not_repeated_and_says_what_its_task_may_retry()
 #[tokio::test]
 async fn a_sensor_waits_while_it_is_not_there_and_fails_when_it_never_will_be() {
     let running = Ok(Begun::Status(JobStatus::Running));
-    let row =
-        |value: &str| Answer::ok(json!({"jobComplete": true, "rows": [{"f": [{"v": value}]}]}));
     let http = |server: &Server| {
         work(
             "http_sensor",
@@ -159,35 +157,41 @@ async fn a_sensor_waits_while_it_is_not_there_and_fails_when_it_never_will_be() 
         Ok(Begun::Status(JobStatus::Gave(json!({"ready": true}))))
     );
     let never = asks.start(&http(&server)).await;
-    assert!(
-        matches!(never, Err(TrackerError::Permanent(_))),
-        "{never:?}"
-    );
+    // It is believed when it is said several times: a page in the service's place looks the same.
+    assert!(matches!(never, Err(TrackerError::Denied(_))), "{never:?}");
+}
 
+#[tokio::test]
+async fn the_look_of_a_sensor_is_a_job_with_its_own_limit_and_labels() {
+    let place = json!({"projectId": "p", "jobId": "ork_1_look_0", "location": "EU"});
+    let row = json!({"jobComplete": true, "rows": [{"f": [{"v": "3"}]}]});
     let server = Server::with([
-        Answer::ok(json!({"jobComplete": false})),
-        Answer::ok(json!({"jobComplete": true})),
-        row("false"),
-        row("3"),
+        Answer::ok(json!({"jobReference": place, "status": {"state": "RUNNING"}})),
+        Answer::ok(row),
     ])
     .await;
-    let asks = trackers(&server, "p");
     let query = work(
         "bigquery_sensor",
-        json!({"query": "SELECT @n > 0", "params": {"n": 1}}),
+        json!({
+            "query": "SELECT @n > 0", "params": {"n": 1},
+            "maximum_bytes_billed": 1_000_000, "labels": {"team": "a"}
+        }),
     );
-    for _ in 0..3 {
-        assert_eq!(asks.start(&query).await, running);
-    }
-    let there = asks.start(&query).await;
+    let there = trackers(&server, "p").start(&query).await;
     assert_eq!(
         there,
         Ok(Begun::Status(JobStatus::Gave(json!({"value": "3"}))))
     );
+    let asked = server.asked();
+    assert_eq!(asked[0].line, "POST /bigquery/v2/projects/p/jobs");
+    let configuration = &asked[0].body["configuration"];
+    assert_eq!(configuration["labels"], json!({"team": "a"}));
+    assert_eq!(configuration["query"]["maximumBytesBilled"], "1000000");
     assert_eq!(
-        server.asked()[0].line,
-        "POST /bigquery/v2/projects/p/queries"
+        asked[1].line,
+        "GET /bigquery/v2/projects/p/queries/ork_1_look_0"
     );
+    assert!(asked[1].query.contains("location=EU"), "{}", asked[1].query);
 }
 
 #[tokio::test]
@@ -200,13 +204,38 @@ async fn what_may_have_been_started_is_stopped_and_an_unknown_job_is_not_believe
     assert!(matches!(said, Err(TrackerError::Missing(_))), "{said:?}");
 
     let state = |state: &str| json!({"jobReference": {"projectId": "p", "jobId": "ork_1", "location": "EU"}, "status": {"state": state}});
-    let server = Server::with([
-        Answer::ok(state("RUNNING")),
-        Answer::ok(json!({"job": state("DONE")})),
-    ])
-    .await;
+    let server = Server::with([Answer::ok(json!({"job": state("DONE")}))]).await;
     let said = trackers(&server, "p").cancel(&described(&query)).await;
     assert_eq!(said, Ok(Stopping::Over));
+
+    // What was only to be checked left nothing.
+    let server = Server::with([]).await;
+    let check = work("bigquery", json!({"query": "SELECT 1", "dry_run": true}));
+    let said = trackers(&server, "p").cancel(&described(&check)).await;
+    assert_eq!(said, Ok(Stopping::Over));
+
+    // A sensor between two looks: the next one cannot begin any more.
+    let server = Server::with([
+        Answer::ok(state("DONE")),
+        Answer::ok(state("DONE")),
+        gone(),
+        Answer::ok(state("RUNNING")),
+    ])
+    .await;
+    let sensor = work(
+        "bigquery_sensor",
+        json!({"query": "SELECT 1", "location": "EU"}),
+    );
+    let said = trackers(&server, "p").cancel(&described(&sensor)).await;
+    assert_eq!(said, Ok(Stopping::Over));
+    let asked = server.asked();
+    let seal = &asked[3].body;
+    assert_eq!(seal["jobReference"]["jobId"], "ork_1_look_1");
+    let query = seal["configuration"]["query"]["query"].as_str();
+    assert!(
+        query.is_some_and(|query| query.ends_with("SELECT FALSE")),
+        "{seal}"
+    );
 
     let job = work("cloudrun", json!({"job": "j", "region": "europe-west1"}));
     let server = Server::with([Answer::ok(json!({"executions": []}))]).await;

@@ -1,21 +1,29 @@
 //! The loop that feeds the use cases: ends of attempts, hints, timers, schedules, and what other processes commit.
 
 mod rounds;
+mod steps;
+mod stopping;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use ork_core::ids::RunId;
-use ork_core::run::{Attempt, Command, Event, NoteKind, RunStatus};
+use ork_core::run::{Attempt, Event, RunStatus};
 use ork_core::time::{Millis, Time};
+use ork_engine::EngineError;
 use ork_engine::ports::Clock;
-use ork_engine::{ClaimRequest, EngineError, EngineErrorKind, Stepped};
 use tokio::time::sleep;
 
+use self::steps::{Ended, Steps};
+use self::stopping::Unstopped;
 use super::control::Control;
 use super::open::Embedded;
+use super::world::Commits;
 use crate::exec::ExecEvent;
-use crate::observer::Observer;
+use crate::observer::{Observer, Silent};
 use crate::queue::Message;
 
 /// How often to see whether another process committed something.
@@ -28,8 +36,6 @@ const GATHER: Duration = Duration::from_millis(1);
 const GATHERED: usize = 128;
 /// How often a waiting run looks for places that the dead hold.
 const ORPHANS: Millis = Millis::from_secs(1);
-/// How long whoever waits for the end of runs also waits for the jobs of theirs that are being stopped.
-const STOPPING: Millis = Millis::from_secs(20);
 /// The longest sleep, whatever the timers say.
 const NAP: Millis = Millis::from_secs(60);
 
@@ -61,8 +67,6 @@ struct Desk {
     timers: BTreeMap<RunId, Time>,
     /// Runs that have ended.
     ended: BTreeSet<RunId>,
-    /// Since when all runs that were waited for have.
-    over_since: Option<Time>,
     /// When to see whether a dead engine's run holds a place that one of ours waits for.
     orphans_at: Time,
     /// Whether the loop outlives any single run.
@@ -71,6 +75,12 @@ struct Desk {
     fire_at: Time,
     /// What an executor said while the loop slept.
     heard: Option<ExecEvent>,
+    /// Steps that wait for an answer.
+    steps: Steps,
+    /// One that came to its end while the loop slept.
+    over: Option<Ended>,
+    /// Jobs that are to be stopped.
+    unstopped: Unstopped,
 }
 
 impl Embedded {
@@ -86,7 +96,9 @@ impl Embedded {
             forever: until == Until::Forever,
             ..Desk::default()
         };
+        self.world().commits.keep(true);
         let driven = self.turn(&until, observer, &control, &mut desk).await;
+        self.world().commits.keep(false);
         if driven.is_err() || control.stopped() {
             self.world().executor.exec.shutdown();
         }
@@ -107,19 +119,10 @@ impl Embedded {
                 return Ok(());
             }
             if let Some(reason) = control.take_cancel() {
-                for run in desk.mine.clone() {
-                    self.act(
-                        &run,
-                        vec![Event::Command(Command::Cancel {
-                            reason: reason.clone(),
-                        })],
-                        desk,
-                        observer,
-                    )
-                    .await?;
-                }
+                self.cancel(&reason, desk, observer).await?;
             }
             self.hear(desk, observer);
+            self.end_steps(desk, observer).await?;
             self.commit_pending(desk, observer).await?;
             self.deliver(desk, observer).await?;
             let now = self.world().clock.now();
@@ -145,7 +148,9 @@ impl Embedded {
                 && runs.iter().all(|run| desk.ended.contains(run))
                 && desk.pending.is_empty()
                 && self.world().executor.exec.backlog() == 0
-                && !self.waits_for_jobs(runs, desk, observer)
+                && !self
+                    .waits_for_jobs(runs, &mut desk.unstopped, observer)
+                    .await
             {
                 return Ok(());
             }
@@ -213,9 +218,11 @@ impl Embedded {
         }
         if self.other_owner(&header)?.is_none() {
             self.adopt(&header).await?;
+            // Whoever watches sees it as a whole below.
+            self.learn(None, desk, &mut Silent).await;
             desk.mine.insert(run.clone());
         }
-        self.act(&run, vec![Event::Tick], desk, observer).await?;
+        self.tick(&run, desk, observer).await?;
         if let Some((graph, state)) = self
             .engine
             .peek(&run, |graph, state| (graph.clone(), state.clone()))
@@ -376,82 +383,6 @@ impl Embedded {
         u32::try_from(most.saturating_sub(self.world().executor.exec.backlog())).unwrap_or(u32::MAX)
     }
 
-    /// One step of one run, with everything that follows from it for the loop.
-    async fn act(
-        &mut self,
-        run: &RunId,
-        mut events: Vec<Event>,
-        desk: &mut Desk,
-        observer: &mut dyn Observer,
-    ) -> Result<(), EngineError> {
-        let mut times = Vec::new();
-        if let Some((gathered, happened)) = desk.pending.remove(run) {
-            desk.gathered -= gathered.len();
-            // What had happened comes before what is wanted.
-            events.splice(0..0, gathered);
-            times = happened;
-            if desk.pending.is_empty() {
-                desk.urgent = false;
-                desk.since = None;
-            }
-        }
-        let mut claimed = 0;
-        let claim = desk.mine.contains(run).then(|| ClaimRequest {
-            places: self.places(),
-            supervised: true,
-        });
-        match self.engine.step_at(run, events, times, claim).await {
-            Ok(stepped) => {
-                for note in stepped
-                    .commits
-                    .iter()
-                    .filter(|commit| commit.run == *run)
-                    .flat_map(|commit| &commit.notes)
-                {
-                    claimed += u32::from(matches!(note.kind, NoteKind::Claimed { .. }));
-                }
-                self.learn(stepped, desk, observer);
-            }
-            // A command that came too late (the run has just ended) changes nothing.
-            Err(error) if error.kind == EngineErrorKind::Refused => {}
-            // One run that cannot be read does not stop the others.
-            Err(error) if desk.forever && error.kind == EngineErrorKind::Corrupt => {
-                observer.setup(&format!("run {run} is left alone: {error}"));
-                desk.mine.remove(run);
-                desk.ended.insert(run.clone());
-                desk.timers.remove(run);
-            }
-            Err(error) => return Err(error),
-        }
-        // With places to spare, what is still ready waits for its task's concurrency or a pool: the end of an attempt or a hint
-        // comes then. Places may have come free meanwhile, so what counts is what was offered.
-        let exhausted = claim.is_some_and(|claim| claimed >= claim.places);
-        if exhausted && self.engine.peek(run, |_, state| state.has_ready()) == Some(true) {
-            desk.ready.insert(run.clone());
-        }
-        Ok(())
-    }
-
-    fn learn(&self, stepped: Stepped, desk: &mut Desk, observer: &mut dyn Observer) {
-        for commit in stepped.commits {
-            match commit.next_timer {
-                Some(at) => {
-                    desk.timers.insert(commit.run.clone(), at);
-                }
-                None => {
-                    desk.timers.remove(&commit.run);
-                }
-            }
-            if commit.status.is_terminal() {
-                desk.ended.insert(commit.run.clone());
-                desk.mine.remove(&commit.run);
-            }
-            self.engine.peek(&commit.run, |graph, state| {
-                observer.committed(&commit.run, graph, state, &commit.notes)
-            });
-        }
-    }
-
     /// Sleeps until something can have changed.
     async fn wait(
         &mut self,
@@ -488,10 +419,21 @@ impl Embedded {
                 // The executor lives as long as this engine, so there always is one.
                 desk.heard = event;
             }
+            over = step_over(&mut desk.steps, &world.commits) => desk.over = over,
             () = world.queue.changed() => {}
             () = control.changed() => {}
             () = sleep(nap) => {}
         }
         Ok(())
     }
+}
+
+/// Waits until a step under way has ended, or has committed something.
+async fn step_over(steps: &mut Steps, commits: &Commits) -> Option<Ended> {
+    poll_fn(|cx| match steps.poll_next_unpin(cx) {
+        Poll::Ready(Some(ended)) => Poll::Ready(Some(ended)),
+        Poll::Ready(None) | Poll::Pending if commits.any() => Poll::Ready(None),
+        Poll::Ready(None) | Poll::Pending => Poll::Pending,
+    })
+    .await
 }

@@ -9,6 +9,8 @@ use ork_core::Value;
 use ork_core::deferred::Work;
 use ork_engine::ports::{Begun, JobStatus, Stopping, Tracker, TrackerError};
 
+use super::questions::Questions;
+
 /// An answer that takes its time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, TrackerError>> + Send + 'a>>;
 
@@ -36,11 +38,25 @@ impl<T: Tracker + Debug> Jobs for T {
 
 /// The tracker of a laptop.
 #[derive(Debug)]
-pub(super) struct JobTracker(pub(super) Option<Arc<dyn Jobs>>);
+pub(super) struct JobTracker {
+    jobs: Option<Arc<dyn Jobs>>,
+    polls: Questions<JobStatus>,
+    starts: Questions<Begun>,
+    cancels: Questions<Stopping>,
+}
 
 impl JobTracker {
+    pub(super) fn new(jobs: Option<Arc<dyn Jobs>>) -> Self {
+        Self {
+            jobs,
+            polls: Questions::default(),
+            starts: Questions::default(),
+            cancels: Questions::default(),
+        }
+    }
+
     fn jobs(&self, what: impl FnOnce() -> String) -> Result<&dyn Jobs, TrackerError> {
-        self.0.as_deref().ok_or_else(|| {
+        self.jobs.as_deref().ok_or_else(|| {
             TrackerError::Permanent(format!(
                 "this build of `ork` asks nobody about jobs of other services ({}): build it with the feature `cloud`",
                 what()
@@ -51,13 +67,19 @@ impl JobTracker {
 
 impl Tracker for JobTracker {
     async fn poll(&self, job: &Value) -> Result<JobStatus, TrackerError> {
-        self.jobs(|| service_of(job))?.poll(job).await
+        let asking = self.jobs(|| service_of(job))?.poll(job);
+        let is_final = |status: &JobStatus| *status != JobStatus::Running;
+        self.polls.ask(job.to_string(), is_final, asking).await
     }
     async fn start(&self, work: &Work) -> Result<Begun, TrackerError> {
-        self.jobs(|| work.name())?.start(work).await
+        let asking = self.jobs(|| work.name())?.start(work);
+        let is_final = |begun: &Begun| *begun != Begun::Status(JobStatus::Running);
+        self.starts.ask(work.id.clone(), is_final, asking).await
     }
     async fn cancel(&self, job: &Value) -> Result<Stopping, TrackerError> {
-        self.jobs(|| service_of(job))?.cancel(job).await
+        let asking = self.jobs(|| service_of(job))?.cancel(job);
+        let is_final = |stopping: &Stopping| *stopping == Stopping::Over;
+        self.cancels.ask(job.to_string(), is_final, asking).await
     }
 }
 

@@ -8,10 +8,11 @@ mod drive;
 mod jobs;
 mod open;
 mod own;
+mod questions;
 mod world;
 
 pub use control::Control;
 pub use drive::Until;
 pub use jobs::{Answer, Jobs};
-pub use open::{Embedded, EmbeddedConfig, OpenError};
+pub use open::{Embedded, EmbeddedConfig, Files, OpenError};
 pub use ork_engine::{EngineError, EngineErrorKind, RunView, StartRun};

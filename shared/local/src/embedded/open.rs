@@ -90,7 +90,7 @@ pub enum OpenError {
 
 /// An engine over a state folder.
 pub struct Embedded {
-    pub(super) engine: Engine<World>,
+    pub(super) engine: Arc<Engine<World>>,
     pub(super) state: StateDir,
     pub(super) events: UnboundedReceiver<ExecEvent>,
     pub(super) parallel: usize,
@@ -131,7 +131,7 @@ impl Embedded {
             store,
             objects,
             LocalExecutor::new(exec, sender)?,
-            JobTracker(config.jobs),
+            JobTracker::new(config.jobs),
         );
         let lock = if config.execute {
             Some(EngineLock::acquire(&state, world.random())?)
@@ -140,7 +140,7 @@ impl Embedded {
         };
         let owner = lock.as_ref().map(|lock| lock.id.clone());
         Ok(Self {
-            engine: Engine::new(world, owner),
+            engine: Arc::new(Engine::new(world, owner)),
             state,
             events,
             parallel,
@@ -277,9 +277,30 @@ impl Embedded {
         })
     }
 
+    /// The use cases, for whoever offers them to others while this engine is at work.
+    pub fn engine(&self) -> Arc<Engine<impl Ports + use<>>> {
+        Arc::clone(&self.engine)
+    }
+
+    /// Where objects lie, for whoever reads them while this engine is at work.
+    pub fn files(&self) -> Files {
+        Files(Arc::clone(&self.engine))
+    }
+
     /// What the store has done so far.
     pub fn store_stats(&self) -> Stats {
         self.world().store.stats()
+    }
+}
+
+/// Where the objects of a state folder lie.
+#[derive(Clone)]
+pub struct Files(Arc<Engine<World>>);
+
+impl Files {
+    /// Where an object is or would be.
+    pub fn path_of(&self, name: &ObjectName) -> PathBuf {
+        self.0.ports().objects.path_of(name)
     }
 }
 

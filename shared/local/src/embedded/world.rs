@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use ork_core::ids::WorkflowName;
 use ork_core::run::Category;
 use ork_core::task::{AttemptId, TaskSpec};
-use ork_core::time::Time;
+use ork_core::time::{Millis, Time};
+use ork_engine::Committed;
 use ork_engine::ports::{Clock, Executor, Ports, StartError};
 
 use super::jobs::JobTracker;
@@ -26,6 +27,7 @@ pub(super) struct World {
     pub(super) executor: Starter,
     pub(super) tracker: JobTracker,
     pub(super) clock: SteadyClock,
+    pub(super) commits: Commits,
     random: Mutex<u64>,
 }
 
@@ -49,6 +51,7 @@ impl World {
             },
             tracker,
             clock: SteadyClock::new(),
+            commits: Commits::default(),
             random: Mutex::new(seed),
         }
     }
@@ -80,6 +83,9 @@ impl Ports for World {
     fn clock(&self) -> &SteadyClock {
         &self.clock
     }
+    fn committed(&self, commit: &Committed) {
+        self.commits.add(commit);
+    }
     fn random(&self) -> u64 {
         // SplitMix64 from a random start: no two processes draw alike, and no draw repeats.
         let mut state = self.random.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,6 +94,37 @@ impl Ports for World {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
+    }
+}
+
+/// What was committed here, for the loop: a step that asks others tells of its end late, of its commits at once.
+#[derive(Debug, Default)]
+pub(super) struct Commits(Mutex<Option<Vec<Committed>>>);
+
+impl Commits {
+    fn inner(&self) -> MutexGuard<'_, Option<Vec<Committed>>> {
+        // Nothing in here panics half-way through a change.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    /// Keeps them from now on, or no longer.
+    pub(super) fn keep(&self, keep: bool) {
+        *self.inner() = keep.then(Vec::new);
+    }
+    fn add(&self, commit: &Committed) {
+        if let Some(all) = &mut *self.inner() {
+            all.push(commit.clone());
+        }
+    }
+    /// Those since the last time, in their order.
+    pub(super) fn take(&self) -> Vec<Committed> {
+        self.inner()
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+    /// Whether there are any.
+    pub(super) fn any(&self) -> bool {
+        self.inner().as_ref().is_some_and(|all| !all.is_empty())
     }
 }
 
@@ -189,6 +226,9 @@ impl SteadyClock {
 impl Clock for SteadyClock {
     fn now(&self) -> Time {
         self.read(SystemClock.now())
+    }
+    async fn pause(&self, span: Millis) {
+        SystemClock.pause(span).await;
     }
 }
 

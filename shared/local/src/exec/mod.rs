@@ -19,6 +19,7 @@ mod output;
 mod pipe;
 mod python;
 mod reactor;
+mod scratch;
 mod serve;
 mod shared;
 mod spare;

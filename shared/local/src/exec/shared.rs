@@ -1,9 +1,9 @@
 //! What the handle and the reactors share: the queue, who sits where, who sleeps.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ork_core::definition::Executor;
@@ -16,6 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::output::failed;
 use super::pipe::Bell;
 use super::python::{PythonEnv, Trouble};
+use super::scratch::Scratch;
 use super::watchdog::Watchdog;
 use super::{ExecConfig, ExecEvent, RunDir};
 
@@ -88,11 +89,12 @@ struct State {
 
 /// See the module.
 pub(crate) struct Shared {
+    /// Removed before anything else of it.
+    scratch: Scratch,
     pub(crate) config: ExecConfig,
     pub(crate) events: UnboundedSender<ExecEvent>,
     pub(crate) watchdog: Watchdog,
     pub(crate) bells: Vec<Bell>,
-    scratch: OnceLock<Result<PathBuf, String>>,
     numbers: AtomicU64,
     warned: AtomicBool,
     state: Mutex<State>,
@@ -122,11 +124,11 @@ impl Shared {
             ..State::default()
         });
         Ok(Self {
+            scratch: Scratch::default(),
             config,
             events,
             watchdog,
             bells,
-            scratch: OnceLock::new(),
             numbers: AtomicU64::new(0),
             warned: AtomicBool::new(false),
             state,
@@ -145,24 +147,7 @@ impl Shared {
 
     /// The folder of scratch files, of this executor alone.
     pub(crate) fn scratch(&self) -> Result<&Path, String> {
-        let made = self.scratch.get_or_init(|| {
-            let root = self.config.state_dir.join("scratch");
-            sweep(&root);
-            let path = root.join(format!(
-                "{}-{}",
-                std::process::id(),
-                super::watchdog::uptime()
-            ));
-            std::fs::create_dir_all(&path)
-                .map(|()| path.clone())
-                .map_err(|error| {
-                    format!(
-                        "the scratch folder {} cannot be made: {error}",
-                        path.display()
-                    )
-                })
-        });
-        made.as_deref().map_err(Clone::clone)
+        self.scratch.folder(&self.config.state_dir)
     }
 
     /// A number that this executor gives once.
@@ -464,35 +449,6 @@ impl Shared {
     /// It has ended; call before it is reaped.
     pub(crate) fn built(&self, pid: Pid) {
         self.lock().builds.retain(|other| *other != pid);
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        if let Some(Ok(path)) = self.scratch.get() {
-            // What a daemon still holds open goes with it.
-            let _ = std::fs::remove_dir_all(path);
-        }
-    }
-}
-
-/// Removes what engines that are gone have left behind.
-fn sweep(root: &Path) {
-    let Ok(entries) = std::fs::read_dir(root) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let owner = name
-            .to_str()
-            .and_then(|name| name.split_once('-')?.0.parse().ok())
-            .and_then(Pid::from_raw);
-        if owner.is_some_and(|pid| {
-            rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
-        }) {
-            // Another engine may sweep at the same moment.
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
     }
 }
 

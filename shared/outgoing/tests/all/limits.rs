@@ -20,6 +20,7 @@ fn the_usual_limits_are_those_of_the_design() {
     assert_eq!(usual.connect, Duration::from_secs(5));
     assert_eq!(usual.total, Duration::from_secs(30));
     assert_eq!((usual.body, usual.redirects), (1024 * 1024, 3));
+    assert_eq!(usual.held, 16 * 1024 * 1024);
 }
 
 #[tokio::test]
@@ -61,6 +62,36 @@ async fn a_server_that_says_nothing_is_waited_for_until_the_limit() {
         text.contains("within 100ms") && !text.contains("canary"),
         "{text}"
     );
+    assert!(
+        text.contains("a task's `timeout` does not change"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn bodies_are_held_within_the_room_there_is_and_the_next_waits_for_it() {
+    let server = Server::start(|seen| {
+        let length = seen.path.trim_start_matches('/').parse().unwrap();
+        Reply::text(200, vec![b'x'; length])
+    })
+    .await;
+    let client = with(Limits {
+        body: 1000,
+        held: 1000,
+        ..limits()
+    });
+    let url = server.url("/600");
+    let first = get(&client, &url).await.unwrap();
+    let small = get(&client, &server.url("/400")).await.unwrap();
+    let mut next = Box::pin(get(&client, &url));
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut next).await;
+    assert!(
+        early.is_err(),
+        "1600 bytes are held, and there is room for 1000"
+    );
+    drop(small);
+    drop(first);
+    assert_eq!(next.await.unwrap().body.len(), 600);
 }
 
 #[tokio::test]

@@ -115,12 +115,12 @@ async fn its_trouble_is_classified() {
         (401, "", "denied"),
         (429, "", "transient"),
         (500, "", "transient"),
-        (400, "", "permanent"),
-        (200, "", "permanent"),
-        (200, "<html>", "permanent"),
-        (200, "{}", "permanent"),
-        (200, r#"{"status": "paused"}"#, "permanent"),
-        (200, r#"{"status": 1}"#, "permanent"),
+        (400, "", "denied"),
+        (200, "", "denied"),
+        (200, "<html>", "denied"),
+        (200, "{}", "denied"),
+        (200, r#"{"status": "paused"}"#, "denied"),
+        (200, r#"{"status": 1}"#, "denied"),
     ];
     for (status, body, expected) in cases {
         let (_server, registered) = with(status, body).await;

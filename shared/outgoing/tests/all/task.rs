@@ -54,7 +54,10 @@ async fn what_claims_to_be_json_or_text_and_is_not_is_an_error() {
         || Reply::text(200, [0xff, 0xfe, 0x00]),
     ] {
         let result = ask(reply, Condition::default()).await;
-        assert!(matches!(result, Err(SendError::Permanent(_))), "{result:?}");
+        assert!(
+            matches!(result, Err(SendError::Unexpected(_))),
+            "{result:?}"
+        );
     }
 }
 
@@ -69,9 +72,9 @@ async fn status_codes_decide_first() {
             .await
             .is_ok()
     );
-    let permanent = ask(|| Reply::text(202, "later"), only(&[200])).await;
-    let Err(SendError::Permanent(why)) = permanent else {
-        panic!("{permanent:?}")
+    let unexpected = ask(|| Reply::text(202, "later"), only(&[200])).await;
+    let Err(SendError::Unexpected(why)) = unexpected else {
+        panic!("{unexpected:?}")
     };
     assert!(
         why.contains("the answer 202 is not one of [200]: `later`"),
@@ -79,7 +82,10 @@ async fn status_codes_decide_first() {
     );
     for status in [400, 401, 403, 404, 418] {
         let result = ask(move || Reply::text(status, ""), Condition::default()).await;
-        assert!(matches!(result, Err(SendError::Permanent(_))), "{result:?}");
+        assert!(
+            matches!(result, Err(SendError::Unexpected(_))),
+            "{result:?}"
+        );
     }
     for status in [408, 425, 429, 500, 503] {
         let reply = move || Reply::text(status, "").header("Retry-After", "3");
@@ -139,7 +145,10 @@ async fn a_field_decides_next() {
         ..Condition::default()
     };
     let result = ask(|| Reply::text(200, "<html>"), condition).await;
-    assert!(matches!(result, Err(SendError::Permanent(_))), "{result:?}");
+    assert!(
+        matches!(result, Err(SendError::Unexpected(_))),
+        "{result:?}"
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Jobs of type `custom_http`: what answers mean.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use ork_core::deferred::HttpJob;
 use ork_core::time::Millis;
 use ork_engine::ports::{JobStatus, Stopping, TrackerError};
@@ -190,19 +192,20 @@ async fn status_codes_are_classified() {
         (json!({}), 500, "transient"),
         (json!({}), 503, "transient"),
         (json!({}), 599, "transient"),
-        (json!({}), 202, "permanent"),
-        (json!({}), 304, "permanent"),
-        (json!({}), 302, "permanent"),
-        (json!({}), 400, "permanent"),
-        (json!({}), 422, "permanent"),
-        (json!({}), 600, "permanent"),
+        // Somebody else in the service's place, perhaps: believed when it is said several times, as a denial is.
+        (json!({}), 202, "denied"),
+        (json!({}), 304, "denied"),
+        (json!({}), 302, "denied"),
+        (json!({}), 400, "denied"),
+        (json!({}), 422, "denied"),
+        (json!({}), 600, "denied"),
     ];
     for (more, status, expected) in cases {
         let found = kind(poll(more, status, json!({"note": "x"})).await);
         assert_eq!(found, expected, "{status}");
     }
-    let Err(TrackerError::Permanent(why)) = poll(json!({}), 202, json!({"note": "x"})).await else {
-        panic!("not permanent")
+    let Err(TrackerError::Denied(why)) = poll(json!({}), 202, json!({"note": "x"})).await else {
+        panic!("not counted")
     };
     assert!(
         why.contains("the answer 202 is not one of success_status_codes [200]: `{\"note\":\"x\"}`"),
@@ -236,13 +239,13 @@ async fn a_service_may_say_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_asked_or_read_is_permanent() {
+async fn what_cannot_be_asked_is_permanent_and_what_cannot_be_read_is_counted() {
     let tracker = HttpTracker::new(local());
     let more = json!({"completion_field": "status"});
     for body in ["<html>\u{1b}[31mcanary?</html>", ""] {
         let server = Server::start(move |_| Reply::text(200, body)).await;
         let result = tracker.poll(&job(&server.url("/"), more.clone())).await;
-        let Err(TrackerError::Permanent(why)) = result else {
+        let Err(TrackerError::Denied(why)) = result else {
             panic!("{result:?}")
         };
         assert!(
@@ -265,10 +268,33 @@ async fn what_cannot_be_asked_or_read_is_permanent() {
     }
     let server = Server::start(|_| Reply::endless()).await;
     let result = tracker.poll(&job(&server.url("/"), json!({}))).await;
-    assert!(
-        matches!(result, Err(TrackerError::Permanent(_))),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(TrackerError::Denied(_))), "{result:?}");
+    // Sent elsewhere and elsewhere again, to a page where somebody is to log in.
+    let server = Server::start(|_| Reply::redirect(302, "/login")).await;
+    let result = tracker.poll(&job(&server.url("/"), json!({}))).await;
+    assert!(matches!(result, Err(TrackerError::Denied(_))), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_page_of_maintenance_says_nothing_of_a_job_which_goes_on_after_it() {
+    let asked = AtomicU32::new(0);
+    let server = Server::start(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 => Reply::text(200, "<html>back soon</html>"),
+        1 => Reply::json(202, &json!({"status": "accepted"})),
+        2 => Reply::json(200, &json!({"status": "running"})),
+        _ => Reply::json(200, &json!({"status": "failed"})),
+    })
+    .await;
+    let tracker = HttpTracker::new(local());
+    let job = job(&server.url("/"), json!({"completion_field": "status"}));
+    for _ in 0..2 {
+        let said = tracker.poll(&job).await;
+        assert!(matches!(said, Err(TrackerError::Denied(_))), "{said:?}");
+    }
+    assert_eq!(tracker.poll(&job).await, Ok(JobStatus::Running));
+    // What a service says of a job is believed at once.
+    let said = tracker.poll(&job).await;
+    assert!(matches!(said, Ok(JobStatus::Failed(_))), "{said:?}");
 }
 
 #[tokio::test]
@@ -334,21 +360,23 @@ async fn a_job_is_over_only_when_a_poll_says_so() {
     let cases = [
         (200, 200, "cancelled", "over"),
         (202, 200, "done", "over"),
-        (204, 404, "", "over"),
+        // Whoever has it stopped decides when to believe that.
+        (204, 404, "", "missing"),
         (200, 200, "running", "asked"),
         (202, 503, "", "asked"),
         (200, 403, "", "denied"),
-        (200, 400, "", "permanent"),
+        (200, 400, "", "denied"),
         (503, 200, "cancelled", "transient"),
         (403, 200, "cancelled", "denied"),
         // Refused because there is nothing to stop any more.
-        (404, 404, "", "over"),
+        (404, 404, "", "missing"),
         (409, 200, "done", "over"),
         (400, 200, "failed", "over"),
         // Refused, and still at work.
         (409, 200, "cancelling", "asked"),
-        (400, 200, "running", "permanent"),
-        (404, 200, "running", "permanent"),
+        (400, 200, "running", "denied"),
+        (404, 200, "running", "denied"),
+        (302, 302, "", "denied"),
         (404, 500, "", "transient"),
         (404, 403, "", "missing"),
     ];

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
     from ._metrics import Metrics
 
+_ESCAPED = "_ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 
 class Context:
     """A task function that has a `ctx: Context` parameter receives one of these."""
@@ -35,13 +37,13 @@ class Context:
         parallel_index: int = 0,
         parallel_count: int = 1,
     ) -> None:
-        self.task_id = task_id
-        self.run_id = run_id
-        self.task_name = task_name
-        self.workflow_name = workflow_name
-        self.attempt = attempt
-        self.parallel_index = parallel_index
-        self.parallel_count = parallel_count
+        self.task_id: str = task_id
+        self.run_id: str = run_id
+        self.task_name: str = task_name
+        self.workflow_name: str = workflow_name
+        self.attempt: int = attempt
+        self.parallel_index: int = parallel_index
+        self.parallel_count: int = parallel_count
         self._log: "Optional[logging.Logger]" = None
         self._metrics: "Optional[Metrics]" = None
 
@@ -66,6 +68,15 @@ class Context:
         """The position among all instances of the task, from 0; with `foreach` and `parallel` together more than `parallel_index`."""
         _, dot, digits = self.task_id.rpartition("/")[2].rpartition(".")
         return int(digits) if dot and digits.isdigit() else self.parallel_index
+
+    def job_labels(self) -> "dict[str, str]":
+        """Labels for a job of BigQuery that the task starts: `{"ork-run": …}`, by which word of the job's end finds this run at once.
+
+        The value is the run's id; labels know no capitals, so `_` stands before what is one, and before itself. None at all where a
+        label has no room for it (63 characters), or outside of a run: the job is then found when it is next asked about.
+        """
+        label = "".join("_" + letter.lower() if letter in _ESCAPED else letter for letter in self.run_id)
+        return {"ork-run": label} if 0 < len(label) <= 63 else {}
 
     def __repr__(self) -> str:
         return (

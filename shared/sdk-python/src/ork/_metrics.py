@@ -46,7 +46,7 @@ class Timer:
         self._name = name
         self._labels = labels
         self._began = 0.0
-        self.seconds = 0.0
+        self.seconds: float = 0.0
 
     def __enter__(self) -> "Timer":
         self._began = _now()

@@ -77,11 +77,11 @@ def simplify(value: "Any") -> "Any":
             return sorted(value)
         except TypeError:
             return list(value)
+    if is_job(value):
+        raise TypeError(
+            "a deferred job hides in the result: return the job, a list of jobs or ork.defer(…); to pass it on as data, its .to_dict()"
+        )
     if hasattr(kind, "__dataclass_fields__"):
-        if is_job(value):
-            raise TypeError(
-                "a deferred job hides in the result: return the job, a list of jobs or ork.defer(…); to pass it on as data, its .to_dict()"
-            )
         return {
             name: getattr(value, name)
             for name, field in kind.__dataclass_fields__.items()

@@ -17,8 +17,8 @@ class Task:
     __slots__ = ("metadata", "name")
 
     def __init__(self, name: str, metadata: "dict[str, Any]") -> None:
-        self.name = name
-        self.metadata = metadata
+        self.name: str = name
+        self.metadata: "dict[str, Any]" = metadata
 
     def __repr__(self) -> str:
         extra = "".join(f", {key}={value!r}" for key, value in self.metadata.items())

@@ -5,18 +5,19 @@
     return defer(first, second)                     # the same, as the value itself
 
 The task's output is then the list of the descriptions.
+
+Nothing of the standard library is loaded for it: a process that imports it for one job would wait for that longer than for all the rest.
 """
 
-import re
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Mapping, NoReturn, Optional, Sequence, Union
+from _collections_abc import Mapping
 
 from . import _duration
 from ._errors import PermanentError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
-    from typing import Literal
+    from typing import Any, ClassVar, Dict, List, Literal, NoReturn, Optional, Sequence, Tuple, Union
 
     from ._context import Context
 
@@ -39,55 +40,72 @@ MOST_JOBS = 64
 """Jobs that one attempt may hand over to."""
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+_TOKEN = _WORD | frozenset("!#$%&'*+.^`|~")
 
 
 class InvalidJob(PermanentError, ValueError):
     """A description of a job that nobody could follow."""
 
 
-@dataclass(frozen=True)
 class Deferrable:
-    """What the descriptions have in common."""
+    """What the descriptions have in common: they are values, compared by what they say, and do not change."""
 
-    service_type: ClassVar[str] = ""
-    __ork_job__: ClassVar[bool] = True
+    service_type: "ClassVar[str]" = ""
+    __ork_job__: "ClassVar[bool]" = True
+    __match_args__: "ClassVar[Tuple[str, ...]]" = ()
+
+    def __init_subclass__(cls) -> None:
+        setattr(cls, "__match_args__", tuple(cls.__annotations__))
 
     def to_dict(self) -> "Dict[str, Any]":
         """The description as it goes into the task's result; what was not stated is left out."""
         found: "Dict[str, Any]" = {"service_type": self.service_type}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None and (field.name != "headers" or value):
-                found[field.name] = value
+        for name, value in self.__dict__.items():
+            if value is not None and (name != "headers" or value):
+                found[name] = value
         return found
 
-    def _set(self, **values: Any) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())
+        return f"{type(self).__qualname__}({said})"
+
+    def __eq__(self, other: object) -> bool:
+        return self.__dict__ == other.__dict__ if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.__dict__.values()))
+
+    def __setattr__(self, name: str, value: object) -> "NoReturn":
+        raise AttributeError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> "NoReturn":
+        raise AttributeError(f"cannot delete field {name!r}")
+
+    def _set(self, **values: "Any") -> None:
+        self.__dict__.update(values)
 
 
-@dataclass(frozen=True, init=False)
 class BigQueryJob(Deferrable):
     """A job of BigQuery. `location` is needed for jobs that run neither in `US` nor in `EU`."""
 
-    service_type: ClassVar[str] = "bigquery"
+    service_type = "bigquery"
     project: str
     job_id: str
-    location: Optional[str] = None
-    poll_interval: "Union[float, str, None]" = None
+    location: "Optional[str]"
+    poll_interval: "Union[float, str, None]"
 
     def __init__(
         self,
         project: str,
         job_id: str,
-        location: Optional[str] = None,
+        location: "Optional[str]" = None,
         *,
         poll_interval: "PollInterval" = None,
     ) -> None:
         check = _Checker("BigQueryJob")
         check.word("project", project)
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,1024}", check.text("job_id", job_id)):
+        if not 1 <= len(check.text("job_id", job_id)) <= 1024 or not _WORD.issuperset(job_id):
             check.fail(
                 "job_id", job_id, "1 to 1024 letters, digits, `_` and `-`, without project and location"
             )
@@ -98,27 +116,26 @@ class BigQueryJob(Deferrable):
         )
 
 
-@dataclass(frozen=True, init=False)
 class CloudRunJob(Deferrable):
     """An execution of a Cloud Run job, by its short name. `job` is another word for `job_name`, `execution` and `execution_name` for `execution_id`."""
 
-    service_type: ClassVar[str] = "cloudrun"
+    service_type = "cloudrun"
     project: str
     region: str
     job_name: str
     execution_id: str
-    poll_interval: "Union[float, str, None]" = None
+    poll_interval: "Union[float, str, None]"
 
     def __init__(
         self,
         project: str,
         region: str,
-        job_name: Optional[str] = None,
-        execution_id: Optional[str] = None,
+        job_name: "Optional[str]" = None,
+        execution_id: "Optional[str]" = None,
         *,
-        job: Optional[str] = None,
-        execution: Optional[str] = None,
-        execution_name: Optional[str] = None,
+        job: "Optional[str]" = None,
+        execution: "Optional[str]" = None,
+        execution_name: "Optional[str]" = None,
         poll_interval: "PollInterval" = None,
     ) -> None:
         check = _Checker("CloudRunJob")
@@ -135,25 +152,24 @@ class CloudRunJob(Deferrable):
         )
 
 
-@dataclass(frozen=True, init=False)
 class DataprocJob(Deferrable):
     """A job of a Dataproc cluster, or without `cluster_name` a batch. `batch_id` is another word for `job_id`."""
 
-    service_type: ClassVar[str] = "dataproc"
+    service_type = "dataproc"
     project: str
     region: str
     job_id: str
-    cluster_name: Optional[str] = None
-    poll_interval: "Union[float, str, None]" = None
+    cluster_name: "Optional[str]"
+    poll_interval: "Union[float, str, None]"
 
     def __init__(
         self,
         project: str,
         region: str,
-        job_id: Optional[str] = None,
-        cluster_name: Optional[str] = None,
+        job_id: "Optional[str]" = None,
+        cluster_name: "Optional[str]" = None,
         *,
-        batch_id: Optional[str] = None,
+        batch_id: "Optional[str]" = None,
         poll_interval: "PollInterval" = None,
     ) -> None:
         check = _Checker("DataprocJob")
@@ -172,7 +188,6 @@ class DataprocJob(Deferrable):
         )
 
 
-@dataclass(frozen=True, init=False)
 class CustomHttp(Deferrable):
     """Anything that says over HTTP how far it is.
 
@@ -182,17 +197,17 @@ class CustomHttp(Deferrable):
     `completion_value`. With `cancel_url` Ork can stop it.
     """
 
-    service_type: ClassVar[str] = "custom_http"
+    service_type = "custom_http"
     url: str
     method: str
     headers: "Dict[str, str]"
-    body: Any
+    body: "Any"
     success_status_codes: "List[int]"
-    completion_field: Optional[str]
-    completion_value: Any
-    failure_value: Any
-    error_field: Optional[str]
-    cancel_url: Optional[str]
+    completion_field: "Optional[str]"
+    completion_value: "Any"
+    failure_value: "Any"
+    error_field: "Optional[str]"
+    cancel_url: "Optional[str]"
     cancel_method: str
     poll_interval: "Union[float, str, None]"
 
@@ -201,17 +216,17 @@ class CustomHttp(Deferrable):
         url: str,
         method: str = "GET",
         headers: "Optional[Mapping[str, str]]" = None,
-        body: Any = None,
+        body: "Any" = None,
         success_status_codes: "Sequence[int]" = (200,),
-        completion_field: Optional[str] = None,
-        completion_value: Any = None,
-        failure_value: Any = None,
-        error_field: Optional[str] = None,
-        cancel_url: Optional[str] = None,
+        completion_field: "Optional[str]" = None,
+        completion_value: "Any" = None,
+        failure_value: "Any" = None,
+        error_field: "Optional[str]" = None,
+        cancel_url: "Optional[str]" = None,
         cancel_method: str = "POST",
         *,
-        status_field: Optional[str] = None,
-        success_value: Any = None,
+        status_field: "Optional[str]" = None,
+        success_value: "Any" = None,
         poll_interval: "PollInterval" = None,
     ) -> None:
         check = _Checker("CustomHttp")
@@ -244,7 +259,7 @@ class CustomHttp(Deferrable):
         )
 
 
-def defer(*jobs: "Union[Deferrable, Mapping[str, Any]]", **more: Any) -> "Dict[str, Any]":
+def defer(*jobs: "Union[Deferrable, Mapping[str, Any]]", **more: "Any") -> "Dict[str, Any]":
     """What a task returns to hand over to these jobs: `{"deferred": [job, …]}`, and `more` beside it for whoever reads the task's log.
 
     Plain dicts are descriptions too; they need a `service_type`.
@@ -284,7 +299,7 @@ def job_id(ctx: "Context", name: str = "", style: "Style" = "bigquery") -> str:
 
 
 def _described(job: "Mapping[str, Any]", at: int) -> "Dict[str, Any]":
-    given: Any = job
+    given: "Any" = job
     if not isinstance(given, Mapping):
         raise InvalidJob(f"defer(): argument {at + 1} is no job but {_short(given)}")
     found: "Dict[str, Any]" = dict(job)
@@ -300,44 +315,46 @@ class _Checker:
     def __init__(self, owner: str) -> None:
         self.owner = owner
 
-    def fail(self, field: str, value: Any, wanted: str) -> NoReturn:
+    def fail(self, field: str, value: "Any", wanted: str) -> "NoReturn":
         raise InvalidJob(f"{self.owner}: `{field}` is {_short(value)}, expected {wanted}")
 
-    def text(self, field: str, value: Any) -> str:
+    def text(self, field: str, value: "Any") -> str:
         if not isinstance(value, str):
             self.fail(field, value, "a text")
         return value
 
-    def word(self, field: str, value: Any) -> str:
+    def word(self, field: str, value: "Any") -> str:
         text = self.text(field, value)
         if not text or "/" in text or not text.isprintable() or " " in text:
             self.fail(field, text, "a short name, without `/` and spaces")
         return text
 
-    def path(self, field: str, value: Any) -> None:
+    def path(self, field: str, value: "Any") -> None:
         text = self.text(field, value)
         if not all(text.split(".")):
             self.fail(field, text, "the name of a field, with dots between its parts, such as `status.state`")
 
-    def url(self, field: str, value: Any) -> str:
+    def url(self, field: str, value: "Any") -> str:
         text = self.text(field, value)
-        if not re.fullmatch(r"https?://[^/?#\s]+[^\s]*", text, re.IGNORECASE) or not text.isprintable():
+        scheme, _, rest = text.partition("://")
+        named = scheme.lower() in ("http", "https") and rest[:1] not in ("", "/", "?", "#")
+        if not named or " " in text or not text.isprintable():
             self.fail(field, text, "an address that begins with http:// or https://")
         return text
 
-    def method(self, field: str, value: Any) -> str:
+    def method(self, field: str, value: "Any") -> str:
         text = self.text(field, value).upper()
         if text not in _METHODS:
             self.fail(field, value, "one of " + ", ".join(_METHODS))
         return text
 
     def headers(self, value: "Mapping[str, str]") -> "Dict[str, str]":
-        given: Any = value
+        given: "Any" = value
         if not isinstance(given, Mapping):
             self.fail("headers", given, "texts by name")
         for name, text in value.items():
             label = f"headers[{name!r}]"
-            if not _TOKEN.fullmatch(self.text(label, name)):
+            if not self.text(label, name) or not _TOKEN.issuperset(name):
                 self.fail(label, text, "a header's name as key")
             if any(char in self.text(label, text) for char in "\r\n\0"):
                 self.fail(label, text, "one line")
@@ -358,7 +375,7 @@ class _Checker:
             if not _duration.parse(value):
                 self.fail("poll_interval", value, wanted)
             return value
-        seconds: Any = (
+        seconds: "Any" = (
             value if isinstance(value, (int, float)) else getattr(value, "total_seconds", lambda: None)()
         )
         if (
@@ -369,14 +386,14 @@ class _Checker:
             self.fail("poll_interval", value, wanted)
         return float(seconds) if isinstance(seconds, float) else int(seconds)
 
-    def at_most_one(self, **spellings: Any) -> Any:
+    def at_most_one(self, **spellings: "Any") -> "Any":
         """The value of whichever spelling was used, if any."""
         given = [name for name, value in spellings.items() if value is not None]
         if len(given) > 1:
             raise InvalidJob(f"{self.owner}: `{given[0]}` and `{given[1]}` are the same; give one of them")
         return spellings[given[0]] if given else None
 
-    def one_of(self, **spellings: Any) -> Any:
+    def one_of(self, **spellings: "Any") -> "Any":
         """The value of whichever spelling was used."""
         found = self.at_most_one(**spellings)
         if found is None:
@@ -384,6 +401,6 @@ class _Checker:
         return found
 
 
-def _short(value: Any) -> str:
+def _short(value: "Any") -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:79] + "…"

@@ -159,5 +159,26 @@ fn at_once(env: Env<'_>) -> Result<usize, Error> {
     }
 }
 
+/// The answer to a POST of JSON, without a connection.
+#[cfg(test)]
+pub(crate) fn answer_to(tasks: &'static [Task], path: &str, body: &str) -> (u16, String) {
+    let shared = Shared {
+        tasks,
+        running: Arc::default(),
+        at_once: 1,
+    };
+    let request = http::Request {
+        method: "POST".to_owned(),
+        path: path.to_owned(),
+        is_json: true,
+        body: body.as_bytes().to_vec(),
+    };
+    let answer = routes::answer(&request, &shared);
+    (answer.status, answer.body)
+}
+
+#[cfg(test)]
+pub(crate) use routes::deferred;
+
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! What the worker service is asked for: `POST /execute`, `POST /compile`, `GET /healthz`.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::http::{Answer, Request};
 use super::{Place, Shared};
@@ -104,9 +105,11 @@ fn execute(body: &[u8], shared: &Shared) -> Answer {
         }
     };
     let output = RawValue::from_string(output).expect("a task's output was just made as JSON");
+    let deferred = deferred(output.get());
     say(&Verdict::Success {
-        deferred: deferred(output.get()),
-        output: &output,
+        // Jobs are no output: what comes of them is not known yet.
+        output: deferred.map_or(&output, |_| RawValue::NULL),
+        deferred,
     })
 }
 
@@ -152,7 +155,7 @@ fn run(asked: &Execute<'_>, tasks: &[Task]) -> Result<String, Error> {
 }
 
 /// The jobs of `{"deferred": [job, …], …}`.
-fn deferred(output: &str) -> Option<&RawValue> {
+pub(crate) fn deferred(output: &str) -> Option<&RawValue> {
     #[derive(Deserialize)]
     struct Deferral<'a> {
         #[serde(borrow)]
@@ -162,7 +165,7 @@ fn deferred(output: &str) -> Option<&RawValue> {
         return None;
     }
     let found: Deferral<'_> = serde_json::from_str(output).ok()?;
-    let jobs: Vec<Map<String, Value>> = serde_json::from_str(found.deferred.get()).ok()?;
+    let jobs: Vec<IgnoredAny> = serde_json::from_str(found.deferred.get()).ok()?;
     (!jobs.is_empty()).then_some(found.deferred)
 }
 

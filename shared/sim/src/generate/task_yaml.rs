@@ -104,8 +104,27 @@ pub(super) fn keys(plan: &WorkflowPlan, task: &TaskPlan) -> Keys {
         let (key, value) = extra_key(*extra);
         put(key, Some(value));
     }
+    if matches!(task.kind, Kind::Http | Kind::Query | Kind::Sensor) {
+        keys.retain(|(key, _)| !OF_WORKERS.contains(key));
+    }
     keys
 }
+
+/// What is about a worker, and refused where there is none.
+const OF_WORKERS: [&str; 12] = [
+    "image",
+    "worker",
+    "config_file",
+    "inputs",
+    "input",
+    "input_type",
+    "start_timeout",
+    "heartbeat_timeout",
+    "topic",
+    "env",
+    "resources",
+    "secrets",
+];
 
 /// The word of a trigger rule.
 pub(super) const fn trigger_word(rule: TriggerRule) -> &'static str {
@@ -150,7 +169,7 @@ fn executor(task: &TaskPlan) -> Keys {
             ("executor", json!("bigquery")),
             ("query", json!(format!("SELECT '{name}'"))),
             ("params", json!({ "slot": "{{ run.slot }}" })),
-            ("project", json!("acme")),
+            ("project", json!("acme-data")),
         ],
         Kind::Sensor => vec![(
             "sensor",
@@ -257,7 +276,9 @@ fn inputs(plan: &WorkflowPlan, task: &TaskPlan, put: &mut impl FnMut(&'static st
 fn binding(plan: &WorkflowPlan, bind: &Bind) -> Value {
     let Some(path) = path(plan, &bind.source) else {
         return match &bind.source {
-            Source::Secret => json!({ "secret": "projects/acme/secrets/token/versions/latest" }),
+            Source::Secret => {
+                json!({ "secret": "projects/acme-data/secrets/token/versions/latest" })
+            }
             literal => json!({ "const": literal_value(literal) }),
         };
     };

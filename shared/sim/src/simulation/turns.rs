@@ -59,16 +59,27 @@ impl Simulation {
                 if matches!(process.message, Some((Message::Adopt, _))) {
                     self.adopting = false;
                 }
+                self.acknowledge(at);
                 self.end(at);
             }
             Poll::Ready(End::Again) => {
                 drop(inner);
-                let instance = process.instance;
-                if self.plan.mode == Mode::Embedded {
+                let (instance, served) = (process.instance, process.served.is_some());
+                if served {
+                    self.unanswered(at);
+                } else if self.plan.mode == Mode::Embedded {
                     // The embedded engine ends when its store fails it; somebody starts it again.
                     self.crash(instance);
                 } else {
                     self.again(at);
+                }
+            }
+            Poll::Ready(End::Dies) => {
+                drop(inner);
+                let site = process.served.as_ref().map(|served| served.site);
+                match site {
+                    Some(site) => self.perish(site),
+                    None => self.end(at),
                 }
             }
             Poll::Pending => match inner.wait {
@@ -88,8 +99,11 @@ impl Simulation {
                     if inner.hit(dies) {
                         inner.tell(|| "dies".into());
                         let instance = process.instance;
+                        let site = process.served.as_ref().map(|served| served.site);
                         drop(inner);
-                        if worker {
+                        if let Some(site) = site {
+                            self.perish(site);
+                        } else if worker {
                             self.end(at);
                         } else {
                             self.crash(instance);
@@ -146,10 +160,13 @@ impl Simulation {
             return self.end(at);
         };
         self.end(at);
+        if let Message::Finished { call, .. } = message {
+            self.world.lock().answer(call, Err(()));
+        }
         let most = match message {
             Message::Adopt => u32::MAX,
-            // What the engine's own children said is lost with it.
-            Message::Said(..) => 0,
+            // What the engine's own children said is lost with it; whoever asks what comes next sees the connection close.
+            Message::Said(..) | Message::Finished { .. } => 0,
             _ => 6,
         };
         // A tick that failed is not repeated: the next one comes anyway.
@@ -162,8 +179,13 @@ impl Simulation {
         inner.schedule(at, Item::Deliver(message, tries + 1));
     }
 
-    fn end(&mut self, at: usize) {
+    pub(super) fn end(&mut self, at: usize) {
         if let Some(process) = self.processes[at].take() {
+            {
+                let mut inner = self.world.lock();
+                inner.lets_go(at);
+                inner.take_next(at);
+            }
             self.ready.retain(|&ready| ready != at);
             if process.handles {
                 self.busy = false;
@@ -200,6 +222,10 @@ impl Simulation {
             Item::Begin(_, life)
                 if self.plan.mode == Mode::Embedded && life != self.world.lock().lives => {}
             Item::Begin(spec, _) => self.begin(spec),
+            Item::Push(order, tries) => self.pushed(order, tries),
+            Item::Handed(spec, topic) => self.handed(spec, topic),
+            Item::Answer(call, answer) => self.world.lock().answered(call, answer),
+            Item::Ended(site, life) => self.ended(site, life),
             Item::Deliver(message, tries)
                 if self.busy || (self.adopting && message != Message::Adopt) =>
             {
@@ -241,6 +267,7 @@ impl Simulation {
                 handles: true,
                 attempt: None,
                 asleep: false,
+                served: None,
             },
         );
     }
@@ -269,18 +296,19 @@ impl Simulation {
                 handles: false,
                 attempt,
                 asleep: false,
+                served: None,
             },
         );
     }
 
-    fn slot(&mut self) -> usize {
+    pub(super) fn slot(&mut self) -> usize {
         self.free.pop().unwrap_or_else(|| {
             self.processes.push(None);
             self.processes.len() - 1
         })
     }
 
-    fn spawn(&mut self, at: usize, process: Process) {
+    pub(super) fn spawn(&mut self, at: usize, process: Process) {
         self.processes[at] = Some(process);
         self.ready.push(at);
     }

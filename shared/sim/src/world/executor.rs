@@ -5,13 +5,53 @@ use std::hash::Hash as _;
 use ork_core::run::Category;
 use ork_core::task::{AttemptId, TaskSpec};
 use ork_core::time::Millis;
-use ork_engine::ports::StartError;
+use ork_engine::ports::{Executor, StartError};
 
-use super::{Inner, Item};
+use super::services::Order;
+use super::{Handle, Inner, Item};
 use crate::fault::Fault;
 
+impl Executor for Handle {
+    async fn start(&self, mut specs: Vec<TaskSpec>) -> Vec<Result<(), StartError>> {
+        let kept = self.world().lock().keep(&mut specs);
+        let mut answers = if kept.is_some() && specs.is_empty() {
+            Vec::new()
+        } else {
+            self.hand_over(specs).await
+        };
+        if let Some(at) = kept {
+            answers.insert(at, Ok(()));
+        }
+        answers
+    }
+    async fn stop(&self, attempt: &AttemptId) {
+        self.call(|inner| inner.stop_attempt(attempt)).await;
+    }
+}
+
+impl Handle {
+    /// Starts jobs and publishes messages.
+    async fn hand_over(&self, specs: Vec<TaskSpec>) -> Vec<Result<(), StartError>> {
+        // Whoever waited long for a place is often told in the end that there is none.
+        let slow = self.maybe_slow(Fault::StartSlow, 600_000).await;
+        let orders = self.leave_batches(&specs).await;
+        self.call(|inner| {
+            let all = specs.into_iter().zip(orders);
+            all.map(|(spec, order)| inner.start_attempt(spec, order?, slow))
+                .collect()
+        })
+        .await
+    }
+}
+
 impl Inner {
-    pub(super) fn start_attempt(&mut self, spec: TaskSpec, waited: bool) -> Result<(), StartError> {
+    /// Starts an attempt; with an order, as a message to a worker service.
+    fn start_attempt(
+        &mut self,
+        spec: TaskSpec,
+        order: Option<Order>,
+        waited: bool,
+    ) -> Result<(), StartError> {
         self.note(20);
         spec.id.hash(&mut self.hash);
         if !self.watch.remote {
@@ -45,6 +85,19 @@ impl Inner {
             format!("start {}{how}", crate::words::id(&spec.id))
         });
         crate::watch::attempt_started(self, &spec);
+        match order {
+            Some(order) => self.publish(&order),
+            None => self.start_execution(spec),
+        }
+        if lost {
+            Err(StartError::Ambiguous("simulated".into()))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The execution of a job.
+    fn start_execution(&mut self, spec: TaskSpec) {
         let copies = if self.hit(Fault::StartDoubled) { 2 } else { 1 };
         for _ in 0..copies {
             if self.hit(Fault::StartNever) {
@@ -57,11 +110,6 @@ impl Inner {
             };
             let at = self.now + Millis(delay);
             self.schedule(at, Item::Begin(Box::new(spec.clone()), self.lives));
-        }
-        if lost {
-            Err(StartError::Ambiguous("simulated".into()))
-        } else {
-            Ok(())
         }
     }
 
@@ -76,7 +124,7 @@ impl Inner {
         Ok(())
     }
 
-    pub(super) fn stop_attempt(&mut self, attempt: &AttemptId) {
+    fn stop_attempt(&mut self, attempt: &AttemptId) {
         self.note(21);
         if self.now < self.down_until || self.hit(Fault::StopIgnored) {
             return;

@@ -4,6 +4,7 @@ mod documents;
 mod executor;
 mod objects;
 mod ports;
+pub(crate) mod services;
 mod trackers;
 
 use std::cmp::Reverse;
@@ -36,6 +37,14 @@ pub(crate) enum Item {
     Resume(usize),
     /// An executor begins an attempt; it was asked to in this life of the engine.
     Begin(Box<TaskSpec>, u64),
+    /// A message arrives at a worker service, for the so-manieth time.
+    Push(services::Order, u32),
+    /// What was handed on arrives at an instance of the service of a topic that did not ask for it.
+    Handed(Box<TaskSpec>, usize),
+    /// An answer of dispatch arrives at a worker service.
+    Answer(u64, services::Answer),
+    /// An instance of a worker service that was told to end has to, if it is still in the same life.
+    Ended(usize, u64),
 }
 
 /// An instant, the order of arrival, and where the item is.
@@ -95,6 +104,7 @@ pub(crate) struct Inner {
     pub(crate) works: BTreeMap<String, trackers::Ordered>,
     /// Attempts that an executor was told to stop.
     pub(crate) stop: Vec<AttemptId>,
+    pub(crate) services: services::Services,
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) watch: Watch,
     pub(crate) hash: Hash,
@@ -148,6 +158,7 @@ impl World {
             jobs: BTreeMap::new(),
             works: BTreeMap::new(),
             stop: Vec::new(),
+            services: services::Services::default(),
             watch: Watch::new(prepared.clone()),
             prepared,
             hash: Hash::default(),

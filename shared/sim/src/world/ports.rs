@@ -12,12 +12,11 @@ use ork_core::deferred::Work;
 use ork_core::ids::{RunId, WorkflowName};
 use ork_core::names::ObjectName;
 use ork_core::run::{Event, RunState};
-use ork_core::task::{AttemptId, TaskSpec};
 use ork_core::time::{Millis, Time};
 use ork_engine::ports::{
-    Begun, Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed, Object,
-    ObjectError, Objects, Ports, Queue, QueueError, StartError, Stopping, Store, StoreError,
-    StoreErrorKind, Tracker, TrackerError, Version, Write,
+    Begun, Clock, Document, Generation, Hint, JobStatus, Key, ListQuery, Listed, Object,
+    ObjectError, Objects, Ports, Queue, QueueError, Stopping, Store, StoreError, StoreErrorKind,
+    Tracker, TrackerError, Version, Write,
 };
 
 use super::{Inner, Wait, World};
@@ -71,7 +70,8 @@ impl Handle {
     pub(crate) const fn world(&self) -> &World {
         &self.world
     }
-    async fn point(&self) {
+    /// A point: here the process may die or stand still.
+    pub(crate) async fn point(&self) {
         Stand {
             handle: self,
             wait: Some(Wait::Point),
@@ -88,7 +88,7 @@ impl Handle {
         .await;
     }
     /// An answer that takes its time; says whether it did.
-    async fn maybe_slow(&self, fault: Fault, most: u64) -> bool {
+    pub(super) async fn maybe_slow(&self, fault: Fault, most: u64) -> bool {
         let span = {
             let mut inner = self.world.lock();
             if !inner.hit(fault) {
@@ -100,7 +100,7 @@ impl Handle {
         true
     }
     /// A call: a point, the effect, a point.
-    async fn call<T>(&self, effect: impl FnOnce(&mut Inner) -> T) -> T {
+    pub(super) async fn call<T>(&self, effect: impl FnOnce(&mut Inner) -> T) -> T {
         self.point().await;
         let result = effect(&mut self.world.lock());
         self.point().await;
@@ -124,6 +124,13 @@ impl Ports for Handle {
 impl Clock for Handle {
     fn now(&self) -> Time {
         Time(self.world.lock().now.0 + self.skew)
+    }
+    /// Now and then nobody is answered in time.
+    async fn pause(&self, _span: Millis) {
+        let late = self.world.lock().hit(Fault::TrackerSlow);
+        if !late {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -385,23 +392,6 @@ impl Queue for Handle {
             Ok(())
         })
         .await
-    }
-}
-
-impl Executor for Handle {
-    async fn start(&self, specs: Vec<TaskSpec>) -> Vec<Result<(), StartError>> {
-        // Whoever waited long for a place is often told in the end that there is none.
-        let slow = self.maybe_slow(Fault::StartSlow, 600_000).await;
-        self.call(|inner| {
-            specs
-                .into_iter()
-                .map(|spec| inner.start_attempt(spec, slow))
-                .collect()
-        })
-        .await
-    }
-    async fn stop(&self, attempt: &AttemptId) {
-        self.call(|inner| inner.stop_attempt(attempt)).await;
     }
 }
 

@@ -24,7 +24,12 @@ pub(crate) fn expect_nothing_found(sum: &Sum) {
             "\n\nseed {} violates {}: {}\n",
             found.seed, violation.invariant, violation.what
         ));
-        let plan = Plan::of(found.seed, &mut Catalogue::default());
+        let mut catalogue = Catalogue::default();
+        let plan = if sum.chained {
+            Plan::chained(found.seed, &mut catalogue)
+        } else {
+            Plan::of(found.seed, &mut catalogue)
+        };
         let shrunk = shrink(&plan, Protections::default(), Budget::FOR_PEOPLE);
         let mut lines = Vec::new();
         match shrunk {

@@ -130,6 +130,14 @@ fn stopping(view: &RunView, now: Time) -> String {
             definition.name,
             now.since(one.since)
         ));
+        match one.denied {
+            0 => {}
+            1 => text.push_str(", turned down once"),
+            n => text.push_str(&format!(", turned down {n} times")),
+        }
+        if one.is_refused() {
+            text.push_str("; it may be at work still");
+        }
     }
     if !text.is_empty() {
         text.push('\n');

@@ -1,6 +1,8 @@
 //! Jobs of BigQuery.
 
-mod ask;
+mod looks;
+mod memory;
+mod outcome;
 mod parameters;
 mod start;
 
@@ -12,6 +14,8 @@ use google_cloud_gax::client_builder::Error as BuildError;
 use ork_core::deferred::{BigQueryJob, Job};
 use ork_engine::ports::{JobStatus, Stopping, TrackerError};
 
+use memory::Looks;
+
 pub use start::{BigQueryStart, DryRun};
 
 use super::classify::{About, Doing, classify, shortened};
@@ -21,6 +25,8 @@ use super::stop::confirmed;
 use crate::endpoints::ConnectError;
 
 const HOST: &str = "bigquery.googleapis.com";
+/// How long a sensor's look waits for its answer; it is less than a call may take.
+const ANSWER: Duration = Duration::from_secs(8);
 /// The longest id of a job.
 const LONGEST_ID: usize = 1024;
 
@@ -35,6 +41,8 @@ impl Client for JobService {
 #[derive(Debug, Clone)]
 pub struct BigQueryTracker {
     clients: Clients<JobService>,
+    looks: Looks,
+    wait: Duration,
 }
 
 impl BigQueryTracker {
@@ -42,6 +50,8 @@ impl BigQueryTracker {
     pub fn connect(endpoint: Option<&str>) -> Result<Self, ConnectError> {
         Ok(Self {
             clients: Clients::new(endpoint)?,
+            looks: Looks::default(),
+            wait: ANSWER,
         })
     }
 
@@ -50,7 +60,14 @@ impl BigQueryTracker {
     pub fn answered_within(self, limit: Duration) -> Self {
         Self {
             clients: self.clients.answered_within(limit),
+            ..self
         }
+    }
+
+    /// The same with another time instead of 8 seconds for which a sensor's look waits for its answer before it leaves it to the next one.
+    #[must_use]
+    pub fn waiting_for_answers(self, most: Duration) -> Self {
+        Self { wait: most, ..self }
     }
 
     /// Where `job` stands.
@@ -117,6 +134,10 @@ fn about(job: &BigQueryJob, doing: Doing) -> About {
         service: JobService::SERVICE,
         doing,
         role,
+        hint: match job.location {
+            Some(_) => "",
+            None => "; it is looked for in US and EU only, unless its `location` is stated",
+        },
     }
 }
 
@@ -129,7 +150,8 @@ fn status(job: &BigQueryJob, known: &model::Job) -> Result<JobStatus, TrackerErr
     let name = || Job::BigQuery(job.clone()).name();
     let status = known.status.as_ref();
     let Some(status) = status.filter(|status| !status.state.is_empty()) else {
-        return Err(TrackerError::Permanent(format!(
+        // Three in a row count.
+        return Err(TrackerError::Denied(format!(
             "BigQuery answers for {} without saying how it stands",
             name()
         )));

@@ -36,25 +36,53 @@ impl BigQueryTracker {
         request: &BigQueryRequest,
         id: &str,
     ) -> Result<BigQueryStart, StartTrouble> {
-        let job = BigQueryJob {
-            project: request.project.clone(),
-            job_id: fitting(id, Alphabet::Words, LONGEST_ID),
-            location: request.location.clone(),
-        };
+        Ok(match self.insert(request, id).await? {
+            Inserted::Checked(dry) => BigQueryStart::Checked(dry),
+            Inserted::New(job) | Inserted::Found(job) => BigQueryStart::Job(job),
+        })
+    }
+
+    /// The same, and whether it was this call that started it.
+    pub(super) async fn insert(
+        &self,
+        request: &BigQueryRequest,
+        id: &str,
+    ) -> Result<Inserted, StartTrouble> {
+        let job = self.described(request, id);
         legal(&job)?;
         let wanted = Box::new(described(request, &job).map_err(TrackerError::Permanent)?);
         let client = self.clients.at(HOST).await?;
         let call = client.insert_job().set_project_id(&job.project);
         match Box::pin(call.set_job(*wanted).send()).await {
-            Ok(known) if request.dry_run => Ok(BigQueryStart::Checked(looked_at(&known))),
-            Ok(known) => Ok(BigQueryStart::Job(placed(job, place(&known)))),
+            Ok(known) if request.dry_run => Ok(Inserted::Checked(looked_at(&known))),
+            Ok(known) => Ok(Inserted::New(placed(job, place(&known)))),
             Err(error) if kind(&error) == Kind::Exists && !request.dry_run => {
                 let place = Box::pin(place_of_first(&client, &job, &error)).await?;
-                Ok(BigQueryStart::Job(placed(job, place)))
+                Ok(Inserted::Found(placed(job, place)))
             }
             Err(error) => Err(not_started(&about(&job, Doing::Start), &error)),
         }
     }
+
+    /// The job that a start of `request` as `id` makes, as far as that is known without asking.
+    pub(crate) fn described(&self, request: &BigQueryRequest, id: &str) -> BigQueryJob {
+        BigQueryJob {
+            project: request.project.clone(),
+            job_id: fitting(id, Alphabet::Words, LONGEST_ID),
+            location: request.location.clone(),
+        }
+    }
+}
+
+/// What became of an insert.
+#[derive(Debug)]
+pub(super) enum Inserted {
+    /// A job that was not there.
+    New(BigQueryJob),
+    /// A job that was.
+    Found(BigQueryJob),
+    /// No job.
+    Checked(DryRun),
 }
 
 /// The job that is asked for; an error says what of the request cannot be used.
@@ -151,11 +179,11 @@ fn looked_at(known: &model::Job) -> DryRun {
     }
 }
 
-fn place(known: &model::Job) -> Option<String> {
+pub(super) fn place(known: &model::Job) -> Option<String> {
     known.job_reference.as_ref()?.location.clone()
 }
 
-fn placed(job: BigQueryJob, place: Option<String>) -> BigQueryJob {
+pub(super) fn placed(job: BigQueryJob, place: Option<String>) -> BigQueryJob {
     BigQueryJob {
         location: place.filter(|place| !place.is_empty()).or(job.location),
         ..job

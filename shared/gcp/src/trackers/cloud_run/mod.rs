@@ -126,6 +126,7 @@ fn about(job: &CloudRunJob, doing: Doing) -> About {
         service: Admin::SERVICE,
         doing,
         role: role(&job.project, &job.job_name, doing),
+        hint: "",
     }
 }
 

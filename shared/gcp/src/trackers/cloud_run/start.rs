@@ -54,7 +54,7 @@ impl CloudRunTracker {
             .await
             .map_err(|error| match kind(&error) {
                 // It may have been started: whoever asks again finds it.
-                Kind::Permanent if error.is_deserialization() => StartTrouble::Transient {
+                Kind::Unclear => StartTrouble::Transient {
                     message: format!("{} was started, perhaps: {}", about.job, said(&error)),
                     retry_after: None,
                 },
@@ -70,8 +70,15 @@ impl CloudRunTracker {
                 // Somebody may have started the same at the same moment: the first one stays.
                 match Box::pin(marked(&admin, &job, id)).await {
                     Ok(Some(first)) if first.rsplit('/').next() != name.rsplit('/').next() => {
-                        self.cancel(&mine).await?;
-                        described(request, &first)
+                        match self.cancel(&mine).await {
+                            // So new that it is not known yet.
+                            Err(TrackerError::Missing(message)) => Err(StartTrouble::Transient {
+                                message,
+                                retry_after: None,
+                            }),
+                            Err(error) => Err(error.into()),
+                            Ok(_) => described(request, &first),
+                        }
                     }
                     _ => Ok(mine),
                 }
@@ -118,6 +125,7 @@ fn about(request: &CloudRunRequest) -> About {
         service: Admin::SERVICE,
         doing: Doing::Start,
         role: role(&request.project, &request.job, Doing::Start),
+        hint: "",
     }
 }
 

@@ -127,7 +127,6 @@ async fn cancel_batch(
     let about = about(job, Doing::Stop);
     let known = match look_at_batch(controllers, job).await {
         Ok(known) => known,
-        Err(error) if kind(&error) == Kind::Missing => return Ok(Stopping::Over),
         Err(error) => return Err(classify(&about, &error)),
     };
     if batch_is_over(&known) {
@@ -203,6 +202,7 @@ fn about(job: &DataprocJob, doing: Doing) -> About {
                 "roles/dataproc.editor on project {project}, and roles/iam.serviceAccountUser on the account that the job runs as"
             ),
         },
+        hint: "",
     }
 }
 

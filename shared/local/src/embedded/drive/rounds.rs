@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use ork_core::ids::RunId;
-use ork_core::run::{Event, RunStatus, State};
+use ork_core::run::{RunState, RunStatus, State};
 use ork_core::time::{Millis, Time};
 use ork_engine::EngineError;
 use ork_engine::ports::{Clock, Store};
 
-use super::{Desk, NAP, STOPPING, Until};
+use super::{Desk, NAP, Until};
 use crate::embedded::Embedded;
-use crate::observer::Observer;
+use crate::observer::{Observer, Silent};
 
 /// The shortest pause between two looks at the schedules.
 const FIRE_AGAIN: Millis = Millis::from_secs(1);
@@ -32,7 +32,7 @@ impl Embedded {
             .collect();
         for run in due {
             desk.timers.remove(&run);
-            self.act(&run, vec![Event::Tick], desk, observer).await?;
+            self.tick(&run, desk, observer).await?;
         }
         Ok(())
     }
@@ -42,7 +42,10 @@ impl Embedded {
         desk: &mut Desk,
         observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
-        for fired in self.engine.fire_due(50).await? {
+        let all = self.engine.fire_due(50).await?;
+        // Whoever watches sees the runs as a whole below.
+        self.learn(None, desk, &mut Silent).await;
+        for fired in all {
             match fired.run {
                 Ok(run) => {
                     let header = self.engine.run(&run).await?.header;
@@ -88,7 +91,7 @@ impl Embedded {
             self.engine.forget(&run);
             if desk.mine.contains(&run) {
                 self.begin(&run, desk, observer).await?;
-                self.act(&run, vec![Event::Tick], desk, observer).await?;
+                self.tick(&run, desk, observer).await?;
             } else {
                 let header = self.engine.run(&run).await?.header;
                 self.take(header, desk, observer).await?;
@@ -136,7 +139,7 @@ impl Embedded {
         observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
         let waits_for = |run: &RunId| {
-            let of = |state: &ork_core::run::RunState| {
+            let of = |state: &RunState| {
                 let pending = state.header.status == RunStatus::Pending;
                 pending.then(|| state.header.workflow.clone())
             };
@@ -157,27 +160,6 @@ impl Embedded {
             }
         }
         Ok(())
-    }
-
-    /// Whether a run that has ended still has jobs to be stopped, and it is worth while to wait for that.
-    pub(super) fn waits_for_jobs(
-        &self,
-        runs: &[RunId],
-        desk: &mut Desk,
-        observer: &mut dyn Observer,
-    ) -> bool {
-        let Some(run) = runs.iter().find(|run| desk.timers.contains_key(*run)) else {
-            return false;
-        };
-        let now = self.world().clock.now();
-        let since = *desk.over_since.get_or_insert(now);
-        if now < since + STOPPING {
-            return true;
-        }
-        observer.setup(&format!(
-            "jobs of run {run} are not known to be over yet; whoever next drives runs here, such as `ork dev`, goes on asking"
-        ));
-        false
     }
 
     /// Takes up runs that are over and have jobs to be stopped, unless somebody alive does.

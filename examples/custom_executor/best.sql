@@ -1,0 +1,1 @@
+SELECT country, amount FROM totals ORDER BY amount DESC LIMIT 1

@@ -1,0 +1,63 @@
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod documents;
+mod openapi;
+mod page;
+mod problem;
+mod request;
+mod routes;
+mod site;
+
+pub use documents::{InstanceDocument, TaskDocument, WorkflowDetail, WorkflowSummary};
+pub use openapi::document as openapi;
+pub use problem::Problem;
+pub use site::{Log, LogError, Logs, Settings};
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use ork_engine::Engine;
+use ork_engine::ports::Ports;
+
+use site::Site;
+
+/// Bytes of a request's body; params of a run are the largest thing that anybody sends.
+const BODY_BYTES: usize = 1 << 20;
+
+/// Everything under `/api`, over one engine.
+///
+/// It starts nothing and waits for nothing: what it changes is committed, and whoever executes runs finds it as it finds everything else.
+pub fn router<P: Ports + 'static>(
+    engine: Arc<Engine<P>>,
+    logs: Arc<dyn Logs>,
+    settings: Settings,
+) -> Router {
+    let site = Arc::new(Site {
+        engine,
+        logs,
+        settings: settings.clone(),
+    });
+    let api = routes::all::<P>()
+        .with_state(site)
+        .fallback(|| async {
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                "there is no such route; GET /api/openapi.json lists them",
+            )
+        })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this route has no such method; GET /api/openapi.json lists what it has",
+            )
+        })
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(from_fn(request::harmless));
+    Router::new()
+        .nest("/api", api)
+        .layer(from_fn_with_state(Arc::new(settings), access::local))
+}

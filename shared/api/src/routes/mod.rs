@@ -1,0 +1,97 @@
+//! The routes, a file for each kind of thing.
+
+pub(crate) mod commands;
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod logs;
+pub(crate) mod runs;
+pub(crate) mod tasks;
+pub(crate) mod workflows;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, patch, post};
+use ork_core::definition::TaskIndex;
+use ork_core::ids::{RunId, TaskName, WorkflowName};
+use ork_engine::RunView;
+use ork_engine::ports::Ports;
+
+use crate::Problem;
+use crate::site::Site;
+
+/// What handlers are given.
+pub(crate) type Ground<P> = axum::extract::State<Arc<Site<P>>>;
+
+/// Every route below `/api`. What stands here stands in the OpenAPI document, which a test sees to.
+pub(crate) fn all<P: Ports + 'static>() -> Router<Arc<Site<P>>> {
+    Router::new()
+        .route("/health", get(health::health::<P>))
+        .route("/openapi.json", get(health::openapi))
+        .route("/workflows", get(workflows::list::<P>))
+        .route(
+            "/workflows/{name}",
+            get(workflows::show::<P>).delete(workflows::delete::<P>),
+        )
+        .route(
+            "/workflows/{name}/schedule",
+            patch(workflows::schedule::<P>),
+        )
+        .route("/workflows/{name}/versions", get(workflows::versions::<P>))
+        .route("/workflows/{name}/runs", post(runs::start::<P>))
+        .route("/runs", get(runs::list::<P>))
+        .route("/runs/{run}", get(runs::show::<P>))
+        .route("/runs/{run}/cancel", post(commands::cancel::<P>))
+        .route("/runs/{run}/pause", post(commands::pause::<P>))
+        .route("/runs/{run}/resume", post(commands::resume::<P>))
+        .route("/runs/{run}/retry", post(commands::retry::<P>))
+        .route("/runs/{run}/recover", post(commands::recover::<P>))
+        .route("/runs/{run}/events", get(events::follow::<P>))
+        .route("/runs/{run}/tasks", get(tasks::list::<P>))
+        .route("/runs/{run}/tasks/{task}", get(tasks::show::<P>))
+        .route("/runs/{run}/tasks/{task}/output", get(tasks::output::<P>))
+        .route("/runs/{run}/tasks/{task}/logs", get(logs::read::<P>))
+        .route(
+            "/runs/{run}/tasks/{task}/pause",
+            post(commands::pause_task::<P>),
+        )
+        .route(
+            "/runs/{run}/tasks/{task}/resume",
+            post(commands::resume_task::<P>),
+        )
+        .route(
+            "/runs/{run}/tasks/{task}/retry",
+            post(commands::retry_task::<P>),
+        )
+}
+
+/// The run that a path names.
+pub(crate) fn run_id(text: &str) -> Result<RunId, Problem> {
+    RunId::new(text).map_err(|error| Problem::bad(error.to_string()))
+}
+
+/// The workflow that a path names.
+pub(crate) fn workflow_name(text: &str) -> Result<WorkflowName, Problem> {
+    WorkflowName::new(text).map_err(|error| Problem::bad(error.to_string()))
+}
+
+/// The run that a path names, as it stands.
+pub(crate) async fn view<P: Ports>(site: &Site<P>, run: &str) -> Result<RunView, Problem> {
+    Ok(site.engine.run(&run_id(run)?).await?)
+}
+
+/// The task of a run that a path names.
+pub(crate) fn task(view: &RunView, name: &str) -> Result<TaskIndex, Problem> {
+    let name = TaskName::new(name).map_err(|error| Problem::bad(error.to_string()))?;
+    let workflow = &view.graph.workflow;
+    let at = (0..)
+        .zip(&workflow.tasks)
+        .find(|(_, task)| task.name == name);
+    at.map(|(at, _)| at).ok_or_else(|| {
+        Problem::not_found(format!(
+            "workflow {} has no task {name} in version {}",
+            workflow.name,
+            view.header.version.short()
+        ))
+    })
+}

@@ -1,0 +1,65 @@
+//! What the routes work on.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ork_core::names::ObjectName;
+use ork_engine::Engine;
+use ork_engine::ports::Ports;
+
+/// How the API behaves where it is served.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The loopback address it is served at. Only requests to that very address are taken, so that a web page of somebody else cannot reach
+    /// it by a name of its own; there is no other check of who asks.
+    pub local: SocketAddr,
+    /// Pause between two looks at a run whose events somebody follows.
+    pub look_every: Duration,
+    /// How long one answer with events lasts; the follower then asks for the rest.
+    pub follow: Duration,
+}
+
+impl Settings {
+    /// For an address of this machine: a look is a read of a local file.
+    pub const fn loopback(local: SocketAddr) -> Self {
+        Self {
+            local,
+            look_every: Duration::from_millis(150),
+            follow: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// A part of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// The bytes asked for, as far as there are any.
+    pub bytes: Vec<u8>,
+    /// Bytes of the whole log as it is now.
+    pub size: u64,
+}
+
+/// Why a log cannot be had now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogError(pub String);
+
+/// Logs by parts: they may be larger than anybody wants at once.
+pub trait Logs: Send + Sync {
+    /// At most `most` bytes from `from` on, of the log called `name`; `None` when nothing was printed (yet).
+    fn read<'a>(
+        &'a self,
+        name: &'a ObjectName,
+        from: u64,
+        most: u64,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Log>, LogError>> + Send + 'a>>;
+}
+
+/// What all routes have.
+pub(crate) struct Site<P: Ports> {
+    pub(crate) engine: Arc<Engine<P>>,
+    pub(crate) logs: Arc<dyn Logs>,
+    pub(crate) settings: Settings,
+}

@@ -1,0 +1,156 @@
+//! Tasks that wait for something: an object, a query that becomes true, an answer, a run of another workflow.
+
+use crate::definition::{Executor, Input, Operator};
+use crate::diagnostic::Diagnostics;
+use crate::schema::executors::METHODS;
+
+use super::cloud::Name;
+use super::codes;
+use super::executors::needs;
+use super::fields::Field;
+use super::node::Kind;
+use super::remote::{Keys, Want, named, read, value};
+use super::scope::Scope;
+use super::settings::Settings;
+
+const BIGQUERY_SENSOR: &Keys = &[
+    ("query", Want::Text),
+    ("project", Want::Name(Name::Project)),
+    ("location", Want::Name(Name::Location)),
+    ("params", Want::Params),
+    ("maximum_bytes_billed", Want::Whole),
+    ("labels", Want::Map),
+];
+const WORKFLOW_SENSOR: &Keys = &[
+    ("name", Want::Workflow),
+    ("slot", Want::Instant),
+    ("within", Want::Span),
+];
+const HTTP_SENSOR: &Keys = &[
+    ("url", Want::Text),
+    ("method", Want::Word(&METHODS)),
+    ("headers", Want::Headers),
+    ("body", Want::Any),
+    ("success_status_codes", Want::Codes),
+    ("success_field", Want::Text),
+    ("success_value", Want::Any),
+];
+const SENSORS: [&str; 4] = ["object", "bigquery", "http", "workflow"];
+
+/// `sensor: {object | bigquery | http | workflow: …, poll_interval: …}`.
+pub(super) fn sensor(
+    task: &Settings<'_>,
+    scope: &mut Scope<'_>,
+    found: &mut Diagnostics,
+) -> Option<Executor> {
+    const HINT: &str =
+        "`sensor: {object: \"gs://bucket/name\"}`, or one with bigquery, http or workflow";
+    let Some(field) = task.field("sensor") else {
+        return needs(task, "sensor", "sensor", HINT, found);
+    };
+    let known: Vec<&str> = SENSORS.into_iter().chain(["poll_interval"]).collect();
+    let fields = field.fields(&known, found)?;
+    let mut stated = SENSORS
+        .into_iter()
+        .filter_map(|key| Some((key, fields.field(key)?)));
+    let Some((key, inner)) = stated.next() else {
+        let message = format!("{} does not say what it waits for", field.label);
+        found
+            .error(codes::MISSING_KEY, field.node.at, message)
+            .hint(format!("write {HINT}"));
+        return None;
+    };
+    if let Some((other, second)) = stated.next() {
+        let message = format!("{} waits for `{key}` and for `{other}`", field.label);
+        found
+            .error(codes::KEYS_EXCLUDE, second.key_at, message)
+            .hint("make two tasks of it");
+        return None;
+    }
+    let (operator, request) = match key {
+        "object" => {
+            if let Some(text) = inner.text(found)?.strip_prefix("gs://")
+                && (text.contains("{{")
+                    || text
+                        .split_once('/')
+                        .is_some_and(|(a, b)| !a.is_empty() && !b.is_empty()))
+            {
+                let value = value(&inner, Want::Text, scope, found)?;
+                (Operator::ObjectSensor, vec![named("object", value)])
+            } else {
+                let message = format!("{} must be gs://bucket/name", inner.label);
+                found.error(codes::BAD_NAME, inner.node.at, message);
+                return None;
+            }
+        }
+        "bigquery" => (
+            Operator::BigQuerySensor,
+            map(&inner, BIGQUERY_SENSOR, "query", scope, found)?,
+        ),
+        "http" => (
+            Operator::HttpSensor,
+            map(&inner, HTTP_SENSOR, "url", scope, found)?,
+        ),
+        _ if matches!(inner.node.kind, Kind::Map(_)) => (
+            Operator::WorkflowSensor,
+            map(&inner, WORKFLOW_SENSOR, "name", scope, found)?,
+        ),
+        _ => {
+            let value = value(&inner, Want::Workflow, scope, found)?;
+            (Operator::WorkflowSensor, vec![named("name", value)])
+        }
+    };
+    let mut request = request;
+    if let Some(every) = fields.field("poll_interval") {
+        request.push(named(
+            "poll_interval",
+            value(&every, Want::Span, scope, found)?,
+        ));
+    }
+    Some(Executor::Remote { operator, request })
+}
+
+/// The settings of a sensor that are a map.
+fn map(
+    field: &Field<'_>,
+    keys: &Keys,
+    needed: &str,
+    scope: &mut Scope<'_>,
+    found: &mut Diagnostics,
+) -> Option<Vec<Input>> {
+    let known: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
+    let fields = field.fields(&known, found)?;
+    fields.need(needed, &format!("write `{needed}: …`"), found)?;
+    read(keys, |key| fields.field(key), scope, found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::Value;
+    use crate::schema::workflow_schema;
+
+    #[test]
+    fn what_is_read_of_a_sensor_are_the_keys_that_its_schema_has() {
+        let schema = workflow_schema();
+        let shown = |below: &str| {
+            let pointer = format!("/$defs/task/properties/sensor/properties{below}");
+            let keys = schema.pointer(&pointer).and_then(Value::as_object);
+            let keys = keys.expect("it is there").keys();
+            keys.cloned().collect::<BTreeSet<String>>()
+        };
+        let mut kinds = BTreeSet::from(SENSORS.map(str::to_owned));
+        kinds.insert("poll_interval".to_owned());
+        assert_eq!(kinds, shown(""));
+        for (below, keys) in [
+            ("/bigquery/properties", BIGQUERY_SENSOR),
+            ("/http/properties", HTTP_SENSOR),
+            ("/workflow/anyOf/1/properties", WORKFLOW_SENSOR),
+        ] {
+            let read: BTreeSet<String> = keys.iter().map(|(key, _)| (*key).to_owned()).collect();
+            assert_eq!(read, shown(below), "sensor{below}");
+        }
+    }
+}

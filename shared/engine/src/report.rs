@@ -1,0 +1,208 @@
+//! Runs as programs read them: one in a list, and how far one is. The command line prints these documents and the HTTP API answers with them.
+//!
+//! Their fields are a promise to whoever reads them: they may gain fields and never lose one.
+
+use std::collections::BTreeMap;
+
+use ork_core::Value;
+use ork_core::definition::TaskIndex;
+use ork_core::ids::TaskName;
+use ork_core::run::{Header, InstanceStatus, RunState, RunTrigger};
+use ork_core::time::{Millis, Time};
+use serde::Serialize;
+
+use crate::RunView;
+
+/// Instances by where they stand; those that nothing is in are left out.
+type Counts = BTreeMap<&'static str, u32>;
+
+/// A run in a list. Instants are RFC 3339 in UTC.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RunSummary {
+    /// Its id.
+    pub run_id: String,
+    /// What it runs.
+    pub workflow: String,
+    /// The version it is pinned to.
+    pub version: String,
+    /// Where it stands: pending, running, paused, success, failed, cancelled or recovering.
+    pub status: &'static str,
+    /// What made it: `"manual"`, `"schedule"`, `"parent"` or `{"event": "…"}`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub trigger: RunTrigger,
+    /// The instant it was due, when a schedule made it; else when it was made.
+    pub slot: String,
+    /// When it was made.
+    pub created_at: String,
+    /// When it left pending.
+    pub started_at: Option<String>,
+    /// When it ended.
+    pub finished_at: Option<String>,
+    /// From its start to its end, in milliseconds.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub duration_ms: Option<Millis>,
+    /// Its inputs by name.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub params: serde_json::Map<String, Value>,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RunReport {
+    /// What a list says of it.
+    #[serde(flatten)]
+    pub summary: RunSummary,
+    /// Why it failed or was cancelled, when that is not a task's doing.
+    pub error: Option<String>,
+    /// Ended instances of the known ones in percent; 100 only at the end.
+    pub progress: u8,
+    /// Its instances by where they stand.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, u32>))]
+    pub counts: Counts,
+    /// The first step that has not ended, from 0.
+    pub current_step: Option<u32>,
+    /// Tasks in all.
+    pub total_steps: u32,
+    /// How often it was recovered.
+    pub recovery_attempts: u32,
+    /// What the longest chain of tasks is expected to take, in milliseconds, where every task on it has an estimate.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub estimated_duration_ms: Option<Millis>,
+    /// Its start to now or to its end, in milliseconds.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub actual_duration_ms: Option<Millis>,
+    /// When it is expected to end.
+    pub eta: Option<String>,
+    /// Its tasks by name.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, TaskReport>))]
+    pub tasks: BTreeMap<TaskName, TaskReport>,
+    /// Jobs elsewhere that nobody waits for any more and that are not known to be over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stopping: Vec<StoppingReport>,
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TaskReport {
+    /// Where it stands.
+    pub status: &'static str,
+    /// Its step, from 0.
+    pub step: u32,
+    /// Attempts so far, all instances together.
+    pub attempts: u64,
+    /// Why it was skipped, or the first failure of its instances that have not succeeded.
+    pub error: Option<String>,
+    /// Its instances by where they stand.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, u32>))]
+    pub instances: Counts,
+    /// The estimate of its author, in milliseconds.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub estimated_duration_ms: Option<Millis>,
+    /// Ready to its end, or to now, in milliseconds.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub actual_duration_ms: Option<Millis>,
+}
+
+/// Jobs of an attempt that are being stopped.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StoppingReport {
+    /// Whose.
+    pub task: String,
+    /// Which instance.
+    pub index: u32,
+    /// Which attempt.
+    pub attempt: u32,
+    /// Jobs it had.
+    pub jobs: u32,
+    /// Jobs that are not known to be over.
+    pub left: u32,
+    /// Since when.
+    pub since: String,
+}
+
+impl RunSummary {
+    /// What `header` says.
+    pub fn of(header: &Header) -> Self {
+        Self {
+            run_id: header.id.to_string(),
+            workflow: header.workflow.to_string(),
+            version: header.version.to_string(),
+            status: header.status.as_str(),
+            trigger: header.trigger.clone(),
+            slot: header.slot.rfc3339(),
+            created_at: header.created_at.rfc3339(),
+            started_at: header.started_at.map(Time::rfc3339),
+            finished_at: header.finished_at.map(Time::rfc3339),
+            duration_ms: header
+                .finished_at
+                .zip(header.started_at)
+                .map(|(end, start)| end.since(start)),
+            params: header.params.clone(),
+        }
+    }
+}
+
+impl RunReport {
+    /// How far `view` is at `now`.
+    pub fn of(view: &RunView, now: Time) -> Self {
+        let state = &view.state;
+        let seen = state.progress(&view.graph, now);
+        let counts = state.counts();
+        let task = |(at, task): (TaskIndex, ork_core::run::TaskProgress)| {
+            let report = TaskReport {
+                status: task.status.as_str(),
+                step: task.step,
+                attempts: task.attempts,
+                error: task.error,
+                instances: instances(state, at),
+                estimated_duration_ms: task.estimated_duration,
+                actual_duration_ms: task.actual_duration,
+            };
+            (task.name, report)
+        };
+        Self {
+            summary: RunSummary::of(&state.header),
+            error: state.header.error.clone(),
+            progress: seen.percent,
+            counts: words(|status| counts.of(status)),
+            current_step: seen.current_step,
+            total_steps: seen.total_steps,
+            recovery_attempts: seen.recovery_attempts,
+            estimated_duration_ms: seen.estimated_duration,
+            actual_duration_ms: seen.actual_duration,
+            eta: seen.eta.map(Time::rfc3339),
+            tasks: (0..).zip(seen.tasks).map(task).collect(),
+            stopping: stopping(view),
+        }
+    }
+}
+
+/// The instances of a task by where they stand; states without any are left out.
+pub fn instances(state: &RunState, task: TaskIndex) -> Counts {
+    let counts = state.task(task).counts();
+    words(|status| counts.of(status))
+}
+
+fn words(of: impl Fn(InstanceStatus) -> u32) -> Counts {
+    let all = InstanceStatus::ALL.iter();
+    all.map(|&status| (status.as_str(), of(status)))
+        .filter(|&(_, n)| n > 0)
+        .collect()
+}
+
+fn stopping(view: &RunView) -> Vec<StoppingReport> {
+    let all = view.state.cancellations();
+    all.map(|(task, index, one)| StoppingReport {
+        task: view.graph.task(task).name.to_string(),
+        index,
+        attempt: one.attempt,
+        jobs: one.count,
+        left: one.left(),
+        since: one.since.rfc3339(),
+    })
+    .collect()
+}

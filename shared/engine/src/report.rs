@@ -5,13 +5,18 @@
 use std::collections::BTreeMap;
 
 use ork_core::Value;
+use ork_core::deferred::{Job, Work, link};
 use ork_core::definition::TaskIndex;
 use ork_core::ids::TaskName;
-use ork_core::run::{Header, InstanceStatus, RunState, RunTrigger};
+use ork_core::run::{Header, InstanceStatus, RunState, RunTrigger, State};
+use ork_core::task::Output;
 use ork_core::time::{Millis, Time};
 use serde::Serialize;
 
 use crate::RunView;
+
+/// Jobs of a task that are named.
+const JOBS_SHOWN: usize = 20;
 
 /// Instances by where they stand; those that nothing is in are left out.
 type Counts = BTreeMap<&'static str, u32>;
@@ -104,6 +109,23 @@ pub struct TaskReport {
     /// Ready to its end, or to now, in milliseconds.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
     pub actual_duration_ms: Option<Millis>,
+    /// Jobs elsewhere that its attempts wait for, the first twenty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<JobReport>,
+}
+
+/// A job elsewhere that an attempt waits for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobReport {
+    /// Whose.
+    pub index: u32,
+    /// What it is, in words.
+    pub job: String,
+    /// The page of its service that shows it, where there is one.
+    pub link: Option<String>,
+    /// Whether it is done.
+    pub done: bool,
 }
 
 /// Jobs of an attempt that are being stopped.
@@ -161,6 +183,7 @@ impl RunReport {
                 instances: instances(state, at),
                 estimated_duration_ms: task.estimated_duration,
                 actual_duration_ms: task.actual_duration,
+                jobs: jobs(state, at),
             };
             (task.name, report)
         };
@@ -192,6 +215,37 @@ fn words(of: impl Fn(InstanceStatus) -> u32) -> Counts {
     all.map(|&status| (status.as_str(), of(status)))
         .filter(|&(_, n)| n > 0)
         .collect()
+}
+
+/// What is known of the jobs that the instances of a task wait for. Long lists lie elsewhere, and are left out.
+fn jobs(state: &RunState, task: TaskIndex) -> Vec<JobReport> {
+    let mut all = Vec::new();
+    for (index, instance) in (0u32..).zip(state.instances(task)) {
+        let State::Deferred(deferral) = &instance.state else {
+            continue;
+        };
+        let Output::Inline(text) = &deferral.jobs else {
+            continue;
+        };
+        let listed: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
+        let known = (0u32..).zip(listed).filter_map(|(bit, job)| {
+            Some(JobReport {
+                index,
+                job: match Work::read(&job) {
+                    Some(work) => work.ok()?.id,
+                    None => Job::read(&job).ok()?.name(),
+                },
+                link: link(&job),
+                done: deferral.done & (1 << bit) != 0,
+            })
+        });
+        all.extend(known);
+        if all.len() >= JOBS_SHOWN {
+            all.truncate(JOBS_SHOWN);
+            break;
+        }
+    }
+    all
 }
 
 fn stopping(view: &RunView) -> Vec<StoppingReport> {

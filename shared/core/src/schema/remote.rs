@@ -156,7 +156,10 @@ fn sensor() -> Value {
                     json!({ "type": ["integer", "string"], "minimum": 1 }),
                 ),
             ),
-            ("labels", map("Labels", "Labels of each look's job, for bills.")),
+            (
+                "labels",
+                map("Labels", "Labels of each look's job, for bills."),
+            ),
         ],
     );
     let mut http = object(

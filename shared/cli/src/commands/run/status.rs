@@ -2,6 +2,7 @@
 
 use clap::Args;
 use ork_core::time::Time;
+use ork_engine::report::RunReport;
 use ork_local::RunView;
 
 use super::look::LookArg;
@@ -108,6 +109,19 @@ fn text(view: &RunView, cost: Option<String>, now: Time, out: &Output) -> String
         ]);
     }
     text.push_str(&table.render(out.data));
+    for (name, task) in RunReport::of(view, now).tasks {
+        for job in task.jobs.iter().filter(|job| !job.done) {
+            let link = job.link.as_deref().map(|link| format!("\n  {link}"));
+            text.push_str(&format!(
+                "\n{name} waits for {}{}",
+                harmless(&job.job),
+                link.unwrap_or_default()
+            ));
+        }
+        if task.jobs.iter().any(|job| !job.done) {
+            text.push('\n');
+        }
+    }
     text.push_str(&stopping(view, now));
     text
 }

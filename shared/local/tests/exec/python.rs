@@ -357,11 +357,13 @@ fn a_template_that_dies_loses_its_attempts_and_is_started_again() {
     let mut bench = bench(1);
     bench.file(
         "parent.py",
-        "import os, time\ndef main():\n    os.kill(os.getppid(), 9)\n    time.sleep(1000)\n",
+        "import os, time\ndef main():\n    while not os.path.exists(os.path.join(os.path.dirname(__file__), 'go')):\n        time.sleep(0.005)\n    os.kill(os.getppid(), 9)\n    time.sleep(1000)\n",
     );
     let spec = bench.python("parent.py", "main");
     let id = bench.submit(spec);
+    // Before its template dies: nobody promises that the news of its start survives that.
     let pid = bench.started(&id);
+    bench.file("go", "");
     let end = bench.ended(&id);
     assert_eq!(end.failure().0, Category::Lost, "{:?}", end.verdict);
     gone(pid);

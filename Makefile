@@ -26,6 +26,7 @@ run: check-tools ## build ork and run the quickstart pipeline (EXAMPLE=path/to/w
 	@echo "Next: make install puts an optimised ork on your PATH; then: ork execute --file your-workflow.yaml"
 
 SEEDS ?= 20000
+RUST := --workspace --exclude ork-sim
 
 # What simulates goes on beside the Rust tests, which wait for much of their time, with what they leave of the processors.
 test: check-tools ## run every test: Rust, simulated worlds, Python, examples
@@ -33,8 +34,13 @@ test: check-tools ## run every test: Rust, simulated worlds, Python, examples
 		$(MAKE) --no-print-directory test-rust || { kill $$beside 2>/dev/null; exit 1; }; \
 		wait $$beside; ended=$$?; cat $(TARGET)/test-sim.log; [ $$ended = 0 ] && $(MAKE) --no-print-directory test-python
 
-test-rust: check-cargo ## the Rust tests, examples included
-	@$(CARGO) test --locked --workspace --exclude ork-sim
+# The system as processes goes on beside the other tests: it waits for most of its time, too.
+test-rust: check-cargo ## the Rust tests, examples and the whole system included
+	@$(CARGO) test --locked $(RUST) --no-run
+	@$(CARGO) test --locked $(RUST) --test e2e --no-run
+	@$(CARGO) test --locked $(RUST) --test e2e >$(TARGET)/test-e2e.log 2>&1 & beside=$$!; \
+		$(CARGO) test --locked $(RUST) || { kill $$beside 2>/dev/null; exit 1; }; \
+		wait $$beside; ended=$$?; cat $(TARGET)/test-e2e.log; [ $$ended = 0 ]
 
 test-sim: check-cargo ## 20,000 simulated worlds, protections switched off one by one, the models; optimised, or it would take an hour
 	@$(CARGO) test --locked --profile sim -p ork-sim
@@ -70,6 +76,7 @@ bench-cloud: check-tools ## measure the services on the emulators (ONLY=latency,
 lint: check-tools ## formatting, clippy, Python syntax, types and style
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@$(CARGO) clippy --locked --workspace --test e2e -- -D warnings
 	@$(CARGO) clippy --locked -p ork-cli --no-default-features -- -D warnings
 	@$(PYTHON) -m compileall -q -f shared/sdk-python/src shared/sdk-python/tests examples
 	@if $(PYTHON) -m ruff --version >/dev/null 2>&1; then $(PYTHON) -m ruff check --no-cache $(RUFF_RULES) shared/sdk-python examples; else \

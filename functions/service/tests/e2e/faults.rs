@@ -100,7 +100,7 @@ async fn messages_that_come_thrice_run_nothing_twice() {
 }
 
 /// Kills of services and workers; each is followed by a look whether all is still well in the end. `ORK_E2E_KILLS` asks for another number.
-const KILLS: usize = 60;
+const KILLS: usize = 40;
 /// Every so manieth is a worker's.
 const OF_WORKERS: usize = 5;
 /// How long to wait for a worker before another run is started.

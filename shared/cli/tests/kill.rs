@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Runs whose engine is killed. `ORK_KILLS` asks for another number, such as the 200 of `make kills`.
-const RUNS: u64 = 80;
+const RUNS: u64 = 60;
 const INSTANCES: u64 = 6;
 
 /// A chain beside a fan-out, joined by a Python task: every kind of commit is in it. Each attempt writes a line when it begins.

@@ -29,10 +29,10 @@ SEEDS ?= 20000
 RUST := --workspace --exclude ork-sim
 
 # What simulates goes on beside the Rust tests, which wait for much of their time, with what they leave of the processors.
-test: check-tools ## run every test: Rust, simulated worlds, Python, examples
+test: check-tools ## run every test: Rust, simulated worlds, Python, examples, the pages in a browser
 	@mkdir -p $(TARGET); nice -n 19 $(MAKE) --no-print-directory test-sim >$(TARGET)/test-sim.log 2>&1 & beside=$$!; \
 		$(MAKE) --no-print-directory test-rust || { kill $$beside 2>/dev/null; exit 1; }; \
-		wait $$beside; ended=$$?; cat $(TARGET)/test-sim.log; [ $$ended = 0 ] && $(MAKE) --no-print-directory test-python
+		wait $$beside; ended=$$?; cat $(TARGET)/test-sim.log; [ $$ended = 0 ] && $(MAKE) --no-print-directory test-python browse
 
 # The system as processes goes on beside the other tests: it waits for most of its time, too.
 test-rust: check-cargo ## the Rust tests, examples and the whole system included
@@ -43,7 +43,7 @@ test-rust: check-cargo ## the Rust tests, examples and the whole system included
 		wait $$beside; ended=$$?; cat $(TARGET)/test-e2e.log; [ $$ended = 0 ]
 
 test-sim: check-cargo ## 20,000 simulated worlds, protections switched off one by one, the models; optimised, or it would take an hour
-	@$(CARGO) test --locked --profile sim -p ork-sim
+	@env -u RUSTC_WORKSPACE_WRAPPER $(CARGO) test --locked --profile sim -p ork-sim
 
 sim: check-cargo ## simulate SEEDS=20000 worlds on two cores and report what was met
 	@$(CARGO) run --quiet --locked --profile sim -p ork-sim -- --seeds $(SEEDS) --threads 2
@@ -59,6 +59,11 @@ e2e: check-tools ## the services as processes on the emulators: examples, lost a
 kills: check-tools ## the engine of `ork execute` killed at KILLS=200 random moments
 	@ORK_KILLS=$(or $(KILLS),200) $(CARGO) test --locked -p ork-cli --test kill
 
+SCHEMATHESIS ?= schemathesis
+contract: check-cargo ## calls made up from the OpenAPI document find no server error and no other answer (CASES=50; needs schemathesis)
+	@command -v $(SCHEMATHESIS) >/dev/null || { $(call skip,contract,there is no $(SCHEMATHESIS): pip install schemathesis); exit; }; \
+		$(CARGO) build --locked -p ork-cli && shared/api/contract/check $(TARGET)/debug/ork $(SCHEMATHESIS)
+
 test-python: check-python ## the tests of the Python SDK
 	@if $(PYTHON) -c 'import pydantic' 2>/dev/null; then :; else \
 		$(call skip,the SDK tests with pydantic models,pip install pydantic); fi
@@ -66,26 +71,51 @@ test-python: check-python ## the tests of the Python SDK
 		$(call skip,the SDK tests of workflow files and of the wheel,pip install pyyaml hatchling); fi
 	@cd shared/sdk-python && $(abspath-python) -m unittest discover -s tests
 
-bench: check-tools ## measure, and print a table with the machine's floors beside it (ONLY=python, process, marker, engine, store)
+test-browser: check-tools ## the pages in headless Chromium; pictures of them stay in target/screenshots
+	@$(CARGO) build --locked -p ork-cli
+	@$(MAKE) --no-print-directory browse
+
+# With the ork that the Rust tests built, which another choice of packages would build anew.
+browse: check-python
+	@if $(browser-is-there); then cd shared/api/tests/browser && $(in-browser) -m unittest discover; else \
+		$(call skip,the pages in a browser,$(BROWSER)); fi
+
+screenshots: check-tools ## make the pictures in docs/images anew, of examples that run
+	@$(CARGO) build --locked -p ork-cli
+	@if $(browser-is-there); then cd shared/api/tests/browser && $(in-browser) pictures.py; else \
+		echo "make screenshots needs: $(BROWSER)" >&2; exit 1; fi
+
+BROWSER := apt install chromium chromium-driver, pip install selenium, pip install --no-deps axe-playwright-python
+browser-is-there = { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null && command -v chromedriver >/dev/null && $(PYTHON) -c 'import selenium, axe_playwright_python' 2>/dev/null
+in-browser = ORK_COMMAND='$(abspath $(TARGET)/debug/ork)' ORK_PICTURES='$(abspath $(TARGET)/screenshots)' $(abspath-python) -B
+
+bench: check-tools ## measure, and print a table with the machine's floors beside it (ONLY=python, process, marker, engine, store, graph)
 	@$(CARGO) build --locked --release -p ork-cli -p ork-bench
 	@$(CARGO) run --locked --quiet --release -p ork-bench -- $(ONLY)
 
 bench-cloud: check-tools ## measure the services on the emulators (ONLY=latency, writes, idle, fan, binary, many, deferred, chain); the first build takes long
 	@$(CARGO) bench --locked -p ork-service --bench cloud -- $(ONLY)
 
-lint: check-tools ## formatting, clippy, Python syntax, types and style
-	@$(CARGO) fmt --all --check
+lint: lint-text check-tools ## formatting, clippy, Python syntax, types and style
 	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	@$(CARGO) clippy --locked --workspace --test e2e -- -D warnings
 	@$(CARGO) clippy --locked -p ork-cli --no-default-features -- -D warnings
-	@$(PYTHON) -m compileall -q -f shared/sdk-python/src shared/sdk-python/tests examples
-	@if $(PYTHON) -m ruff --version >/dev/null 2>&1; then $(PYTHON) -m ruff check --no-cache $(RUFF_RULES) shared/sdk-python examples; else \
+
+lint-text: check-tools ## what of it needs no build
+	@$(CARGO) fmt --all --check
+	@$(CARGO) fmt --check --manifest-path examples/rust_task/Cargo.toml
+	@$(PYTHON) -m compileall -q -f shared/sdk-python/src shared/sdk-python/tests shared/api/tests/browser examples
+	@if $(PYTHON) -m ruff --version >/dev/null 2>&1; then $(PYTHON) -m ruff check --no-cache $(RUFF_RULES) shared/sdk-python shared/api/tests/browser examples; else \
 		$(call skip,the style of Python,pip install ruff); fi
 	@if $(PYTHON) -m mypy --version >/dev/null 2>&1; then cd shared/sdk-python && $(abspath-python) -m mypy; else \
 		$(call skip,the types of Python,pip install mypy); fi
 	@if $(PYTHON) -m pyright --version >/dev/null 2>&1; then cd shared/sdk-python && $(abspath-python) -m pyright -p .; else \
 		$(call skip,the types of Python as editors see them,pip install 'pyright[nodejs]'); fi
-	@$(CARGO) fmt --check --manifest-path examples/rust_task/Cargo.toml
+
+build-all: check-tools ## build every target, tests and benchmarks too
+	@$(CARGO) test --locked $(RUST) --all-targets --no-run
+	@$(CARGO) test --locked $(RUST) --test e2e --no-run
+	@$(CARGO) check --locked -p ork-sim --all-targets
 
 fmt: check-cargo ## format the Rust sources
 	@$(CARGO) fmt --all
@@ -116,4 +146,4 @@ check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { \
 		echo "Ork's Python tasks need Python 3.9 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1): install a newer one, or set ORK_PYTHON" >&2; exit 1; }
 
-.PHONY: help run test test-rust test-sim sim emulators e2e kills test-python bench bench-cloud lint fmt docs install clean check-tools check-cargo check-python
+.PHONY: help run test test-rust test-sim sim emulators e2e kills contract test-python test-browser browse screenshots bench bench-cloud lint lint-text build-all fmt docs install clean check-tools check-cargo check-python

@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// A file of `export` lines to write once everything answers; it is removed at the end
     #[arg(long, value_name = "PATH")]
     pub(crate) env_file: Option<PathBuf>,
-    /// Start Ork's functions too, of this program (`ork-service`): tick, dispatch, monitor, poll, and workers when there is work
+    /// Start Ork's functions too, of this program (`ork-service`): tick, dispatch, monitor, poll, the API, and workers when there is work
     #[arg(long, value_name = "PATH", conflicts_with_all = ["wake_url", "worker"])]
     pub(crate) functions: Option<PathBuf>,
     /// Where tasks run whose workflow has no bundle [default: the current folder]

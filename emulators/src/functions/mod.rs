@@ -1,4 +1,4 @@
-//! Ork's functions beside the emulators: services that are pushed to and ticked, a worker service, and the worker's job, all of one program.
+//! Ork's functions beside the emulators: services that are pushed to and ticked, a worker service, the API, and the worker's job, all of one program.
 
 mod log;
 mod process;

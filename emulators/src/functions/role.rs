@@ -23,15 +23,17 @@ pub(super) enum Role {
     Monitor,
     Poll,
     WorkerService,
+    Api,
 }
 
 impl Role {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Tick,
         Self::Dispatch,
         Self::Monitor,
         Self::Poll,
         Self::WorkerService,
+        Self::Api,
     ];
 
     /// The argument of the program.
@@ -42,17 +44,18 @@ impl Role {
             Self::Monitor => "monitor",
             Self::Poll => "poll",
             Self::WorkerService => "worker-service",
+            Self::Api => "api",
         }
     }
 
-    /// The full name of the subscription whose messages it takes. The tick's has none behind it.
+    /// The full name of the subscription whose messages it takes. That of the tick and of the API has none behind it.
     pub(super) fn subscription(self, project: &str) -> String {
         format!("projects/{project}/subscriptions/ork-{}", self.name())
     }
 
     fn topic(self, names: &Names) -> Option<&str> {
         match self {
-            Self::Tick => None,
+            Self::Tick | Self::Api => None,
             Self::Dispatch => Some(&names.topic_dispatch),
             Self::Monitor => Some(&names.topic_objects),
             Self::Poll => Some(&names.topic_poll),
@@ -92,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_function_has_its_topic_and_the_tick_has_none() {
+    fn each_function_has_its_topic_and_those_that_are_called_have_none() {
         let names = Names::of("prj", "local");
         let topic = |role: Role| {
             let pushes = role.pushes("prj", &names, "http://127.0.0.1:1/push".to_owned())?;
@@ -102,7 +105,7 @@ mod tests {
             assert_eq!(long, role == Role::WorkerService, "{pushes:?}");
             Some(pushes.topic)
         };
-        assert_eq!(topic(Role::Tick), None);
+        assert_eq!((topic(Role::Tick), topic(Role::Api)), (None, None));
         assert_eq!(topic(Role::Dispatch), Some(names.topic_dispatch.clone()));
         assert_eq!(topic(Role::Monitor), Some(names.topic_objects.clone()));
         assert_eq!(topic(Role::Poll), Some(names.topic_poll.clone()));

@@ -208,20 +208,49 @@ impl Inner {
         let name = format!("{location}/jobs/{id}");
         name::check_job(&name)?;
         let work = request.check()?;
-        if self.state().jobs.contains_key(&name) {
-            return Err(ApiError::new(
-                Code::AlreadyExists,
-                format!("Resource '{id}' already exists."),
-            ));
-        }
-        self.register(&name, work)?;
-        let mut state = self.state();
-        let operation = state.add_operation(&name, Kind::Job(name.clone()));
-        Ok(resource::operation(
-            &state.operations[&operation],
-            &state,
-            enums,
-        ))
+        self.with_faults(Call::Create, &name, |_| {
+            if self.state().jobs.contains_key(&name) {
+                return Err(ApiError::new(
+                    Code::AlreadyExists,
+                    format!("Resource '{id}' already exists."),
+                ));
+            }
+            self.register(&name, work)?;
+            let mut state = self.state();
+            let operation = state.add_operation(&name, Kind::Job(name.clone()));
+            Ok(resource::operation(
+                &state.operations[&operation],
+                &state,
+                enums,
+            ))
+        })
+    }
+
+    /// The job goes, and its executions with it: those that run are ended.
+    pub(super) fn delete_job(&self, name: &str, enums: Enums) -> Answer {
+        self.with_faults(Call::Delete, name, |_| {
+            let mut state = self.state();
+            let job = state.jobs.remove(name).ok_or_else(|| no_job(name))?;
+            let mut last = resource::job(&job, &state, enums);
+            last["deleteTime"] = json!(Timestamp::now());
+            let gone: Vec<String> = state
+                .executions_of(name)
+                .iter()
+                .map(|one| one.name.clone())
+                .collect();
+            for execution in gone {
+                if let Some(execution) = state.executions.remove(&execution) {
+                    execution.abort();
+                    execution.cancel.send_replace(true);
+                }
+            }
+            let operation = state.add_operation(name, Kind::DeletedJob(last));
+            Ok(resource::operation(
+                &state.operations[&operation],
+                &state,
+                enums,
+            ))
+        })
     }
 
     pub(super) fn get_job(&self, name: &str, enums: Enums) -> Answer {

@@ -34,6 +34,10 @@ pub enum Call {
     List,
     /// `executions.cancel`.
     Cancel,
+    /// `jobs.create`.
+    Create,
+    /// `jobs.delete`.
+    Delete,
 }
 
 /// What happens.

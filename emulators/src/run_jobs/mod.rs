@@ -213,6 +213,15 @@ impl RunJobs {
             .collect()
     }
 
+    /// The jobs of a place (`projects/P/locations/L`), by their full names.
+    #[must_use]
+    pub fn jobs(&self, location: &str) -> Vec<String> {
+        let prefix = format!("{location}/jobs/");
+        let state = self.inner.state();
+        let names = state.jobs.keys().filter(|name| name.starts_with(&prefix));
+        names.cloned().collect()
+    }
+
     /// One execution by its full name.
     #[must_use]
     pub fn execution(&self, name: &str) -> Option<ExecutionView> {

@@ -58,6 +58,18 @@ fn container(
     json!({"name": "worker", "image": image, "command": command, "args": args, "env": env})
 }
 
+/// Reasons why an execution's container did not get to run, which a script's `fail` may name, with their numbers.
+const COMMON_REASONS: [(&str, i32); 8] = [
+    ("PROGRESS_DEADLINE_EXCEEDED", 4),
+    ("CONTAINER_MISSING", 6),
+    ("CONTAINER_PERMISSION_DENIED", 7),
+    ("CONTAINER_IMAGE_UNAUTHORIZED", 8),
+    ("SECRETS_ACCESS_CHECK_FAILED", 12),
+    ("POSTPONED_RETRY", 15),
+    ("INTERNAL", 16),
+    ("VPC_NETWORK_NOT_FOUND", 17),
+];
+
 /// The resource of an execution.
 pub(super) fn execution(execution: &Execution, enums: Enums) -> Value {
     let done = execution.completed.is_some();
@@ -109,7 +121,14 @@ fn conditions(execution: &Execution, enums: Enums) -> Vec<Value> {
         Phase::Failed => {
             let mut condition = condition("Completed", enums.failed(), execution.updated);
             condition["message"] = json!(execution.first_failure);
-            condition["executionReason"] = reason("NON_ZERO_EXIT_CODE", 2);
+            let script = execution.script.as_ref();
+            let why = script.and_then(|script| script.borrow().failure());
+            let known =
+                why.and_then(|why| COMMON_REASONS.iter().find(|(name, _)| *name == why.reason));
+            match known {
+                Some((name, number)) => condition["reason"] = reason(name, *number),
+                None => condition["executionReason"] = reason("NON_ZERO_EXIT_CODE", 2),
+            }
             condition
         }
         Phase::Cancelled => {
@@ -205,8 +224,12 @@ pub(super) fn operation(operation: &Operation, state: &State, enums: Enums) -> V
             value["response"] = resource;
             value["done"] = json!(true);
         }
-        Kind::Deleted(resource) => {
-            let resource = typed(EXECUTION, resource.clone());
+        Kind::Deleted(resource) | Kind::DeletedJob(resource) => {
+            let kind = match &operation.kind {
+                Kind::DeletedJob(_) => JOB,
+                _ => EXECUTION,
+            };
+            let resource = typed(kind, resource.clone());
             value["metadata"] = resource.clone();
             value["response"] = resource;
             value["done"] = json!(true);

@@ -108,6 +108,7 @@ fn answer(
         }
         ("GET", Name::Jobs { location }, None) => inner.list_jobs(location, &page()?, enums),
         ("GET", Name::Job { job }, None) => inner.get_job(job, enums),
+        ("DELETE", Name::Job { job }, None) => inner.delete_job(job, enums),
         ("GET", Name::Executions { job }, None) => inner.list_executions(job, &page()?, enums),
         ("GET", Name::Execution { name, job }, None) => inner.get_execution(name, job, enums),
         ("POST", Name::Execution { name, job }, Some("cancel")) => {

@@ -35,6 +35,8 @@ pub(super) enum Kind {
     Execution(String),
     /// The last state of an execution that is gone.
     Deleted(Value),
+    /// The last state of a job that is gone.
+    DeletedJob(Value),
 }
 
 /// A long-running operation.

@@ -13,7 +13,14 @@ use crate::command::{Running, WITHOUT_GOOGLE, variable};
 use crate::fake::Fake;
 use crate::support::{lives, until};
 
-const ROLES: [&str; 5] = ["tick", "dispatch", "monitor", "poll", "worker-service"];
+const ROLES: [&str; 6] = [
+    "tick",
+    "dispatch",
+    "monitor",
+    "poll",
+    "worker-service",
+    "api",
+];
 
 #[tokio::test]
 async fn functions_are_told_where_everything_is_and_stop_before_what_they_need() {
@@ -89,6 +96,7 @@ async fn functions_are_told_where_everything_is_and_stop_before_what_they_need()
     assert_eq!(
         stopped,
         [
+            "api 200",
             "dispatch 200",
             "monitor 200",
             "poll 200",
@@ -139,7 +147,7 @@ async fn a_function_that_dies_stops_everything_and_its_last_words_are_shown() {
     }
     assert_eq!(
         fake.text("stopped").lines().count(),
-        4,
+        5,
         "the others stopped"
     );
     fake.until_nothing_is_left().await;
@@ -228,11 +236,11 @@ async fn a_function_that_does_not_stop_is_killed() {
         ..FunctionsOptions::new(fake.path("ork-service"), fake.path(""), fake.path("logs"))
     };
     let functions = Functions::start(&mut emulators, options).await.unwrap();
-    assert_eq!(functions.addresses().len(), 5);
+    assert_eq!(functions.addresses().len(), 6);
     functions.stop().await;
     let stopped = fake.text("stopped");
     assert!(stopped.contains("poll does not want to"), "{stopped}");
-    assert_eq!(stopped.lines().count(), 5, "{stopped}");
+    assert_eq!(stopped.lines().count(), 6, "{stopped}");
     fake.until_nothing_is_left().await;
     emulators.stop().await;
 }

@@ -50,6 +50,16 @@ async fn a_job_is_created_read_and_run_through_the_api() {
         (1, 2)
     );
     assert!(name.ends_with(&job.latest_created_execution.unwrap().name));
+    let delete = || world.jobs.delete_job().set_name(JOB);
+    assert!(delete().send().await.unwrap().done);
+    let gone = delete().send().await.unwrap_err();
+    assert_eq!(gone.status().unwrap().code, Code::NotFound);
+    assert_eq!(
+        world.stand_in.execution(&name),
+        None,
+        "it went with its job"
+    );
+    assert_eq!(world.stand_in.jobs("projects/p/locations/r"), [""; 0]);
 }
 
 #[tokio::test]
@@ -144,8 +154,8 @@ async fn what_cloud_run_would_refuse_is_refused_with_its_codes() {
     assert_eq!(code(late), Code::FailedPrecondition);
     let unknown = world
         .jobs
-        .delete_job()
-        .set_name(JOB)
+        .update_job()
+        .set_job(GoogleJob::new().set_name(JOB))
         .send()
         .await
         .unwrap_err();

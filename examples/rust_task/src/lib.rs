@@ -1,4 +1,5 @@
 //! Three tasks and an executor. Each is a plain function: its inputs become its argument, and its result becomes JSON.
+//! The last line makes them a program, a worker service and a shared object.
 
 use std::collections::BTreeMap;
 
@@ -106,8 +107,6 @@ pub fn describe(Words { summary }: Words) -> String {
     text
 }
 
-ork::library!(describe);
-
 /// The keys of a task that belong to its executor.
 #[derive(Deserialize)]
 pub struct Options {
@@ -125,6 +124,8 @@ pub fn letter(options: Options, input: BTreeMap<String, String>) -> Result<Strin
     });
     Ok(filled.trim().to_owned())
 }
+
+ork::main!(read, summarise, describe, letter);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,5 @@
-//! The tasks as a program, for `executor: process`, and the executor that `ork.yaml` declares.
+//! The program; what it does is written by `ork::main!` in src/lib.rs.
 
-use tides::{letter, read, summarise};
-
-ork::main!(read, summarise, letter);
+fn main() -> std::process::ExitCode {
+    tides::main()
+}

@@ -87,6 +87,7 @@ async fn push<P: Ports + 'static>(
         ObjectName::Attempt { .. }
         | ObjectName::UploadStatus(_)
         | ObjectName::UploadProject(_)
+        | ObjectName::UploadQuery(..)
         | ObjectName::Definition(..)
         | ObjectName::Bundle(..)
         | ObjectName::Batch(..)

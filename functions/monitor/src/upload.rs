@@ -3,15 +3,18 @@
 //! What counts is the object as it is now, whatever notice brought us here: a late notice of an older upload finds the newer one. And
 //! who was overtaken while at work looks again before he is done, so that the last upload always wins.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ork_core::bundle;
 use ork_core::definition::Workflow;
 use ork_core::diagnostic::{Diagnostic, Position};
 use ork_core::ids::{PoolName, VersionHash, WorkflowName};
 use ork_core::limits;
-use ork_core::names::ObjectName;
-use ork_core::parse::{Project, codes, file_name_for, parse_project, parse_workflow_with};
+use ork_core::names::{ObjectName, QueryPath};
+use ork_core::parse::{
+    Beside as QueryFile, Project, codes, file_name_for, parse_project, parse_workflow_beside,
+};
 use ork_engine::ports::{Clock, ObjectError, Objects, Ports};
 use ork_engine::{Engine, EngineError, EngineErrorKind};
 
@@ -34,8 +37,13 @@ enum Found {
         bytes: Vec<u8>,
         /// The `ork.yaml` beside it.
         project: Beside,
+        /// The queries that it names and that lie beside it.
+        queries: Queries,
     },
 }
+
+/// Files of SQL as they are now, by their paths.
+type Queries = BTreeMap<QueryPath, QueryFile>;
 
 /// The settings of the project that an upload belongs to.
 #[derive(PartialEq, Eq)]
@@ -60,8 +68,9 @@ pub(crate) async fn take<P: Ports>(
                 generation,
                 bytes,
                 project,
+                queries,
             } => {
-                let judged = judge(engine, name, bytes, project).await?;
+                let judged = judge(engine, name, bytes, project, queries).await?;
                 (judged, Some(*generation))
             }
         };
@@ -103,11 +112,62 @@ async fn find<P: Ports>(engine: &Engine<P>, name: &WorkflowName) -> Result<Found
         Err(ObjectError::TooLarge { bytes, .. }) => Beside::TooLarge(bytes),
         Err(error) => return Err(error.into()),
     };
+    let queries = queries(engine, name, &bytes, &project).await?;
     Ok(Found::File {
         generation,
         bytes,
         project,
+        queries,
     })
+}
+
+/// The queries that a definition names. What is wrong with it is said when all of it is there.
+fn wanted(name: &WorkflowName, bytes: &[u8], project: &Beside) -> BTreeSet<QueryPath> {
+    let project = match project {
+        Beside::File(bytes) => parse_project(PROJECT, bytes).unwrap_or_default(),
+        Beside::Nothing | Beside::TooLarge(_) => Project::default(),
+    };
+    let wanted = RefCell::new(BTreeSet::new());
+    let note = |path: &QueryPath| {
+        wanted.borrow_mut().insert(path.clone());
+        QueryFile::NoFolder
+    };
+    let _ = parse_workflow_beside(&file_name_for(name, bytes), bytes, &project, &note);
+    wanted.into_inner()
+}
+
+/// Reads them.
+async fn queries<P: Ports>(
+    engine: &Engine<P>,
+    name: &WorkflowName,
+    bytes: &[u8],
+    project: &Beside,
+) -> Result<Queries, EngineError> {
+    let mut found = Queries::new();
+    let mut all = 0;
+    for path in wanted(name, bytes, project) {
+        let limit = limits::QUERY_FILE_BYTES as u64;
+        let place = ObjectName::UploadQuery(name.clone(), path.clone());
+        let file = if all > limits::QUERY_FILES_BYTES {
+            QueryFile::Unusable("was not read, as the others are too large together".into())
+        } else {
+            match engine.ports().objects().get(&place, limit).await {
+                Ok(Some(object)) => {
+                    all += object.bytes.len();
+                    QueryFile::File(object.bytes)
+                }
+                Ok(None) => QueryFile::Missing(format!(
+                    "`ork workflow deploy` brings it along; whoever uploads by hand puts it at `{place}` before {FILE}"
+                )),
+                Err(ObjectError::TooLarge { bytes, .. }) => {
+                    QueryFile::Unusable(format!("has {bytes} bytes, and may have {limit}"))
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        found.insert(path, file);
+    }
+    Ok(found)
 }
 
 fn too_large(file: &str, bytes: u64) -> Finding {
@@ -130,6 +190,7 @@ async fn judge<P: Ports>(
     name: &WorkflowName,
     bytes: &[u8],
     beside: &Beside,
+    queries: &Queries,
 ) -> Result<Judged, EngineError> {
     let project = match beside {
         Beside::Nothing => Ok(Project::default()),
@@ -138,7 +199,7 @@ async fn judge<P: Ports>(
     };
     let read = project.and_then(|project| {
         let pools = pools(&project)?;
-        let (workflow, warnings) = read(name, bytes, &project)?;
+        let (workflow, warnings) = read(name, bytes, &project, queries)?;
         Ok((workflow, warnings, pools))
     });
     let (workflow, warnings, pools) = match read {
@@ -187,9 +248,11 @@ fn read(
     name: &WorkflowName,
     bytes: &[u8],
     project: &Project,
+    queries: &Queries,
 ) -> Result<(Workflow, Vec<Finding>), Vec<Finding>> {
     let file = file_name_for(name, bytes);
-    let parsed = parse_workflow_with(&file, bytes, project).map_err(findings)?;
+    let query = |path: &QueryPath| queries.get(path).cloned().unwrap_or(QueryFile::NoFolder);
+    let parsed = parse_workflow_beside(&file, bytes, project, &query).map_err(findings)?;
     let mut workflow = parsed.workflow;
     let mut errors = Vec::new();
     if workflow.name != *name {

@@ -198,6 +198,42 @@ async fn the_settings_of_a_project_lie_beside_its_definition() {
 }
 
 #[tokio::test]
+async fn a_query_in_a_file_of_its_own_lies_beside_the_definition() {
+    const QUERY: &str = "workflows/etl/sql/day.sql";
+    let world = World::default();
+    let text = "name: etl\ntasks:\n  a: {executor: bigquery, file: sql/day.sql}\n";
+    world.put(FILE, text.as_bytes()).await;
+    notify(&world).await;
+    let said = status(&world).await;
+    let error = &said["errors"][0];
+    assert_eq!(
+        (&error["code"], &error["line"], &error["column"]),
+        (&json!("ORK093"), &json!(3), &json!(33)),
+        "{said:#}"
+    );
+    let hint = error["hint"].as_str().expect("a hint");
+    assert!(
+        hint.contains("ork workflow deploy") && hint.contains(QUERY),
+        "{hint}"
+    );
+    world.put(QUERY, b"SELECT 1").await;
+    notify(&world).await;
+    let first = current(&world).await.expect("it is deployed");
+    let name = WorkflowName::new("etl").expect("a name");
+    let graph = world.engine().definition(&name, &first).await;
+    let stored = graph.expect("stored").workflow.encode();
+    assert!(String::from_utf8_lossy(&stored).contains("SELECT 1"));
+    // Other SQL is another version.
+    world.put(QUERY, b"SELECT 2").await;
+    notify(&world).await;
+    assert_ne!(current(&world).await, Some(first));
+    world.put(QUERY, &vec![b'x'; (128 << 10) + 1]).await;
+    notify(&world).await;
+    let said = status(&world).await;
+    assert_eq!(said["errors"][0]["code"], "ORK093", "{said:#}");
+}
+
+#[tokio::test]
 async fn fun_blocks_are_known_by_what_stands_in_the_file() {
     let world = World::default();
     let text =

@@ -69,7 +69,7 @@ mod tests {
         for role in Role::ALL {
             assert_eq!(asked(&[role.as_str()]), Asked::Role(role));
         }
-        for wrong in [&[][..], &["api"], &["tick", "poll"], &["--fast"]] {
+        for wrong in [&[][..], &["web"], &["tick", "poll"], &["--fast"]] {
             let Asked::Wrong(text) = asked(wrong) else {
                 panic!("{wrong:?} is not understood");
             };

@@ -1,8 +1,32 @@
 //! Settings as the adapters want them.
 
-use ork_gcp::trackers::Outgoing;
+use ork_gcp::trackers::{Outgoing, Secrets};
 use ork_gcp::{ClientOptions, Endpoints, GoogleOptions, Topics, Wake, WorkerUrls};
-use ork_host::settings::Settings;
+use ork_host::settings::{ApiSettings, Settings};
+
+/// Where a deployment's state is.
+pub(crate) fn client(settings: &ApiSettings) -> ClientOptions {
+    let emulators = settings.emulators.clone();
+    ClientOptions {
+        project: settings.project.clone(),
+        database: settings.database.clone(),
+        bucket: settings.bucket.clone(),
+        topics: Topics {
+            dispatch: settings.topic_dispatch.clone(),
+            poll: settings.topic_poll.clone(),
+        },
+        endpoints: Endpoints {
+            firestore: emulators.firestore,
+            storage: emulators.storage,
+            pubsub: emulators.pubsub,
+            run: None,
+            tasks: None,
+            bigquery: None,
+            dataproc: None,
+            iam: None,
+        },
+    }
+}
 
 /// Where a deployment's parts are.
 pub(crate) fn options(settings: &Settings) -> GoogleOptions {
@@ -39,6 +63,7 @@ pub(crate) fn options(settings: &Settings) -> GoogleOptions {
             allow: cloud.outgoing_allow,
             services: cloud.trackers,
             project: settings.project.clone(),
+            secrets: Secrets::listed(cloud.http_secrets.into_values()),
         },
         wake: cloud.wake.map(|wake| Wake {
             queue: wake.queue,

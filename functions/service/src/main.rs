@@ -1,5 +1,6 @@
 //! The one binary that is deployed: its first argument is the role.
 
+mod api;
 mod arguments;
 mod environment;
 mod google;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 use axum::Router;
 use ork_engine::Engine;
 use ork_gcp::{Google, Meter};
-use ork_host::settings::{self, LogLevel, Problem, Problems, Settings};
+use ork_host::settings::{self, ApiSettings, LogLevel, Problem, Problems, Settings};
 use ork_host::{Role, listen, logs, serve, told_to_stop};
 use ork_worker::{WorkerServiceSettings, WorkerSettings};
 
@@ -57,6 +58,13 @@ fn main() -> ExitCode {
                 Err(problems) => refuse(&project, &problems),
             }
         }
+        Role::Api => {
+            let project = environment.project();
+            match api(environment) {
+                Ok(settings) => runtime.block_on(Box::pin(api::run(settings))),
+                Err(problems) => refuse(&project, &problems),
+            }
+        }
         Role::Tick | Role::Dispatch | Role::Monitor | Role::Poll => {
             let project = environment.project();
             match service(role, environment) {
@@ -85,6 +93,11 @@ fn refuse(project: &str, problems: &Problems) -> ExitCode {
 
 fn service(role: Role, environment: Environment) -> Result<Settings, Problems> {
     let read = Settings::read(role, &environment.variables);
+    together(environment.problems, read)
+}
+
+fn api(environment: Environment) -> Result<ApiSettings, Problems> {
+    let read = ApiSettings::read(&environment.variables);
     together(environment.problems, read)
 }
 
@@ -171,6 +184,6 @@ fn routes(engine: Engine<Google>, settings: &Settings) -> Router {
         }
         Role::Monitor => ork_monitor::router(engine, settings),
         Role::Poll => ork_poll::router(engine, settings),
-        Role::Worker | Role::WorkerService => unreachable!("a worker has no engine"),
+        Role::Worker | Role::WorkerService | Role::Api => unreachable!("they are run elsewhere"),
     }
 }

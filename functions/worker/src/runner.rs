@@ -201,8 +201,8 @@ impl Runner {
         };
         let done = match verdict {
             Verdict::Success { output } => read(output).map(|output| Verdict::Success { output }),
-            Verdict::Deferred { jobs, count } => {
-                read(jobs).map(|jobs| Verdict::Deferred { jobs, count })
+            Verdict::Deferred { jobs, count, every } => {
+                read(jobs).map(|jobs| Verdict::Deferred { jobs, count, every })
             }
             failed @ Verdict::Failed { .. } => Ok(failed),
         };

@@ -8,7 +8,9 @@ mod problem;
 mod request;
 mod routes;
 mod site;
+mod web;
 
+pub use access::{Access, Caller, Challenge, Identify, Rate, Stranger, Who, bearer};
 pub use documents::{InstanceDocument, TaskDocument, WorkflowDetail, WorkflowSummary};
 pub use openapi::document as openapi;
 pub use problem::Problem;
@@ -23,12 +25,13 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use ork_engine::Engine;
 use ork_engine::ports::Ports;
 
+use access::Buckets;
 use site::Site;
 
 /// Bytes of a request's body; params of a run are the largest thing that anybody sends.
 const BODY_BYTES: usize = 1 << 20;
 
-/// Everything under `/api`, over one engine.
+/// Everything under `/api`, and the pages, over one engine.
 ///
 /// It starts nothing and waits for nothing: what it changes is committed, and whoever executes runs finds it as it finds everything else.
 pub fn router<P: Ports + 'static>(
@@ -39,10 +42,13 @@ pub fn router<P: Ports + 'static>(
     let site = Arc::new(Site {
         engine,
         logs,
-        settings: settings.clone(),
+        buckets: Buckets::new(settings.rate),
+        settings,
+        layouts: web::Layouts::default(),
     });
+    let web = web::all::<P>().with_state(site.clone());
     let api = routes::all::<P>()
-        .with_state(site)
+        .with_state(site.clone())
         .fallback(|| async {
             Problem::new(
                 StatusCode::NOT_FOUND,
@@ -59,5 +65,7 @@ pub fn router<P: Ports + 'static>(
         .layer(from_fn(request::harmless));
     Router::new()
         .nest("/api", api)
-        .layer(from_fn_with_state(Arc::new(settings), access::local))
+        .merge(web)
+        .layer(from_fn_with_state(site, access::admit::<P>))
+        .layer(from_fn(web::pages))
 }

@@ -1,8 +1,17 @@
 //! The OpenAPI document, made from the routes.
 
 use utoipa::OpenApi;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::schema::Ref;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{Response, ResponseBuilder};
 
-use crate::routes::{commands, events, health, logs, runs, tasks, workflows};
+use crate::access::table::{self, Need};
+use crate::routes::{audit, commands, events, health, keys, logs, me, runs, tasks, workflows};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -13,6 +22,11 @@ use crate::routes::{commands, events, health, logs, runs, tasks, workflows};
     paths(
         health::health,
         health::openapi,
+        me::me,
+        audit::list,
+        keys::list,
+        keys::create,
+        keys::revoke,
         workflows::list,
         workflows::show,
         workflows::delete,
@@ -38,9 +52,104 @@ use crate::routes::{commands, events, health, logs, runs, tasks, workflows};
 )]
 struct Document;
 
+/// Ways to say who one is, by name: an API key, an identity token of Google, and what Identity-Aware Proxy adds by itself.
+fn schemes() -> [(&'static str, SecurityScheme); 3] {
+    let bearer = |format: &str, text: &str| {
+        let mut http = Http::new(HttpAuthScheme::Bearer);
+        http.bearer_format = Some(format.to_owned());
+        http.description = Some(text.to_owned());
+        SecurityScheme::Http(http)
+    };
+    let iap = ApiKeyValue::with_description(
+        "x-goog-iap-jwt-assertion",
+        "Added by Identity-Aware Proxy; changes have to come from a page of the same origin",
+    );
+    [
+        ("key", bearer("ork_<id>_<secret>", "An API key of Ork's")),
+        ("google", bearer("JWT", "An identity token of Google")),
+        ("iap", SecurityScheme::ApiKey(ApiKey::Header(iap))),
+    ]
+}
+
+/// What every operation answers to whoever may not use it, or not now.
+fn refusals(operation: &mut Operation, need: Need) {
+    let problem = |text: &str| -> Response {
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name("Problem")))
+            .build();
+        ResponseBuilder::new()
+            .description(text)
+            .content("application/problem+json", content)
+            .build()
+    };
+    let known = &mut operation.responses.responses;
+    let mut add = |status: &str, text: &str| {
+        known
+            .entry(status.to_owned())
+            .or_insert_with(|| problem(text).into());
+    };
+    add(
+        "403",
+        "whoever asks may not do this, or it is not known to come from here",
+    );
+    if let Need::Role(_) = need {
+        add("401", "it is not known who asks");
+        add(
+            "429",
+            "whoever asks does so too often; `Retry-After` says when to try again",
+        );
+    }
+    add("default", "any other trouble");
+}
+
+/// Adds who may use an operation.
+fn guard(operation: &mut Operation, need: Need) {
+    refusals(operation, need);
+    let (word, security) = match need {
+        Need::Anyone => ("anyone", vec![SecurityRequirement::default()]),
+        Need::Role(role) => {
+            let by = |(name, _): &(&str, SecurityScheme)| {
+                SecurityRequirement::new(*name, [role.as_str()])
+            };
+            // On a loopback address there is nothing to show.
+            let nothing = SecurityRequirement::default();
+            let shown = schemes().iter().map(by).chain([nothing]).collect();
+            (role.as_str(), shown)
+        }
+    };
+    operation.security = Some(security);
+    let role = ExtensionsBuilder::new().add("x-ork-role", word).build();
+    operation.extensions.get_or_insert_default().merge(role);
+}
+
+fn operations(item: &mut PathItem) -> [(&'static str, &mut Option<Operation>); 5] {
+    [
+        ("GET", &mut item.get),
+        ("PUT", &mut item.put),
+        ("POST", &mut item.post),
+        ("PATCH", &mut item.patch),
+        ("DELETE", &mut item.delete),
+    ]
+}
+
 /// The document as JSON text, two spaces a level.
 pub fn document() -> String {
-    Document::openapi()
+    let mut document = Document::openapi();
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
+            let listed = |route: &&table::Route| (route.method, route.path) == (method, path);
+            if let Some(operation) = operation
+                && let Some(route) = table::ROUTES.iter().find(listed)
+            {
+                guard(operation, route.need);
+            }
+        }
+    }
+    let components = document.components.get_or_insert_default();
+    for (name, scheme) in schemes() {
+        components.add_security_scheme(name, scheme);
+    }
+    document
         .to_pretty_json()
         .expect("a document of fixed parts can be written")
 }

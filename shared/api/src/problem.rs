@@ -75,7 +75,9 @@ impl From<EngineError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut answer = (status, Json(self)).into_response();
+        let mut answer = (status, Json(&self)).into_response();
+        // Whoever answers people makes a page of it.
+        answer.extensions_mut().insert(self);
         let headers = answer.headers_mut();
         headers.insert(
             CONTENT_TYPE,

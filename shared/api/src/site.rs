@@ -10,12 +10,15 @@ use ork_core::names::ObjectName;
 use ork_engine::Engine;
 use ork_engine::ports::Ports;
 
+use crate::access::{Access, Buckets, Rate};
+
 /// How the API behaves where it is served.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The loopback address it is served at. Only requests to that very address are taken, so that a web page of somebody else cannot reach
-    /// it by a name of its own; there is no other check of who asks.
-    pub local: SocketAddr,
+    /// Who is let in.
+    pub access: Access,
+    /// How often one caller may ask this process; `None`: as often as they like.
+    pub rate: Option<Rate>,
     /// Pause between two looks at a run whose events somebody follows.
     pub look_every: Duration,
     /// How long one answer with events lasts; the follower then asks for the rest.
@@ -23,10 +26,16 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// For an address of this machine: a look is a read of a local file.
-    pub const fn loopback(local: SocketAddr) -> Self {
+    /// For an address of this machine, where everybody who can ask is let in: a look is a read of a local file.
+    pub const fn loopback(at: SocketAddr) -> Self {
+        Self::of(Access::Loopback { at, user: None })
+    }
+
+    /// For those that `access` lets in.
+    pub const fn of(access: Access) -> Self {
         Self {
-            local,
+            access,
+            rate: None,
             look_every: Duration::from_millis(150),
             follow: Duration::from_secs(3600),
         }
@@ -62,4 +71,6 @@ pub(crate) struct Site<P: Ports> {
     pub(crate) engine: Arc<Engine<P>>,
     pub(crate) logs: Arc<dyn Logs>,
     pub(crate) settings: Settings,
+    pub(crate) layouts: crate::web::Layouts,
+    pub(crate) buckets: Buckets,
 }

@@ -3,6 +3,7 @@
 
 mod command;
 mod floor;
+mod graph;
 mod inside;
 mod measure;
 mod table;
@@ -61,12 +62,13 @@ fn main() -> Result<()> {
     }
     let only = arguments.first().map(String::as_str).unwrap_or_default();
     let mut rows = Vec::new();
-    let groups: [(&str, Group); 5] = [
+    let groups: [(&str, Group); 6] = [
         ("python", python),
         ("process", process),
         ("marker", marker),
         ("engine", engine),
         ("store", store),
+        ("graph", graph::graph),
     ];
     for (name, measure) in groups {
         if only.is_empty() || only == name {

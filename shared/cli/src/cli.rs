@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    dev, execute, init, run, schedule_preview, schema_export, validate, workflow,
+    audit, auth, dev, execute, graph, init, run, schedule_preview, schema_export, validate,
+    workflow,
 };
 use crate::config;
 use crate::output::Color;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     /// Check workflow files without running anything
     #[command(alias = "validate-workflow")]
     Validate(validate::ValidateArgs),
+    /// Draw a workflow, or a run with where its tasks stand
+    Graph(graph::GraphArgs),
     /// Write a small workflow to start from
     Init(init::InitArgs),
     /// JSON Schemas for editors
@@ -51,6 +54,11 @@ pub(crate) enum Command {
     /// Look after deployed workflows
     #[command(subcommand)]
     Workflow(workflow::WorkflowCommand),
+    /// Who may use the HTTP API
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
+    /// Who changed what, newest first
+    Audit(audit::AuditArgs),
     /// As `ork workflow list`
     #[command(hide = true)]
     ListWorkflows(workflow::list::ListArgs),
@@ -85,9 +93,12 @@ impl Command {
         match self {
             Self::Execute(args) => args.show.json,
             Self::Run(args) => args.wants_json(),
+            Self::Graph(args) => args.json,
             Self::Validate(args) => args.json,
             Self::Schedule(ScheduleCommand::Preview(args)) => args.json,
             Self::Workflow(command) => command.wants_json(),
+            Self::Auth(command) => command.wants_json(),
+            Self::Audit(args) => args.json,
             Self::ListWorkflows(args) => args.json,
             Self::Trigger(args) => args.show.json,
             Self::Status(args) => args.json,

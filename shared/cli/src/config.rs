@@ -4,6 +4,8 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use ork_core::definition::SecretRef;
+
 /// A variable and what it does.
 pub(crate) struct Variable {
     /// Its name.
@@ -223,9 +225,10 @@ pub(crate) fn whole_environment() -> Vec<(OsString, OsString)> {
     env::vars_os().collect()
 }
 
-/// A secret by the name of the environment variable that holds it.
+/// A secret by its name: of `projects/P/secrets/S/versions/V` the environment variable S holds it.
 pub(crate) fn secret(name: &str) -> Option<String> {
-    env::var(name).ok()
+    let name = name.to_owned();
+    env::var(SecretRef { name }.variable()).ok()
 }
 
 /// Where `gcloud auth application-default login` puts credentials.

@@ -15,6 +15,7 @@ use ork_local::{Embedded, EmbeddedConfig};
 use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::user;
 use crate::workflow_file::{self, WorkflowFile, reason, shown};
 
 /// What finished tasks are safe against. The variants have no doc comments so that `--help` stays one line per option.
@@ -172,7 +173,7 @@ pub(crate) async fn deploy(
         );
     }
     let deployed = embedded
-        .deploy(&file.workflow, &file.path, &pools)
+        .deploy_by(user::act(), &file.workflow, &file.path, &pools)
         .await
         .map_err(failure)?;
     Ok((deployed.version, deployed.changed))

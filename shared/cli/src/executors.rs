@@ -49,10 +49,14 @@ pub(crate) fn fan_out(task: &Task) -> String {
     }
 }
 
+/// Characters of a query that are shown.
+const LONGEST_SHOWN: usize = 200;
+
 fn remote(operator: Operator, request: &[Input]) -> String {
     let key = match operator {
         Operator::BigQuery | Operator::BigQuerySensor => "query",
         Operator::CloudRun => "job",
+        Operator::CloudRunImage => "image",
         Operator::Dataproc => "cluster",
         Operator::ObjectSensor => "object",
         Operator::HttpSensor => "url",
@@ -65,7 +69,12 @@ fn remote(operator: Operator, request: &[Input]) -> String {
         _ => None,
     };
     let line = text.unwrap_or_default().lines().map(str::trim);
-    line.collect::<Vec<_>>().join(" ")
+    let line = line.collect::<Vec<_>>().join(" ");
+    // A query may be a file of its own.
+    match line.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }
 
 fn python(source: &PythonSource) -> &str {

@@ -23,6 +23,7 @@ mod signals;
 mod site;
 mod state_folder;
 mod table;
+mod user;
 mod waiting;
 mod workflow_file;
 

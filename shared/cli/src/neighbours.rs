@@ -143,7 +143,9 @@ fn is_called(path: &std::path::Path, file: &WorkflowFile, name: &WorkflowName) -
     let Ok(bytes) = workflow_file::read(path) else {
         return false;
     };
-    let checked = workflow_file::check(&workflow_file::shown(path), &bytes, &file.project);
+    let folder = workflow_file::folder_of(path);
+    let name_of = workflow_file::shown(path);
+    let checked = workflow_file::check(&name_of, &bytes, &file.project, folder.as_deref());
     match checked.workflow {
         Some(workflow) => workflow.name == *name,
         None => checked

@@ -1,5 +1,35 @@
 //! Where workflows and runs are, and what commands ask of it: written once for a state folder and for a project.
 
+/// Asks the use cases of whichever engine it is.
+#[cfg(feature = "cloud")]
+macro_rules! use_cases {
+    ($site:expr, $engine:ident => $answer:expr) => {
+        match $site {
+            Site::Folder(embedded) => {
+                let $engine = embedded.engine();
+                $answer
+            }
+            Site::Project(remote) => {
+                let $engine = remote.engine();
+                $answer
+            }
+        }
+    };
+}
+#[cfg(not(feature = "cloud"))]
+macro_rules! use_cases {
+    ($site:expr, $engine:ident => $answer:expr) => {
+        match $site {
+            Site::Folder(embedded) => {
+                let $engine = embedded.engine();
+                $answer
+            }
+            Site::Project(remote) => remote.never(),
+        }
+    };
+}
+
+mod access;
 mod arg;
 #[cfg(feature = "cloud")]
 mod bundle;
@@ -18,8 +48,6 @@ mod upload;
 #[cfg(feature = "cloud")]
 mod verdict;
 
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,7 +63,8 @@ use crate::config::Config;
 use crate::engine::{self, failure};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::workflow_file::{WorkflowFile, reason, shown};
+use crate::user;
+use crate::workflow_file::{WorkflowFile, shown, unreadable};
 
 #[cfg(feature = "cloud")]
 pub(crate) use arg::Emulators;
@@ -184,12 +213,13 @@ impl Site {
 
     /// Lets a workflow's schedules fire or not.
     pub(crate) async fn enable(&self, name: &WorkflowName, on: bool) -> Result<(), Failure> {
-        ask!(self, engine => engine.enable(name, on).await).map_err(failure)
+        use_cases!(self, engine => engine.by(user::act()).enable(name, on).await).map_err(failure)
     }
 
     /// Removes a workflow; its runs stay.
     pub(crate) async fn delete(&self, name: &WorkflowName) -> Result<(), Failure> {
-        ask!(self, engine => engine.delete_workflow(name).await).map_err(failure)
+        use_cases!(self, engine => engine.by(user::act()).delete_workflow(name).await)
+            .map_err(failure)
     }
 
     /// Makes a file the current version of its workflow; says which, and whether that changed anything.
@@ -215,7 +245,8 @@ impl Site {
 
     /// Starts a run.
     pub(crate) async fn start(&self, wish: StartRun) -> Result<Started, Failure> {
-        ask!(self, engine => Box::pin(engine.start(wish)).await).map_err(failure)
+        use_cases!(self, engine => Box::pin(engine.by(user::act()).start(wish)).await)
+            .map_err(failure)
     }
 
     /// Does something to a run.
@@ -229,10 +260,8 @@ impl Site {
         run: &RunId,
         command: Command,
     ) -> Result<RunView, EngineError> {
-        match self {
-            Self::Folder(embedded) => embedded.command(run, command).await,
-            Self::Project(remote) => remote.command(run, command).await,
-        }
+        use_cases!(self, engine => Box::pin(engine.by(user::act()).command(run, command)).await)?;
+        self.try_view(run).await
     }
 
     /// A run as it stands.
@@ -313,11 +342,13 @@ impl Site {
         most: u64,
     ) -> Result<Vec<u8>, Failure> {
         match self {
-            Self::Folder(embedded) => read(
-                &embedded.log_path(view, of.task, of.index, of.attempt),
-                SeekFrom::Start(from),
-                most,
-            ),
+            Self::Folder(embedded) => {
+                let (files, name) = (embedded.files(), log_name(view, of));
+                match files.part(&name, from, most) {
+                    Ok(part) => Ok(part.map(|part| part.bytes).unwrap_or_default()),
+                    Err(error) => Err(Failure::new(unreadable(&files.path_of(&name), &error))),
+                }
+            }
             Self::Project(remote) => remote.read(&log_name(view, of), from, most).await,
         }
     }
@@ -326,10 +357,10 @@ impl Site {
     pub(crate) async fn log_end(&self, view: &RunView, of: Attempt, most: u64) -> Option<LogEnd> {
         let (bytes, place) = match self {
             Self::Folder(embedded) => {
-                let path = embedded.log_path(view, of.task, of.index, of.attempt);
-                let size = path.metadata().ok()?.len();
-                let from = SeekFrom::Start(size.saturating_sub(most));
-                (read(&path, from, most).ok()?, shown(&path))
+                let (files, name) = (embedded.files(), log_name(view, of));
+                let size = files.part(&name, 0, 0).ok()??.size;
+                let part = files.part(&name, size.saturating_sub(most), most).ok()??;
+                (part.bytes, shown(&files.path_of(&name)))
             }
             Self::Project(remote) => {
                 let name = log_name(view, of);
@@ -375,22 +406,4 @@ fn log_name(view: &RunView, of: Attempt) -> ObjectName {
         attempt: of.attempt,
         file: AttemptFile::Log,
     }
-}
-
-/// At most so many bytes of a file; nothing when there is no such file (yet).
-fn read(path: &Path, from: SeekFrom, most: u64) -> Result<Vec<u8>, Failure> {
-    let unreadable = |error: std::io::Error| {
-        Failure::new(format!("cannot read `{}`: {}", shown(path), reason(&error)))
-    };
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
-    };
-    file.seek(from).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    file.take(most)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    Ok(bytes)
 }

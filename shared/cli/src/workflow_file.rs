@@ -1,5 +1,7 @@
 //! Workflow files from disk: read, checked, with the `ork.yaml` they belong to.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
@@ -7,7 +9,8 @@ use std::path::{Component, Path, PathBuf};
 use ork_core::definition::Workflow;
 use ork_core::diagnostic::{Diagnostic, Severity};
 use ork_core::limits;
-use ork_core::parse::{Project, parse_project, parse_workflow_with};
+use ork_core::names::QueryPath;
+use ork_core::parse::{Beside, Project, parse_project, parse_workflow_beside};
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -24,7 +27,16 @@ pub(crate) struct WorkflowFile {
     pub(crate) workflow: Workflow,
     /// What its `ork.yaml` says; empty without one.
     pub(crate) project: Project,
+    /// The files that became part of it, as they were read: for an upload.
+    #[cfg_attr(
+        not(feature = "cloud"),
+        expect(dead_code, reason = "only uploads send them")
+    )]
+    pub(crate) queries: Queries,
 }
+
+/// Files beside a workflow file that its tasks name as their queries, by their paths; `None` for one that could not be read.
+pub(crate) type Queries = BTreeMap<QueryPath, Option<Vec<u8>>>;
 
 /// What was found in a file, with the text to show it in.
 #[derive(Debug)]
@@ -35,6 +47,8 @@ pub(crate) struct Checked {
     pub(crate) found: Vec<Diagnostic>,
     /// The file's text.
     pub(crate) source: String,
+    /// The files that it names and that belong into it.
+    pub(crate) queries: Queries,
 }
 
 impl Checked {
@@ -48,13 +62,14 @@ impl Checked {
 pub(crate) fn load(path: &Path, out: &Output) -> Result<WorkflowFile, Failure> {
     let bytes = read(path)?;
     let project = project_of(path, out)?;
-    let checked = check(&shown(path), &bytes, &project);
+    let checked = check(&shown(path), &bytes, &project, folder_of(path).as_deref());
     out.diagnostics(&checked.found, &checked.source);
     if let Some(workflow) = checked.workflow {
         return Ok(WorkflowFile {
             path: placed(path)?,
             workflow,
             project,
+            queries: checked.queries,
         });
     }
     if checked.is_wrong() {
@@ -76,12 +91,31 @@ pub(crate) fn load(path: &Path, out: &Output) -> Result<WorkflowFile, Failure> {
     )))
 }
 
-/// Checks the bytes of a workflow file, or of an `ork.yaml`.
-pub(crate) fn check(name: &str, bytes: &[u8], project: &Project) -> Checked {
+/// The folder that a workflow file is in.
+pub(crate) fn folder_of(path: &Path) -> Option<PathBuf> {
+    let path = placed(path).ok()?;
+    path.parent().map(Path::to_owned)
+}
+
+/// Checks the bytes of a workflow file, or of an `ork.yaml`. In `folder` lie the files that it names.
+pub(crate) fn check(name: &str, bytes: &[u8], project: &Project, folder: Option<&Path>) -> Checked {
+    let queries = RefCell::new(Queries::new());
+    let beside = |path: &QueryPath| {
+        let Some(folder) = folder else {
+            return Beside::NoFolder;
+        };
+        let file = query_file(folder, path);
+        let bytes = match &file {
+            Beside::File(bytes) => Some(bytes.clone()),
+            _ => None,
+        };
+        queries.borrow_mut().insert(path.clone(), bytes);
+        file
+    };
     let (workflow, found) = if is_project(Path::new(name)) {
         (None, parse_project(name, bytes).err().unwrap_or_default())
     } else {
-        match parse_workflow_with(name, bytes, project) {
+        match parse_workflow_beside(name, bytes, project, &beside) {
             Ok(parsed) => (Some(parsed.workflow), parsed.warnings),
             Err(found) => (None, found),
         }
@@ -90,6 +124,35 @@ pub(crate) fn check(name: &str, bytes: &[u8], project: &Project) -> Checked {
         workflow,
         found,
         source: String::from_utf8_lossy(&bytes[..bytes.len().min(limits::FILE_BYTES)]).into_owned(),
+        queries: queries.into_inner(),
+    }
+}
+
+/// Looks for a file of SQL below a folder. No link leads out of it.
+fn query_file(folder: &Path, path: &QueryPath) -> Beside {
+    let file = folder.join(path.as_str());
+    let real = match file.canonicalize() {
+        Ok(real) => real,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Beside::Missing(format!(
+                "the path is relative to the workflow file, so it would be `{}`",
+                shown(&file)
+            ));
+        }
+        Err(error) => return Beside::Unusable(format!("cannot be read: {}", reason(&error))),
+    };
+    if !real.starts_with(self::real(folder)) {
+        return Beside::Unusable("is a link that leads out of the workflow's folder".into());
+    }
+    if !real.is_file() {
+        return Beside::Unusable("is no file".into());
+    }
+    let mut bytes = Vec::new();
+    let most = limits::QUERY_FILE_BYTES as u64 + 1;
+    let read = File::open(&real).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Beside::File(bytes),
+        Err(error) => Beside::Unusable(format!("cannot be read: {}", reason(&error))),
     }
 }
 
@@ -232,6 +295,11 @@ pub(crate) fn real(folder: &Path) -> PathBuf {
 pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+/// That a file cannot be read, and why.
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> String {
+    format!("cannot read `{}`: {}", shown(path), reason(error))
 }
 
 /// `1 error`, `2 errors`.

@@ -5,8 +5,10 @@
 mod example_folders;
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -287,13 +289,49 @@ fn polyglot_passes_values_between_languages() {
     }
 }
 
+/// What a program of Rust tasks answers to `POST /compile` when it is told to serve.
+fn compiled_by(program: &Path) -> Value {
+    let mut serving = Command::new(program)
+        .args(["--serve", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut said = String::new();
+    let errors = serving.stderr.as_mut().expect("a pipe");
+    BufReader::new(errors).read_line(&mut said).expect("a line");
+    let (_, address) = said.split_once("http://").expect("where it serves");
+    let address = address.split(',').next().expect("an address");
+    let answer = (|| {
+        let mut stream = TcpStream::connect(address)?;
+        let head = "POST /compile HTTP/1.1\r\nHost: ork\r\nContent-Type: application/json";
+        write!(
+            stream,
+            "{head}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+        )?;
+        std::io::read_to_string(stream)
+    })();
+    serving.kill().expect("it was there");
+    serving.wait().expect("it is over");
+    let answer = answer.expect("an answer");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    serde_json::from_str(body).expect("JSON")
+}
+
 #[test]
-fn a_rust_crate_is_a_program_and_a_shared_object() {
+fn a_rust_crate_is_a_program_a_service_and_a_shared_object() {
     let example = Example::new("rust_task");
     if build_rust_task(example.copy.path()) {
         example.expect("output.json", &example.execute("workflow.yaml", &[], 0));
         let broken = ["--param", "file=data/broken.csv"];
         example.expect("broken.json", &example.execute("workflow.yaml", &broken, 1));
+        // The third way to call the same tasks, and all of them.
+        let served = compiled_by(&example.path("target/debug/tides"));
+        let names = served["tasks"].as_array().expect("a list of tasks");
+        let names: Vec<&str> = names
+            .iter()
+            .filter_map(|one| one["name"].as_str())
+            .collect();
+        assert_eq!(names, ["read", "summarise", "describe", "letter"]);
     }
 }
 

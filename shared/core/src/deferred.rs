@@ -58,6 +58,9 @@ pub struct CloudRunJob {
     /// The execution, by its short name.
     #[serde(alias = "execution", alias = "execution_name")]
     pub execution_id: String,
+    /// The id of the work that the job itself was made for: it is removed when its execution is over. Only the engine's own jobs have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_for: Option<String>,
 }
 
 /// A job of a Dataproc cluster, or a batch.
@@ -85,7 +88,7 @@ pub struct HttpJob {
     pub method: String,
     /// Headers of the question.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, Header>,
     /// Sent as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
@@ -120,6 +123,31 @@ pub struct HttpJob {
     pub cancel_method: String,
 }
 
+/// The value of a header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a header's value must be text, or {\"secret\": NAME}"
+)]
+pub enum Header {
+    /// As it stands.
+    Text(String),
+    /// What the secret of this name holds, looked up by whoever makes the request: `{"secret": NAME}`.
+    Secret(NamedSecret),
+}
+
+/// See [`Header::Secret`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedSecret {
+    /// `projects/P/secrets/S/versions/V`, or the name of an environment variable.
+    pub secret: String,
+}
+
+/// The key of a [`Work::request`] that names the secrets of its headers, a map of header and name. It stands beside `headers`, whose
+/// values may come out of templates: data never becomes the name of a secret.
+pub const SECRET_HEADERS: &str = "secret_headers";
+
 /// What a task without a worker has done elsewhere or waits for, before its service has said that it knows it. The engine makes it; nothing
 /// that a worker hands over is read as one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -133,6 +161,9 @@ pub struct Work {
     /// The pause between two questions, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poll_interval: Option<Value>,
+    /// What is to be run is there, made for this alone: it is run once, and never made again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made: bool,
 }
 
 /// See [`Work::operator`].
@@ -177,6 +208,12 @@ impl Work {
             WorkOf::Http(_) => format!("request to {}", without_query(said("url"))),
             WorkOf::Operator(Operator::BigQuery) => format!("BigQuery query {}", self.id),
             WorkOf::Operator(Operator::CloudRun) => format!("Cloud Run job {}", said("job")),
+            WorkOf::Operator(Operator::CloudRunImage) if self.made => {
+                format!("Cloud Run job of {}", self.id)
+            }
+            WorkOf::Operator(Operator::CloudRunImage) => {
+                format!("Cloud Run job of image {}", said("image"))
+            }
             WorkOf::Operator(Operator::Dataproc) => format!("Dataproc job {}", self.id),
             WorkOf::Operator(Operator::ObjectSensor) => format!("object {}", said("object")),
             WorkOf::Operator(Operator::BigQuerySensor) => "query that becomes true".into(),

@@ -30,6 +30,15 @@ fn is_name(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
+const RECORD_RULE: &str = "1 to 64 of a-z, 0-9 and `-`, starting with a letter or digit";
+
+fn is_record_id(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    text.len() <= 64
+        && text.bytes().next().is_some_and(is_plain)
+        && text.bytes().all(|b| is_plain(b) || b == b'-')
+}
+
 fn is_run_id(text: &str) -> bool {
     text.len() <= 160
         && text
@@ -112,6 +121,11 @@ checked_name!(
 checked_name!(
     /// The id of one run. A run made by a schedule is called `<workflow>--<slot>`.
     RunId, "run id", is_run_id, RUN_RULE
+);
+
+checked_name!(
+    /// The id of a record that belongs to no run: an API key, an entry of the audit.
+    RecordId, "record id", is_record_id, RECORD_RULE
 );
 
 impl RunId {

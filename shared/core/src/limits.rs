@@ -4,6 +4,10 @@ use crate::time::Millis;
 
 /// Bytes of a workflow file.
 pub const FILE_BYTES: usize = 1 << 20;
+/// Bytes of a file beside a workflow file that a query is in.
+pub const QUERY_FILE_BYTES: usize = 128 * 1024;
+/// Bytes of all such files of one workflow, each as often as it is named.
+pub const QUERY_FILES_BYTES: usize = 4 << 20;
 /// Nesting of a workflow file.
 pub const NESTING: usize = 32;
 /// Nodes of a workflow file after aliases are expanded.
@@ -22,6 +26,8 @@ pub const DOCUMENT_BYTES: usize = 900 * 1024;
 pub const INLINE_OUTPUT_BYTES: usize = 1024;
 /// Bytes of an error text kept with an instance; the rest is in the attempt's log.
 pub const ERROR_BYTES: usize = 1024;
+/// Bytes of the reason why questions about jobs get no answer, kept with an instance.
+pub const TROUBLE_BYTES: usize = 240;
 /// Bytes of one task's output.
 pub const OUTPUT_BYTES: usize = 10 << 20;
 /// Bytes of a verdict object before its output moves to an object of its own.

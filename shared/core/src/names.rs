@@ -13,6 +13,8 @@ pub enum ObjectName {
     UploadStatus(WorkflowName),
     /// `workflows/<name>/ork.yaml`: the settings of the project that the uploaded workflow belongs to
     UploadProject(WorkflowName),
+    /// `workflows/<name>/<path>.sql`: a query of the uploaded workflow that stands in a file of its own
+    UploadQuery(WorkflowName, QueryPath),
     /// `workflows/<name>/versions/<sha256>.json`: a definition too large for a document
     Definition(WorkflowName, VersionHash),
     /// `workflows/<name>/bundles/<sha256>.tar.zst`
@@ -36,6 +38,49 @@ pub enum ObjectName {
     TaskOutput(RunId, TaskName),
     /// `runs/<run>/<task>/output.txt`
     TaskText(RunId, TaskName),
+}
+
+/// The path of a file of SQL, relative to the folder of its workflow file and below it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueryPath(String);
+
+impl QueryPath {
+    const LONGEST: usize = 200;
+
+    /// Checks a path; a `./` before it means nothing. An error goes on behind the path: what it is or lacks.
+    pub fn new(path: &str) -> Result<Self, &'static str> {
+        let path = path.strip_prefix("./").unwrap_or(path);
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        let mut parts = path.split('/');
+        if path.starts_with('/') {
+            Err("is a path from the root")
+        } else if path.contains("..") {
+            Err("leads out of the workflow's folder")
+        } else if !path.ends_with(".sql") {
+            Err("does not end in .sql")
+        } else if path.len() > Self::LONGEST {
+            Err("is longer than 200 characters")
+        } else if !parts.all(|part| !part.starts_with(['.', '-']) && part.bytes().all(legal)) {
+            Err(
+                "has characters other than letters, digits, `_`, `-`, `.` and `/`, or a part that begins with `.` or `-`",
+            )
+        } else if path.split('/').any(str::is_empty) {
+            Err("has an empty part")
+        } else {
+            Ok(Self(path.to_owned()))
+        }
+    }
+
+    /// The path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for QueryPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// The objects of one attempt.
@@ -87,6 +132,7 @@ impl fmt::Display for ObjectName {
             Self::Upload(name) => write!(f, "workflows/{name}/workflow.yaml"),
             Self::UploadStatus(name) => write!(f, "workflows/{name}/workflow.status.json"),
             Self::UploadProject(name) => write!(f, "workflows/{name}/ork.yaml"),
+            Self::UploadQuery(name, path) => write!(f, "workflows/{name}/{path}"),
             Self::Definition(name, hash) => write!(f, "workflows/{name}/versions/{hash}.json"),
             Self::Bundle(name, hash) => write!(f, "workflows/{name}/bundles/{hash}.tar.zst"),
             Self::Batch(run, hash) => write!(f, "runs/{run}/batches/{hash}.json"),
@@ -128,6 +174,7 @@ impl ObjectName {
             Self::Upload(_)
             | Self::UploadStatus(_)
             | Self::UploadProject(_)
+            | Self::UploadQuery(..)
             | Self::Definition(..)
             | Self::Bundle(..) => None,
         }
@@ -136,6 +183,12 @@ impl ObjectName {
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('/').collect();
         match *parts.as_slice() {
+            // Whatever the folder is called that it lies in.
+            ["workflows", name, .., file] if file.ends_with(".sql") => {
+                let path = text.splitn(3, '/').nth(2)?;
+                let path = QueryPath::new(path).ok().filter(|known| known.0 == path)?;
+                Some(Self::UploadQuery(WorkflowName::new(name).ok()?, path))
+            }
             ["workflows", name, "workflow.yaml"] => {
                 Some(Self::Upload(WorkflowName::new(name).ok()?))
             }
@@ -201,6 +254,10 @@ mod tests {
             ObjectName::Upload(workflow.clone()),
             ObjectName::UploadStatus(workflow.clone()),
             ObjectName::UploadProject(workflow.clone()),
+            ObjectName::UploadQuery(
+                workflow.clone(),
+                QueryPath::new("./sql/daily_report.sql").expect("valid"),
+            ),
             ObjectName::Definition(workflow.clone(), hash.clone()),
             ObjectName::Bundle(workflow, hash.clone()),
             ObjectName::Batch(run.clone(), hash),
@@ -224,6 +281,36 @@ mod tests {
     }
 
     #[test]
+    fn a_query_lies_below_its_workflows_folder() {
+        for good in ["q.sql", "./q.sql", "sql/2026/daily-report_1.sql", "a.b.sql"] {
+            assert!(QueryPath::new(good).is_ok(), "{good}");
+        }
+        let long = format!("{}.sql", "q".repeat(197));
+        for bad in [
+            "",
+            ".sql",
+            "q.txt",
+            "/q.sql",
+            "../q.sql",
+            "a/../q.sql",
+            "a//q.sql",
+            "a/./q.sql",
+            "././q.sql",
+            ".git/q.sql",
+            "a\\q.sql",
+            "q?.sql",
+            "ö.sql",
+            "q .sql",
+            "C:q.sql",
+            "-q.sql",
+            "q..sql",
+            &long,
+        ] {
+            assert!(QueryPath::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn what_ork_would_not_write_is_refused() {
         for text in [
             "",
@@ -234,6 +321,11 @@ mod tests {
             "runs/r/t/+1/claim",
             "runs/r//1/claim",
             "runs/r/t/1/claim/",
+            "workflows/w/./q.sql",
+            "workflows/w//q.sql",
+            "workflows/w/../q.sql",
+            "workflows/w/.q.sql",
+            "workflows/w/q.SQL",
         ] {
             assert_eq!(ObjectName::parse(text), None, "{text}");
         }

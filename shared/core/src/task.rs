@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::deferred::shortest_poll_interval;
 use crate::definition::Executor;
 use crate::ids::{RunId, TaskName, VersionHash, WorkflowName};
 use crate::names::{AttemptFile, ObjectName};
@@ -128,7 +129,25 @@ pub enum Verdict {
         jobs: Output,
         /// How many jobs.
         count: u32,
+        /// The shortest pause between two questions that the list asks for, where the list itself lies in an object.
+        #[serde(
+            default,
+            rename = "poll_every_ms",
+            skip_serializing_if = "Option::is_none"
+        )]
+        every: Option<Millis>,
     },
+}
+
+impl Verdict {
+    /// It handed over to jobs, of which `text` is the list and `jobs` where it is.
+    pub fn deferred(jobs: Output, count: u32, text: &str) -> Self {
+        let every = match jobs {
+            Output::Inline(_) => None,
+            Output::Object { .. } => shortest_poll_interval(text),
+        };
+        Self::Deferred { jobs, count, every }
+    }
 }
 
 /// What a worker says of an attempt beside its verdict. It decides nothing but from when on the jobs of a deferral have their time.

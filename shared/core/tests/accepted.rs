@@ -11,11 +11,12 @@ use ork_core::schema::{
 use ork_core::time::Millis;
 use proptest::prelude::*;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "strict.yaml",
     "planned.yaml",
     "executors.yaml",
     "without_worker.yaml",
+    "own_job.yaml",
     "mixed.yaml",
     "pipeline.workflow",
 ];

@@ -12,7 +12,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ork-engine", &["ork-core"]),
     ("ork-library-host", &["ork-core"]),
     ("ork-local", &["ork-core", "ork-engine"]),
-    ("ork-api", &["ork-core", "ork-engine"]),
+    ("ork-graph", &["ork-core"]),
+    ("ork-api", &["ork-core", "ork-engine", "ork-graph"]),
     (
         "ork-cli",
         &[
@@ -20,17 +21,25 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ork-core",
             "ork-engine",
             "ork-gcp",
+            "ork-graph",
             "ork-local",
             "ork-library-host",
             "ork-outgoing",
         ],
     ),
-    ("ork-bench", &["ork-core", "ork-engine", "ork-local"]),
+    (
+        "ork-bench",
+        &["ork-core", "ork-engine", "ork-graph", "ork-local"],
+    ),
     ("ork-fuzz", &["ork-core", "ork-engine"]),
     ("ork-sim", &["ork-core", "ork-engine"]),
     ("ork-gcp", &["ork-core", "ork-engine", "ork-outgoing"]),
     ("ork-outgoing", &["ork-core", "ork-engine"]),
     ("ork-host", &["ork-core", "ork-engine"]),
+    (
+        "ork-api-function",
+        &["ork-api", "ork-core", "ork-engine", "ork-host"],
+    ),
     ("ork-tick", FUNCTION),
     ("ork-dispatch", FUNCTION),
     ("ork-monitor", FUNCTION),
@@ -50,6 +59,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "ork-service",
         &[
+            "ork-api",
+            "ork-api-function",
+            "ork-core",
             "ork-engine",
             "ork-gcp",
             "ork-host",

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 use ork_core::ids::{RunId, TaskName, VersionHash, WorkflowName};
-use ork_core::names::{AttemptFile, ObjectName};
+use ork_core::names::{AttemptFile, ObjectName, QueryPath};
 use ork_core::time::Time;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
@@ -38,9 +38,10 @@ fn kind(name: &ObjectName) -> usize {
         },
         ObjectName::Batch(..) => 13,
         ObjectName::UploadProject(_) => 14,
+        ObjectName::UploadQuery(..) => 15,
     }
 }
-const KINDS: usize = 15;
+const KINDS: usize = 16;
 
 /// Words that look like something else: parts of other names, numbers, the longest.
 fn word() -> impl Strategy<Value = String> {
@@ -106,6 +107,10 @@ fn names() -> impl Strategy<Value = ObjectName> {
             5 => ObjectName::TaskText(run, task),
             13 => ObjectName::Batch(run, hash),
             14 => ObjectName::UploadProject(workflow),
+            15 => {
+                let path = format!("{task}/{index:?}.sql").replace(['(', ')'], "_");
+                ObjectName::UploadQuery(workflow, QueryPath::new(&path).unwrap())
+            }
             file => ObjectName::Attempt {
                 run,
                 task,

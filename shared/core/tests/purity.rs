@@ -75,6 +75,11 @@ fn the_engine_touches_the_world_only_through_its_ports() {
 }
 
 #[test]
+fn what_draws_neither_waits_nor_touches_the_world() {
+    expect_none("graph/src", &[], &[WORLD, WAITING]);
+}
+
+#[test]
 fn nothing_below_the_command_line_reads_the_environment_or_prints() {
     expect_none("local/src", &[], &[ENVIRONMENT, TERMINAL]);
     expect_none("gcp/src", &[], &[ENVIRONMENT, TERMINAL]);

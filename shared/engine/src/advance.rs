@@ -5,10 +5,11 @@ use std::sync::Arc;
 use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::protect::Protection;
-use ork_core::run::{ClaimOffer, Effect, Event, Graph, Note, Out, RunStatus};
+use ork_core::run::{ClaimOffer, Command, Effect, Event, Graph, Header, Note, Out, RunStatus};
 use ork_core::time::Time;
 
 use crate::Engine;
+use crate::audit::{AuditResult, Deed};
 use crate::deferral::Heard;
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::{Loaded, load, stored};
@@ -74,6 +75,8 @@ pub(crate) struct Todo {
     pub(crate) claim: Option<ClaimRequest>,
     /// Nothing can be started now: what else is ready waits for the next wake, and nobody is told of it.
     pub(crate) held_up: bool,
+    /// Who wants it, when somebody does: recorded with the first commit.
+    pub(crate) deed: Option<Deed>,
 }
 
 /// A commit whose answer was lost.
@@ -160,7 +163,15 @@ impl<P: Ports> Engine<P> {
                 .all(|event| matches!(event, Event::Command(_)));
             if !applied {
                 let status = loaded.state.header.status;
-                let events = self.events_for(todo, &loaded, &places).await?;
+                let told = if todo.events.contains(&Event::Tick) {
+                    loaded.told_before(now)
+                } else {
+                    Vec::new()
+                };
+                let mut events = self.events_for(todo, &loaded, &places).await?;
+                if !told.is_empty() {
+                    events.to_mut().extend(told);
+                }
                 refused = self
                     .apply(&mut loaded, &events, &todo.times, &mut heard, &mut out)
                     .await?;
@@ -245,7 +256,12 @@ impl<P: Ports> Engine<P> {
             }
             let mark = self.ports.random();
             loaded.state.header.commits = mark;
-            match self.commit(&mut loaded, &mut places, now).await {
+            sign(&mut loaded.state.header, &todo.events, todo.deed.as_ref());
+            let record = todo.deed.as_ref().map(|deed| {
+                let deed = deed.about(&loaded.state.header, &loaded.graph);
+                self.record(&deed, AuditResult::Done)
+            });
+            match self.commit(&mut loaded, &mut places, record, now).await {
                 Ok(()) => {
                     out.effects.append(&mut owed);
                     return Ok(Some(
@@ -342,6 +358,7 @@ impl<P: Ports> Engine<P> {
         &self,
         loaded: &mut Loaded,
         places: &mut Places,
+        record: Option<Write>,
         now: Time,
     ) -> Result<(), crate::ports::StoreError> {
         let run = loaded.state.header.id.clone();
@@ -376,6 +393,7 @@ impl<P: Ports> Engine<P> {
             });
         }
         writes.extend(places.writes(loaded));
+        writes.extend(record);
         let committed = self.ports.store().commit(&writes).await;
         let outcome = committed.as_ref().map(|_| ()).map_err(|error| error.kind);
         self.metered(&mut loaded.state.header, metered, outcome);
@@ -386,5 +404,20 @@ impl<P: Ports> Engine<P> {
             .pages
             .extend(numbers.into_iter().zip(versions.iter().skip(1).copied()));
         Ok(())
+    }
+}
+
+/// Keeps in the run who cancelled it, until it is at work again.
+fn sign(header: &mut Header, events: &[Event], deed: Option<&Deed>) {
+    for event in events {
+        match event {
+            Event::Command(Command::Cancel { .. }) => {
+                header.cancelled_by = deed.map(|deed| deed.act.actor.to_string());
+            }
+            Event::Command(
+                Command::Retry | Command::RetryTask { .. } | Command::Recover { .. },
+            ) => header.cancelled_by = None,
+            _ => {}
+        }
     }
 }

@@ -103,10 +103,10 @@ pub fn decode_verdict(bytes: &[u8]) -> Verdict {
         Ok(Verdict::Deferred {
             jobs: Output::Inline(text),
             count,
-        }) if text.len() > limits::INLINE_OUTPUT_BYTES => Verdict::Deferred {
-            jobs: in_object(&text),
-            count,
-        },
+            ..
+        }) if text.len() > limits::INLINE_OUTPUT_BYTES => {
+            Verdict::deferred(in_object(&text), count, &text)
+        }
         // The text goes into lists as it is, so it must be one value and nothing else.
         Ok(Verdict::Success {
             output: Output::Inline(text),

@@ -99,6 +99,7 @@ impl<P: Ports> Engine<P> {
                         ..StartRun::of(name.clone())
                     },
                     None,
+                    None,
                 )
                 .await
             }
@@ -113,6 +114,7 @@ impl<P: Ports> Engine<P> {
                         times: Vec::new(),
                         claim: None,
                         held_up: false,
+                        deed: None,
                     });
                 }
                 Ok(())
@@ -153,6 +155,7 @@ impl<P: Ports> Engine<P> {
                 times: Vec::new(),
                 claim: None,
                 held_up: false,
+                deed: None,
             });
         }
         Ok(())
@@ -191,6 +194,7 @@ impl<P: Ports> Engine<P> {
             times: Vec::new(),
             claim: None,
             held_up: false,
+            deed: None,
         });
         Ok(())
     }

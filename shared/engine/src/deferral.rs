@@ -10,7 +10,7 @@ use ork_core::definition::TaskIndex;
 use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::names::AttemptFile;
-use ork_core::run::{Attempt, Event, Graph, JobAnswer, NotStopped, RunState, State};
+use ork_core::run::{Attempt, Event, Graph, JobAnswer, NotStopped, RunState, State, Unstopped};
 use ork_core::task::Output;
 use ork_core::time::Time;
 
@@ -131,7 +131,8 @@ impl<P: Ports> Engine<P> {
             matches!(
                 answer,
                 JobAnswer::Unanswered {
-                    retry_after: Some(_)
+                    retry_after: Some(_),
+                    ..
                 }
             )
         });
@@ -185,7 +186,7 @@ impl<P: Ports> Engine<P> {
         let Some(found) = found else {
             return Ok(());
         };
-        let (mut over, mut denied) = (0, None);
+        let (mut over, mut denied, mut unanswered, mut taken) = (0, None, None, false);
         match self
             .jobs(run, graph, attempt, &found.jobs, found.count)
             .await
@@ -206,21 +207,33 @@ impl<P: Ports> Engine<P> {
                 while let Some((job, said)) = said.next().await {
                     match said {
                         Ok(Stopping::Over) => over |= 1 << job,
-                        Ok(Stopping::Asked) | Err(TrackerError::Transient { .. }) => {}
+                        Ok(Stopping::Asked) => taken = true,
+                        Err(TrackerError::Elsewhere(_)) => {}
+                        Err(TrackerError::Transient { message, .. }) => {
+                            unanswered.get_or_insert(NotStopped {
+                                why: message,
+                                because: Unstopped::Unanswered,
+                            });
+                        }
                         // It may only not be known yet.
-                        Err(TrackerError::Missing(_)) => {
+                        Err(TrackerError::Missing(why)) => {
                             // By more than one clock.
                             let asked = found.asked > limits::DENIALS;
                             let now = self.ports.clock().now();
                             if asked && now >= found.since + limits::JOB_UNKNOWN {
                                 over |= 1 << job;
+                            } else {
+                                unanswered.get_or_insert(NotStopped {
+                                    why,
+                                    because: Unstopped::Unanswered,
+                                });
                             }
                         }
                         // Also what this process cannot do for good: another one, or the next version of it, may be told how.
                         Err(TrackerError::Denied(why) | TrackerError::Permanent(why)) => {
                             denied.get_or_insert(NotStopped {
                                 why,
-                                for_good: false,
+                                because: Unstopped::Refused,
                             });
                         }
                     }
@@ -229,17 +242,25 @@ impl<P: Ports> Engine<P> {
             Err(error) if error.kind == EngineErrorKind::Corrupt => {
                 denied = Some(NotStopped {
                     why: error.message,
-                    for_good: true,
+                    because: Unstopped::ForGood,
                 });
             }
             Err(error) => return Err(error),
         }
-        if over != 0 || denied.is_some() {
-            answers.push(Event::JobsStopped {
+        let learnt = over != 0 || denied.is_some();
+        // What is no more than why nobody answered, or that somebody does again, is not worth a commit.
+        let told = unanswered.is_some() || (taken && found.trouble.is_some());
+        if learnt || told {
+            let event = Event::JobsStopped {
                 attempt,
                 over,
-                denied,
-            });
+                denied: denied.or(unanswered),
+            };
+            if learnt {
+                answers.push(event);
+            } else {
+                self.memory.tell_later(run, event);
+            }
         }
         Ok(())
     }
@@ -291,8 +312,18 @@ pub(crate) fn answer(said: Result<JobStatus, TrackerError>) -> JobAnswer {
         Ok(JobStatus::Running) => JobAnswer::Running,
         Ok(JobStatus::Succeeded | JobStatus::Gave(_)) => JobAnswer::Done,
         Ok(JobStatus::Broke { category, why }) => JobAnswer::Broke { category, why },
-        Ok(JobStatus::Failed(why)) => JobAnswer::Failed(why),
-        Err(TrackerError::Transient { retry_after, .. }) => JobAnswer::Unanswered { retry_after },
+        Ok(JobStatus::Failed { category, why }) => JobAnswer::Failed { category, why },
+        Err(TrackerError::Transient {
+            message,
+            retry_after,
+        }) => JobAnswer::Unanswered {
+            retry_after,
+            why: Some(message),
+        },
+        Err(TrackerError::Elsewhere(_)) => JobAnswer::Unanswered {
+            retry_after: None,
+            why: None,
+        },
         Err(TrackerError::Missing(why)) => JobAnswer::Missing(why),
         Err(TrackerError::Denied(why)) => JobAnswer::Denied(why),
         Err(TrackerError::Permanent(why)) => JobAnswer::Lost(why),

@@ -8,6 +8,7 @@ use ork_core::ids::{PoolName, VersionHash, WorkflowName};
 use ork_core::run::Graph;
 
 use crate::Engine;
+use crate::audit::{AuditResult, Deed};
 use crate::documents::{PoolDocument, WorkflowDocument, decode, encode};
 use crate::error::{EngineError, EngineErrorKind};
 use crate::fire::workflow_index;
@@ -32,6 +33,17 @@ impl<P: Ports> Engine<P> {
         workflow: &Workflow,
         source: Option<String>,
         pools: &BTreeMap<PoolName, u32>,
+    ) -> Result<Deployment, EngineError> {
+        self.deploy_for(workflow, source, pools, None).await
+    }
+
+    /// As [`Engine::deploy`], for somebody: recorded with the commit.
+    pub(crate) async fn deploy_for(
+        &self,
+        workflow: &Workflow,
+        source: Option<String>,
+        pools: &BTreeMap<PoolName, u32>,
+        deed: Option<&Deed>,
     ) -> Result<Deployment, EngineError> {
         let body = workflow.encode();
         let version = VersionHash::of(&body);
@@ -156,6 +168,10 @@ impl<P: Ports> Engine<P> {
                     changed: unsure,
                 });
             }
+            if let Some(deed) = deed {
+                let deed = deed.clone().saying("version", version.short());
+                writes.push(self.record(&deed, AuditResult::Done));
+            }
             match self.ports.store().commit(&writes).await {
                 Ok(_) => {
                     self.memory.keep_graph(version.clone(), workflow.clone());
@@ -177,6 +193,16 @@ impl<P: Ports> Engine<P> {
 
     /// Lets a workflow's schedules fire or not. Slots that pass while they do not are gone.
     pub async fn enable(&self, name: &WorkflowName, enabled: bool) -> Result<(), EngineError> {
+        self.enable_for(name, enabled, None).await
+    }
+
+    /// As [`Engine::enable`], for somebody: recorded with the commit.
+    pub(crate) async fn enable_for(
+        &self,
+        name: &WorkflowName,
+        enabled: bool,
+        deed: Option<&Deed>,
+    ) -> Result<(), EngineError> {
         for _ in 0..8 {
             let (version, mut document) = self.workflow(name).await?;
             if document.enabled == enabled {
@@ -189,12 +215,9 @@ impl<P: Ports> Engine<P> {
             if enabled {
                 document.cursors = vec![now; graph.workflow.schedules.len()];
             }
-            match self
-                .ports
-                .store()
-                .commit(&[self.put_workflow(&document, &graph, version, now)])
-                .await
-            {
+            let mut writes = vec![self.put_workflow(&document, &graph, version, now)];
+            writes.extend(deed.map(|deed| self.record(deed, AuditResult::Done)));
+            match self.ports.store().commit(&writes).await {
                 Ok(_) => return Ok(()),
                 Err(error)
                     if matches!(
@@ -212,6 +235,15 @@ impl<P: Ports> Engine<P> {
 
     /// Removes a workflow: it starts no more runs. Its versions and runs stay, so that those under way end right.
     pub async fn delete_workflow(&self, name: &WorkflowName) -> Result<(), EngineError> {
+        self.delete_workflow_for(name, None).await
+    }
+
+    /// As [`Engine::delete_workflow`], for somebody: recorded with the commit.
+    pub(crate) async fn delete_workflow_for(
+        &self,
+        name: &WorkflowName,
+        deed: Option<&Deed>,
+    ) -> Result<(), EngineError> {
         let mut unsure = false;
         for _ in 0..8 {
             let (version, document) = match self.workflow(name).await {
@@ -246,7 +278,9 @@ impl<P: Ports> Engine<P> {
             } else {
                 Write::Delete { key, version }
             };
-            match self.ports.store().commit(&[write]).await {
+            let mut writes = vec![write];
+            writes.extend(deed.map(|deed| self.record(deed, AuditResult::Done)));
+            match self.ports.store().commit(&writes).await {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind == StoreErrorKind::Conflict => {}
                 Err(error) if error.kind == StoreErrorKind::Ambiguous => unsure = true,

@@ -5,10 +5,13 @@
 //! Everything that happens to a run goes through [`Engine::step`]: apply the events that arrived together, commit once,
 //! then do what the state machine asked for. A step that dies anywhere may be repeated.
 
+mod access;
 mod advance;
 mod apply;
 mod attempt_objects;
+mod audit;
 pub mod batch;
+mod by;
 mod children;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -17,6 +20,7 @@ mod deploy;
 mod documents;
 mod error;
 mod fire;
+mod keys;
 mod loaded;
 mod metered;
 mod outputs;
@@ -30,21 +34,27 @@ mod references;
 mod remote;
 pub mod report;
 mod settle;
+mod standing;
 mod start;
 mod step;
 mod tick;
 mod values;
 mod views;
+pub mod why;
 mod worker;
 
+pub use access::{Act, Actor, Role};
 pub use advance::{ClaimRequest, Committed, Stepped};
 pub use attempt_objects::{
     ClaimObject, decode_report, decode_verdict, encode_verdict, encode_verdict_with,
 };
+pub use audit::{AuditDetail, AuditFilter, AuditRecord, AuditResult, AuditTarget};
+pub use by::By;
 pub use deploy::Deployment;
 pub use documents::{PoolDocument, WorkflowDocument};
 pub use error::{EngineError, EngineErrorKind};
 pub use fire::Fired;
+pub use keys::{ApiKeyDocument, KeyHash, NewKey, Token};
 pub use start::{StartRun, Started};
 pub use tick::{DeadDocument, JobKey, Ticked, label_of, run_of_label};
 pub use views::RunView;

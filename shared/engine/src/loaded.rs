@@ -10,7 +10,7 @@ use ork_core::ids::{RunId, VersionHash, WorkflowName};
 use ork_core::limits;
 use ork_core::names::ObjectName;
 use ork_core::protect::{Protection, Protections};
-use ork_core::run::{Graph, Header, RunState};
+use ork_core::run::{Event, Graph, Header, RunState};
 use ork_core::time::Time;
 
 use crate::error::EngineError;
@@ -33,9 +33,33 @@ pub(crate) struct Loaded {
     pub(crate) prepared: BTreeMap<TaskIndex, (u32, Arc<Prepared>)>,
     /// Tasks, with their generations, whose outputs this process has seen in their place.
     pub(crate) published: BTreeSet<(TaskIndex, u32)>,
+    /// What was heard of jobs that are to be stopped and is not worth a commit of its own. To lose it costs nobody anything.
+    pub(crate) told: Vec<Event>,
 }
 
 impl Loaded {
+    /// What was heard of jobs that a tick at `now` asks to be stopped again: it is committed with that.
+    pub(crate) fn told_before(&mut self, now: Time) -> Vec<Event> {
+        if self.told.is_empty() {
+            return Vec::new();
+        }
+        let due: BTreeSet<_> = self
+            .state
+            .cancellations()
+            .filter(|(.., one)| one.ask_at <= now)
+            .map(|(task, index, one)| (task, index, one.attempt))
+            .collect();
+        let is_due = |event: &Event| match event {
+            Event::JobsStopped { attempt: at, .. } => {
+                due.contains(&(at.task, at.index, at.attempt))
+            }
+            _ => false,
+        };
+        let (now, later) = self.told.drain(..).partition(is_due);
+        self.told = later;
+        now
+    }
+
     /// What must hold when the header is written.
     pub(crate) fn precondition(&self) -> Precondition {
         self.version.map_or(Precondition::Absent, Precondition::At)
@@ -59,6 +83,8 @@ pub(crate) struct Memory {
 
 /// Runs kept at most; the least id goes first, any choice is right.
 const RUNS_KEPT: usize = 256;
+/// Events of a run that are told later, at most.
+const TOLD_KEPT: usize = 256;
 
 impl Memory {
     /// Takes a run out; whoever takes it puts it back after a commit.
@@ -96,6 +122,15 @@ impl Memory {
             .contains_key(run);
         if !known {
             self.put(run.clone(), loaded);
+        }
+    }
+    /// Keeps what was heard of jobs of a run that are to be stopped until the run is next changed for them, if it is in memory.
+    pub(crate) fn tell_later(&self, run: &RunId, event: Event) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loaded) = runs.get_mut(run)
+            && loaded.told.len() < TOLD_KEPT
+        {
+            loaded.told.push(event);
         }
     }
     /// Looks at a run that is in memory.
@@ -267,6 +302,7 @@ pub(crate) async fn load<P: Ports>(
                     woken: None,
                     prepared: BTreeMap::new(),
                     published: BTreeSet::new(),
+                    told: Vec::new(),
                 }));
             }
             // What was read is what is stored, so it will not get better.

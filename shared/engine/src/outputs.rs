@@ -13,7 +13,7 @@ use crate::error::EngineError;
 use crate::ports::{ObjectError, Objects, Ports};
 
 /// The JSON text of one instance's output.
-async fn output_text<P: Ports>(
+pub(crate) async fn output_text<P: Ports>(
     ports: &P,
     graph: &Graph,
     state: &RunState,

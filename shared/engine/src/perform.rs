@@ -439,6 +439,7 @@ impl Answers {
                 times: self.times,
                 claim,
                 held_up,
+                deed: None,
             });
         }
     }

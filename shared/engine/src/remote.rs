@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ork_core::bind::{Resolved, resolve};
-use ork_core::deferred::{Http, Work, WorkOf, job_id};
-use ork_core::definition::{Binding, Executor, Input, Operator};
+use ork_core::deferred::{Http, SECRET_HEADERS, Work, WorkOf, job_id};
+use ork_core::definition::{Binding, Executor, Input, Operator, Resources, SecretRef};
 use ork_core::expr::Scope;
 use ork_core::ids::{RunId, WorkflowName};
 use ork_core::limits;
@@ -56,7 +56,7 @@ fn values(request: &[Input]) -> Map {
 }
 
 /// What an attempt has done elsewhere or waits for.
-fn work_of(spec: &TaskSpec) -> Option<Work> {
+fn work_of(spec: &TaskSpec, resources: Resources) -> Option<Work> {
     let (operator, mut request) = match &spec.executor {
         Executor::Http {
             method,
@@ -64,8 +64,16 @@ fn work_of(spec: &TaskSpec) -> Option<Work> {
             headers,
             body,
             conditions,
+            secret_headers,
         } => {
             let mut request = values(conditions);
+            if !secret_headers.is_empty() {
+                let named = |(header, secret): &(String, SecretRef)| {
+                    (header.clone(), Value::String(secret.name.clone()))
+                };
+                let secrets = secret_headers.iter().map(named).collect();
+                request.insert(SECRET_HEADERS.into(), Value::Object(secrets));
+            }
             let headers = headers
                 .iter()
                 .map(|(name, value)| (name.clone(), Value::String(value.source.clone())));
@@ -81,11 +89,14 @@ fn work_of(spec: &TaskSpec) -> Option<Work> {
         _ => return None,
     };
     match operator {
-        WorkOf::Operator(Operator::CloudRun) => {
+        WorkOf::Operator(Operator::CloudRun | Operator::CloudRunImage) => {
             let own = [("ORK_RUN_ID".to_owned(), spec.id.run.to_string())];
             let env = own.into_iter().chain(spec.env.iter().cloned());
             let env = env.map(|(name, value)| (name, Value::String(value)));
             request.insert("env".into(), Value::Object(env.collect()));
+            if operator == WorkOf::Operator(Operator::CloudRunImage) {
+                of_image(spec.timeout, resources, &mut request);
+            }
         }
         WorkOf::Operator(Operator::BigQuery) => {
             // Bills and events find the run by it.
@@ -111,7 +122,20 @@ fn work_of(spec: &TaskSpec) -> Option<Work> {
         ),
         poll_interval: request.remove("poll_interval"),
         request,
+        made: false,
     })
+}
+
+/// What a job made for one attempt has beside its image: it stops itself when the attempt's time is over.
+fn of_image(timeout: Millis, resources: Resources, request: &mut Map) {
+    let seconds = timeout.0.div_ceil(1000);
+    request.insert("timeout_seconds".into(), seconds.into());
+    if let Some(bytes) = resources.memory_bytes {
+        request.insert("memory_bytes".into(), bytes.into());
+    }
+    if let Some(millis) = resources.cpu_millis {
+        request.insert("cpu_millis".into(), millis.into());
+    }
 }
 
 impl<P: Ports> Engine<P> {
@@ -123,7 +147,8 @@ impl<P: Ports> Engine<P> {
         attempt: Attempt,
         spec: &TaskSpec,
     ) -> Result<Event, EngineError> {
-        let Some(work) = work_of(spec) else {
+        let resources = graph.task(attempt.task).resources;
+        let Some(work) = work_of(spec, resources) else {
             return Err(EngineError::corrupt(format!(
                 "task {} has a worker",
                 spec.task_name
@@ -138,11 +163,8 @@ impl<P: Ports> Engine<P> {
             return Ok(refused(attempt, Category::Permanent, why));
         }
         let bytes = text.len() as u64;
-        let inline = Output::Inline(text.into());
-        let mut verdict = Verdict::Deferred {
-            jobs: inline,
-            count: 1,
-        };
+        let text: Arc<str> = text.into();
+        let mut verdict = Verdict::deferred(Output::Inline(text.clone()), 1, &text);
         if bytes > limits::INLINE_OUTPUT_BYTES as u64 {
             let name = Self::attempt_object(run, graph, attempt, AttemptFile::Result);
             match self
@@ -155,10 +177,7 @@ impl<P: Ports> Engine<P> {
                 Ok(_) | Err(ObjectError::Precondition(_)) => {}
                 Err(error) => return Err(error.into()),
             }
-            verdict = Verdict::Deferred {
-                jobs: Output::Object { bytes },
-                count: 1,
-            };
+            verdict = Verdict::deferred(Output::Object { bytes }, 1, &text);
         }
         Ok(Event::Finished {
             attempt,
@@ -199,7 +218,11 @@ impl<P: Ports> Engine<P> {
             !matches!(
                 event,
                 Event::Job {
-                    answer: JobAnswer::Running | JobAnswer::Unanswered { retry_after: None },
+                    answer: JobAnswer::Running
+                        | JobAnswer::Unanswered {
+                            retry_after: None,
+                            ..
+                        },
                     ..
                 }
             )
@@ -251,7 +274,13 @@ impl<P: Ports> Engine<P> {
                 why: error.message,
             },
             // It is asked again.
-            Err(_) => JobAnswer::Unanswered { retry_after: None },
+            Err(error) => JobAnswer::Unanswered {
+                retry_after: None,
+                why: Some(format!(
+                    "its output cannot be stored now: {}",
+                    error.message
+                )),
+            },
         }
     }
 

@@ -8,7 +8,8 @@ use ork_core::Value;
 use ork_core::deferred::{Job, Work, link};
 use ork_core::definition::TaskIndex;
 use ork_core::ids::TaskName;
-use ork_core::run::{Header, InstanceStatus, RunState, RunTrigger, State};
+use ork_core::limits;
+use ork_core::run::{Header, InstanceStatus, RunState, RunTrigger, State, TaskProgress, Trouble};
 use ork_core::task::Output;
 use ork_core::time::{Millis, Time};
 use serde::Serialize;
@@ -126,6 +127,21 @@ pub struct JobReport {
     pub link: Option<String>,
     /// Whether it is done.
     pub done: bool,
+    /// Why nobody knows how it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<TroubleReport>,
+}
+
+/// Why a service's last answers about jobs are missing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TroubleReport {
+    /// The last reason, cut short.
+    pub why: String,
+    /// When that was.
+    pub at: String,
+    /// How often in a row the question, or another one about the same attempt's jobs, got no answer.
+    pub times: u32,
 }
 
 /// Jobs of an attempt that are being stopped.
@@ -144,6 +160,15 @@ pub struct StoppingReport {
     pub left: u32,
     /// Since when.
     pub since: String,
+    /// How often their services were asked to.
+    pub asked: u32,
+    /// How often in a row that was turned down.
+    pub denied: u32,
+    /// Whether that is believed: they may be at work still, nobody waits for them, and they are asked for less often.
+    pub refused: bool,
+    /// Why the last wish was turned down, or not answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<TroubleReport>,
 }
 
 impl RunSummary {
@@ -174,18 +199,8 @@ impl RunReport {
         let state = &view.state;
         let seen = state.progress(&view.graph, now);
         let counts = state.counts();
-        let task = |(at, task): (TaskIndex, ork_core::run::TaskProgress)| {
-            let report = TaskReport {
-                status: task.status.as_str(),
-                step: task.step,
-                attempts: task.attempts,
-                error: task.error,
-                instances: instances(state, at),
-                estimated_duration_ms: task.estimated_duration,
-                actual_duration_ms: task.actual_duration,
-                jobs: jobs(state, at),
-            };
-            (task.name, report)
+        let task = |(at, task): (TaskIndex, TaskProgress)| {
+            (task.name.clone(), TaskReport::made(state, at, task))
         };
         Self {
             summary: RunSummary::of(&state.header),
@@ -204,6 +219,45 @@ impl RunReport {
     }
 }
 
+impl TaskReport {
+    /// How far one task of `view` is at `now`.
+    pub fn of(view: &RunView, at: TaskIndex, now: Time) -> Self {
+        let seen = view.state.task_progress(&view.graph, at, now);
+        Self::made(&view.state, at, seen)
+    }
+
+    fn made(state: &RunState, at: TaskIndex, seen: TaskProgress) -> Self {
+        Self {
+            status: seen.status.as_str(),
+            step: seen.step,
+            attempts: seen.attempts,
+            error: seen.error,
+            instances: instances(state, at),
+            estimated_duration_ms: seen.estimated_duration,
+            actual_duration_ms: seen.actual_duration,
+            jobs: jobs(state, at),
+        }
+    }
+}
+
+impl TroubleReport {
+    /// What `trouble` says.
+    pub fn of(trouble: &Trouble) -> Self {
+        Self {
+            why: trouble.why.to_string(),
+            at: trouble.at.rfc3339(),
+            times: trouble.times,
+        }
+    }
+}
+
+/// How far each task of `view` is at `now`, by name.
+pub fn tasks(view: &RunView, now: Time) -> BTreeMap<TaskName, TaskReport> {
+    let all = (0..).zip(&view.graph.workflow.tasks);
+    all.map(|(at, task)| (task.name.clone(), TaskReport::of(view, at, now)))
+        .collect()
+}
+
 /// The instances of a task by where they stand; states without any are left out.
 pub fn instances(state: &RunState, task: TaskIndex) -> Counts {
     let counts = state.task(task).counts();
@@ -218,7 +272,7 @@ fn words(of: impl Fn(InstanceStatus) -> u32) -> Counts {
 }
 
 /// What is known of the jobs that the instances of a task wait for. Long lists lie elsewhere, and are left out.
-fn jobs(state: &RunState, task: TaskIndex) -> Vec<JobReport> {
+pub fn jobs(state: &RunState, task: TaskIndex) -> Vec<JobReport> {
     let mut all = Vec::new();
     for (index, instance) in (0u32..).zip(state.instances(task)) {
         let State::Deferred(deferral) = &instance.state else {
@@ -228,17 +282,24 @@ fn jobs(state: &RunState, task: TaskIndex) -> Vec<JobReport> {
             continue;
         };
         let listed: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
-        let known = (0u32..).zip(listed).filter_map(|(bit, job)| {
-            Some(JobReport {
-                index,
-                job: match Work::read(&job) {
-                    Some(work) => work.ok()?.id,
-                    None => Job::read(&job).ok()?.name(),
-                },
-                link: link(&job),
-                done: deferral.done & (1 << bit) != 0,
-            })
-        });
+        let known = (0..limits::DEFERRED_JOBS as u32)
+            .zip(listed)
+            .filter_map(|(bit, job)| {
+                Some(JobReport {
+                    index,
+                    job: match Work::read(&job) {
+                        Some(work) => work.ok()?.id,
+                        None => Job::read(&job).ok()?.name(),
+                    },
+                    link: link(&job),
+                    done: deferral.done & (1 << bit) != 0,
+                    unanswered: deferral
+                        .trouble
+                        .as_ref()
+                        .filter(|trouble| trouble.is_about(bit))
+                        .map(|trouble| TroubleReport::of(trouble)),
+                })
+            });
         all.extend(known);
         if all.len() >= JOBS_SHOWN {
             all.truncate(JOBS_SHOWN);
@@ -248,7 +309,8 @@ fn jobs(state: &RunState, task: TaskIndex) -> Vec<JobReport> {
     all
 }
 
-fn stopping(view: &RunView) -> Vec<StoppingReport> {
+/// Attempts whose jobs are being stopped.
+pub fn stopping(view: &RunView) -> Vec<StoppingReport> {
     let all = view.state.cancellations();
     all.map(|(task, index, one)| StoppingReport {
         task: view.graph.task(task).name.to_string(),
@@ -257,6 +319,10 @@ fn stopping(view: &RunView) -> Vec<StoppingReport> {
         jobs: one.count,
         left: one.left(),
         since: one.since.rfc3339(),
+        asked: one.asked,
+        denied: one.denied,
+        refused: one.is_refused(),
+        unanswered: one.trouble.as_deref().map(TroubleReport::of),
     })
     .collect()
 }

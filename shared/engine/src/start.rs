@@ -13,6 +13,7 @@ use ork_core::run::{Event, Graph, Header, ParentRef, RunState, RunStatus, RunTri
 use ork_core::schedule::{self, Admission};
 use ork_core::time::Time;
 
+use crate::audit::{AuditResult, Deed};
 use crate::documents::{WorkflowDocument, decode, encode};
 use crate::error::EngineError;
 use crate::fire::workflow_index;
@@ -70,6 +71,8 @@ pub struct Started {
     pub created: bool,
     /// Whether it waits for a place.
     pub queued: bool,
+    /// Whether it is in the audit already.
+    pub(crate) recorded: bool,
     /// What the first step did.
     pub stepped: Stepped,
 }
@@ -99,13 +102,29 @@ impl<P: Ports> Engine<P> {
         self.start_due(wish, None).await
     }
 
+    /// As [`Engine::start`], for somebody: the run's first commit records it.
+    pub(crate) async fn start_for(
+        &self,
+        wish: StartRun,
+        deed: Deed,
+    ) -> Result<Started, EngineError> {
+        let made = self.create(wish, None, Some(&deed)).await?;
+        let Made { mut started, begin } = made;
+        // Where places are counted the record is in the commit that took one.
+        let deed = (started.created && !started.recorded).then(|| deed.of_run(&started.id));
+        if begin {
+            started.stepped = self.step_for(&started.id, vec![Event::Start], deed).await?;
+        }
+        Ok(started)
+    }
+
     /// As [`Engine::start`], for a slot of a schedule, which may have no place.
     pub(crate) async fn start_due(
         &self,
         wish: StartRun,
         due: Option<&DueSlot>,
     ) -> Result<Started, EngineError> {
-        let Made { mut started, begin } = self.create(wish, due).await?;
+        let Made { mut started, begin } = self.create(wish, due, None).await?;
         if begin {
             started.stepped = self.step(&started.id, vec![Event::Start], None).await?;
         }
@@ -117,6 +136,7 @@ impl<P: Ports> Engine<P> {
         &self,
         wish: StartRun,
         due: Option<&DueSlot>,
+        deed: Option<&Deed>,
     ) -> Result<Made, EngineError> {
         let mut id = wish.id.clone();
         // Whether an earlier try may have made it.
@@ -142,6 +162,7 @@ impl<P: Ports> Engine<P> {
                         id,
                         created: unsure,
                         queued,
+                        recorded: unsure,
                         stepped: Stepped::default(),
                     },
                     begin,
@@ -151,7 +172,8 @@ impl<P: Ports> Engine<P> {
                 self.require_place(&document, due, &id)?;
             }
             let mut state = self.make_run(&graph, &wish, &id, pinned, now)?;
-            let mut queued = false;
+            state.header.started_by = deed.map(|deed| deed.act.actor.to_string());
+            let (mut queued, mut recorded) = (false, false);
             if counts_runs(&graph.workflow) {
                 // The place and the run are one commit, so neither exists without the other.
                 let mut next = document.clone();
@@ -188,6 +210,11 @@ impl<P: Ports> Engine<P> {
                         index: Index::default(),
                     });
                 }
+                if let Some(deed) = deed {
+                    let deed = deed.clone().of_run(&id).about(&state.header, &graph);
+                    writes.push(self.record(&deed, AuditResult::Done));
+                    recorded = true;
+                }
                 match self.ports.store().commit(&writes).await {
                     Ok(_) => {}
                     Err(error)
@@ -211,6 +238,7 @@ impl<P: Ports> Engine<P> {
                     woken: None,
                     prepared: BTreeMap::new(),
                     published: BTreeSet::new(),
+                    told: Vec::new(),
                 };
                 self.memory.put(id.clone(), loaded);
             }
@@ -219,6 +247,7 @@ impl<P: Ports> Engine<P> {
                     id,
                     created: true,
                     queued,
+                    recorded,
                     stepped: Stepped::default(),
                 },
                 begin: !queued,

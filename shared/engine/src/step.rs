@@ -9,6 +9,7 @@ use ork_core::time::Time;
 
 use crate::Engine;
 use crate::advance::{ClaimRequest, Stepped, Todo};
+use crate::audit::Deed;
 use crate::error::{EngineError, EngineErrorKind};
 use crate::ports::{Clock, Function, Hint, Ports, Queue};
 
@@ -33,14 +34,38 @@ impl<P: Ports> Engine<P> {
         times: Vec<Time>,
         claim: Option<ClaimRequest>,
     ) -> Result<Stepped, EngineError> {
-        let mut stepped = Stepped::default();
         let first = Todo {
             run: run.clone(),
             events,
             times,
             claim,
             held_up: false,
+            deed: None,
         };
+        self.carry_out(first).await
+    }
+
+    /// As [`Engine::step`], for somebody: the first commit records it.
+    pub(crate) async fn step_for(
+        &self,
+        run: &RunId,
+        events: Vec<Event>,
+        deed: Option<Deed>,
+    ) -> Result<Stepped, EngineError> {
+        let first = Todo {
+            run: run.clone(),
+            events,
+            times: Vec::new(),
+            claim: None,
+            held_up: false,
+            deed,
+        };
+        self.carry_out(first).await
+    }
+
+    async fn carry_out(&self, first: Todo) -> Result<Stepped, EngineError> {
+        let (run, claim) = (&first.run, first.claim);
+        let mut stepped = Stepped::default();
         let began = self.ports.clock().now();
         let (mut todo, mut questions) = (VecDeque::new(), VecDeque::new());
         let mut trouble = None;

@@ -353,6 +353,7 @@ fn rendered(executor: &Executor, scope: &Scope) -> Result<Executor, String> {
             headers,
             body,
             conditions,
+            secret_headers,
         } => Executor::Http {
             method: method.clone(),
             url: text(url)?,
@@ -372,6 +373,7 @@ fn rendered(executor: &Executor, scope: &Scope) -> Result<Executor, String> {
                 }
             },
             conditions: remote::rendered(conditions, scope)?,
+            secret_headers: secret_headers.clone(),
         },
         Executor::Remote { operator, request } => Executor::Remote {
             operator: *operator,

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use ork_core::definition::TaskIndex;
 use ork_core::ids::{RunId, WorkflowName};
-use ork_core::run::{Graph, Header, RunState, RunStatus};
+use ork_core::run::{Attempt, Graph, Header, RunState, RunStatus};
 
 use crate::Engine;
 use crate::error::EngineError;
 use crate::loaded::load;
 use crate::outputs;
-use crate::ports::{ListQuery, Ports, Store};
+use crate::ports::{Clock, ListQuery, Ports, Store};
+use crate::values;
 
 /// A run as it was read.
 #[derive(Debug, Clone)]
@@ -72,5 +73,43 @@ impl<P: Ports> Engine<P> {
         task: TaskIndex,
     ) -> Result<Arc<str>, EngineError> {
         outputs::task_output(&self.ports, &view.graph, &view.state, task).await
+    }
+
+    /// One instance's output as JSON text; `null` where there is none.
+    pub async fn instance_output(
+        &self,
+        view: &RunView,
+        task: TaskIndex,
+        index: u32,
+    ) -> Result<Arc<str>, EngineError> {
+        outputs::output_text(&self.ports, &view.graph, &view.state, task, index).await
+    }
+
+    /// The inputs of an instance as an attempt that began now would get them: a JSON object. Secrets are not among them. Refused with the
+    /// reason where they cannot be had, as while what they refer to has not ended.
+    pub async fn instance_inputs(
+        &self,
+        view: &RunView,
+        task: TaskIndex,
+        index: u32,
+    ) -> Result<Box<str>, EngineError> {
+        let Some(instance) = view.state.instance(task, index) else {
+            return Err(EngineError::not_found(format!(
+                "task {} has no instance {index}",
+                view.graph.task(task).name
+            )));
+        };
+        let attempt = Attempt {
+            task,
+            index,
+            attempt: instance.attempt.max(1),
+            fence: instance.fence,
+        };
+        let (graph, state) = (&view.graph, &view.state);
+        let prepared = values::prepare(&self.ports, graph, state, task, attempt.attempt).await?;
+        let now = self.ports.clock().now();
+        let spec = values::spec(graph, state, &prepared, attempt, now);
+        let spec = spec.map_err(EngineError::refused)?;
+        Ok(spec.input.get().into())
     }
 }

@@ -140,10 +140,7 @@ impl<'a, O: Objects> Worker<'a, O> {
             bytes: text.len() as u64,
         };
         Ok(match verdict {
-            Verdict::Deferred { count, .. } => Verdict::Deferred {
-                jobs: kept,
-                count: *count,
-            },
+            Verdict::Deferred { count, .. } => Verdict::deferred(kept, *count, text),
             Verdict::Success { .. } | Verdict::Failed { .. } => Verdict::Success { output: kept },
         })
     }

@@ -16,7 +16,7 @@ mod world;
 
 use ork_engine::conformance::{StoreWorld, differential};
 
-use crate::world::{World, block_on};
+use self::world::{World, block_on};
 
 mod conformance {
     use super::*;

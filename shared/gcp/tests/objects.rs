@@ -10,7 +10,7 @@ mod world;
 
 use ork_engine::conformance::{ObjectsWorld, differential_objects};
 
-use crate::world::{World, block_on};
+use self::world::{World, block_on};
 
 mod conformance {
     use super::*;

@@ -2,12 +2,16 @@
 
 #[path = "trackers/bigquery.rs"]
 mod bigquery;
+#[path = "trackers/categories.rs"]
+mod categories;
 #[path = "trackers/cloud_run.rs"]
 mod cloud_run;
 #[path = "trackers/dataproc.rs"]
 mod dataproc;
 #[path = "trackers/errors.rs"]
 mod errors;
+#[path = "trackers/image.rs"]
+mod image;
 #[path = "trackers/sensor.rs"]
 mod sensor;
 #[path = "trackers/server.rs"]

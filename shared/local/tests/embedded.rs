@@ -195,7 +195,7 @@ mod questions {
     use ork_core::Value;
     use ork_core::deferred::{Work, WorkOf};
     use ork_core::ids::RunId;
-    use ork_core::run::{Attempt, Category, Event, Graph, NotStopped, Note, RunState};
+    use ork_core::run::{Attempt, Category, Event, Graph, NotStopped, Note, RunState, Unstopped};
     use ork_engine::ports::{Begun, JobStatus, Stopping, Tracker, TrackerError};
     use ork_local::Observer;
     use serde_json::json;
@@ -317,7 +317,7 @@ mod questions {
                 over: 0,
                 denied: Some(NotStopped {
                     why: REFUSAL.to_owned(),
-                    for_good: false,
+                    because: Unstopped::Refused,
                 }),
             };
             let listening = async {

@@ -8,6 +8,7 @@ use ork_core::Value;
 use crate::error::shown_text;
 use crate::field;
 use crate::room::Held;
+use crate::secrets::Masked;
 
 /// An answer, read to its end. Its `Debug` shows neither headers nor body. While it is there, its body counts among those that its client
 /// holds at once.
@@ -44,6 +45,16 @@ impl Answer {
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let kind = kind.to_ascii_lowercase();
         kind == "application/json" || kind.ends_with("+json")
+    }
+
+    /// The same without secrets that its request had.
+    pub(crate) fn masked(mut self, masked: &Masked) -> Self {
+        self.body = masked.bytes(self.body);
+        self.from = masked.text(self.from);
+        let headers = self.headers.into_iter();
+        let headers = headers.map(|(name, value)| (name, masked.text(value)));
+        self.headers = headers.collect();
+        self
     }
 
     /// The first bytes of the body, fit to be shown.

@@ -17,6 +17,7 @@ use crate::headers;
 use crate::hop::{self, Hop};
 use crate::lookup::{Checked, Lookup, SystemLookup};
 use crate::room::Room;
+use crate::secrets::Secrets;
 
 /// How long and how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,7 @@ impl Default for Limits {
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    secrets: Secrets,
 }
 
 impl fmt::Debug for Client {
@@ -93,7 +95,15 @@ impl Client {
                 clients,
                 room: Room::of(limits.held),
             }),
+            secrets: Secrets::default(),
         })
+    }
+
+    /// The same, for requests whose headers may name these secrets. Without it there are none.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Secrets) -> Self {
+        self.secrets = secrets;
+        self
     }
 
     /// The guard that judges its requests.
@@ -103,6 +113,38 @@ impl Client {
 
     /// Makes a request, follows its redirects and reads the answer, whatever its status code. A body is sent as JSON.
     pub async fn request(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &BTreeMap<String, String>,
+        body: Option<&Value>,
+    ) -> Result<Answer, OutgoingError> {
+        self.request_with(method, url, headers, &BTreeMap::new(), body)
+            .await
+    }
+
+    /// The same with headers whose values are secrets, by header and name. They are looked up here and nowhere before, and taken out of
+    /// the answer and of errors should they be there. As all headers that could be a credential they go to no other host after a redirect.
+    pub async fn request_with(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &BTreeMap<String, String>,
+        secrets: &BTreeMap<String, String>,
+        body: Option<&Value>,
+    ) -> Result<Answer, OutgoingError> {
+        if secrets.is_empty() {
+            return self.send(method, url, headers, body).await;
+        }
+        let mut headers = headers.clone();
+        let masked = self.secrets.add(secrets, &mut headers)?;
+        match self.send(method, url, &headers, body).await {
+            Ok(answer) => Ok(answer.masked(&masked)),
+            Err(error) => Err(masked.error(error)),
+        }
+    }
+
+    async fn send(
         &self,
         method: &str,
         url: &str,

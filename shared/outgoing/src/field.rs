@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ork_core::Value;
+use ork_core::run::Category;
 
 /// The longest text of a service that goes into a message.
 pub(crate) const LONGEST: usize = 1024;
@@ -48,6 +49,13 @@ pub(crate) fn is_word(found: &Value, words: &[&str]) -> bool {
     found
         .as_str()
         .is_some_and(|text| words.iter().any(|word| word.eq_ignore_ascii_case(text)))
+}
+
+/// The kind of failure that a value names, if it is one of Ork's words for them.
+pub(crate) fn category(found: &Value) -> Category {
+    let word = found.as_str().map(str::to_ascii_lowercase);
+    word.and_then(|word| word.parse().ok())
+        .unwrap_or(Category::Unknown)
 }
 
 /// A value as text for people, at most [`LONGEST`] bytes.

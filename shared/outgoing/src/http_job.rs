@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use ork_core::Value;
-use ork_core::deferred::HttpJob;
+use ork_core::deferred::{Header, HttpJob};
 use ork_engine::ports::{JobStatus, Stopping, TrackerError};
 
 use crate::answer::Answer;
 use crate::classify::{unanswered, unclear, unreached};
 use crate::client::Client;
 use crate::error::shown_text;
-use crate::field::{at, cut, is_stated, is_word, text};
+use crate::field::{at, category, cut, is_stated, is_word, text};
 
 /// What says that a job is done when its description does not; so does `true`.
 const DONE: &[&str] = &["done", "success", "succeeded", "completed", "true"];
@@ -58,7 +58,9 @@ impl HttpTracker {
             None => match self.poll(job).await {
                 Ok(over) if over != JobStatus::Running => Ok(Stopping::Over),
                 // It has been asked; whether it is over is asked again.
-                Ok(_) | Err(TrackerError::Transient { .. }) => Ok(Stopping::Asked),
+                Ok(_) | Err(TrackerError::Transient { .. } | TrackerError::Elsewhere(_)) => {
+                    Ok(Stopping::Asked)
+                }
                 Err(error) => Err(error),
             },
             Some(later @ TrackerError::Transient { .. }) => Err(later),
@@ -81,11 +83,18 @@ impl HttpTracker {
         what: &str,
         method: &str,
         url: &str,
-        headers: &BTreeMap<String, String>,
+        headers: &BTreeMap<String, Header>,
         body: Option<&Value>,
     ) -> Result<Answer, TrackerError> {
+        let (mut texts, mut secrets) = (BTreeMap::new(), BTreeMap::new());
+        for (name, value) in headers {
+            match value {
+                Header::Text(text) => texts.insert(name.clone(), text.clone()),
+                Header::Secret(named) => secrets.insert(name.clone(), named.secret.clone()),
+            };
+        }
         self.client
-            .request(method, url, headers, body)
+            .request_with(method, url, &texts, &secrets, body)
             .await
             .map_err(|error| unreached(what, &error))
     }
@@ -127,7 +136,7 @@ fn judge(job: &HttpJob, what: &str, answer: &Answer) -> Result<JobStatus, Tracke
 fn failure(job: &HttpJob, field: &str, found: &Value, json: &Value) -> JobStatus {
     let status = format!("`{}` is {}", cut(field, 100), cut(&found.to_string(), 100));
     let error = job.error_field.as_ref().and_then(|path| at(json, path));
-    JobStatus::Failed(match error {
+    let why = match error {
         Some(error) => cut(
             &format!(
                 "{}; {status}",
@@ -137,5 +146,10 @@ fn failure(job: &HttpJob, field: &str, found: &Value, json: &Value) -> JobStatus
         )
         .into_owned(),
         None => status,
-    })
+    };
+    // What a service calls a failure says nothing of its kind, unless it uses one of Ork's own words.
+    JobStatus::Failed {
+        category: category(found),
+        why,
+    }
 }

@@ -13,6 +13,7 @@ mod http_job;
 mod lookup;
 mod registered;
 mod room;
+mod secrets;
 mod special;
 mod task;
 
@@ -25,4 +26,5 @@ pub use guard::{ALLOW, Guard};
 pub use http_job::HttpTracker;
 pub use lookup::{Looking, Lookup, SystemLookup};
 pub use registered::{Registered, RegisteredError, TRACKERS};
+pub use secrets::{SECRETS, Secrets};
 pub use task::{Condition, Request, SendError, send};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ork_core::Value;
 use ork_core::deferred::{LONGEST_POLL, SERVICES};
+use ork_core::run::Category;
 use ork_core::time::Millis;
 use ork_engine::ports::{JobStatus, Stopping, TrackerError};
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use crate::answer::Answer;
 use crate::classify::{unanswered, unclear, unreached};
 use crate::client::Client;
 use crate::error::OutgoingError;
-use crate::field::text;
+use crate::field::{category, text};
 
 /// The environment variable that holds them: a JSON object of names and URLs.
 pub const TRACKERS: &str = "ORK_TRACKERS";
@@ -57,12 +58,15 @@ struct Reply {
     error: Option<Value>,
     #[serde(default)]
     link: Option<String>,
+    /// Which kind of failure, in one of Ork's words.
+    #[serde(default)]
+    category: Option<Value>,
 }
 
 enum Stands {
     Running,
     Done,
-    Failed(String),
+    Failed(Category, String),
 }
 
 impl Registered {
@@ -121,7 +125,7 @@ impl Registered {
         Ok(match self.ask(service, "poll", job).await? {
             Stands::Running => JobStatus::Running,
             Stands::Done => JobStatus::Succeeded,
-            Stands::Failed(why) => JobStatus::Failed(why),
+            Stands::Failed(category, why) => JobStatus::Failed { category, why },
         })
     }
 
@@ -129,7 +133,7 @@ impl Registered {
     pub async fn cancel(&self, service: &str, job: &Value) -> Result<Stopping, TrackerError> {
         Ok(match self.ask(service, "cancel", job).await? {
             Stands::Running => Stopping::Asked,
-            Stands::Done | Stands::Failed(_) => Stopping::Over,
+            Stands::Done | Stands::Failed(..) => Stopping::Over,
         })
     }
 
@@ -158,8 +162,14 @@ impl Registered {
         match reply.status.as_str() {
             "running" => Ok(Stands::Running),
             "done" => Ok(Stands::Done),
-            "failed" => Ok(Stands::Failed(why(&reply, "it failed"))),
-            "cancelled" | "canceled" => Ok(Stands::Failed(why(&reply, "it was cancelled"))),
+            "failed" => Ok(Stands::Failed(
+                reply.category.as_ref().map_or(Category::Unknown, category),
+                why(&reply, "it failed"),
+            )),
+            "cancelled" | "canceled" => Ok(Stands::Failed(
+                Category::Unknown,
+                why(&reply, "it was cancelled"),
+            )),
             other => Err(unclear(format!(
                 "{what}: the status `{}` is none of running, done, failed, cancelled",
                 crate::field::cut(other, 100)

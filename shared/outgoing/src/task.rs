@@ -20,6 +20,8 @@ pub struct Request {
     pub url: String,
     /// Headers.
     pub headers: BTreeMap<String, String>,
+    /// Headers whose values are secrets, by header and the secret's name.
+    pub secrets: BTreeMap<String, String>,
     /// Sent as JSON.
     pub body: Option<Value>,
 }
@@ -68,7 +70,13 @@ pub async fn send(
 ) -> Result<Value, SendError> {
     let body = request.body.as_ref();
     let answer = client
-        .request(&request.method, &request.url, &request.headers, body)
+        .request_with(
+            &request.method,
+            &request.url,
+            &request.headers,
+            &request.secrets,
+            body,
+        )
         .await
         .map_err(|error| match error {
             OutgoingError::Transient(message) => SendError::Transient {

@@ -7,10 +7,11 @@ import json
 import pickle
 import re
 import unittest
+from unittest import mock
 
 import paths  # noqa: F401
 import ork
-from ork import BigQueryJob, CloudRunJob, CustomHttp, DataprocJob, defer, deferrables, testing
+from ork import BigQueryJob, CloudRunJob, CustomHttp, DataprocJob, Secret, defer, deferrables, secret, testing
 from ork._result import to_json
 
 BIGQUERY = {"service_type": "bigquery", "project": "acme", "job_id": "j-1", "location": "EU"}
@@ -151,6 +152,27 @@ class Describing(unittest.TestCase):
             " completion_field=None, completion_value=None, failure_value=None, error_field=None, cancel_url=None,"
             " cancel_method='POST', poll_interval=None)",
         )
+
+
+class Secrets(unittest.TestCase):
+    def test_a_header_names_a_secret_and_never_holds_it(self):
+        with mock.patch.dict("os.environ", {"JOBS_TOKEN": "canary-7c1f"}):
+            job = CustomHttp("https://x.example", headers={"A": "b", "Authorization": secret("JOBS_TOKEN")})
+        headers = {"A": "b", "Authorization": {"secret": "JOBS_TOKEN"}}
+        self.assertEqual(job.to_dict()["headers"], headers)
+        self.assertEqual(json.loads(to_json(defer(job)))["deferred"][0]["headers"], headers)
+        self.assertNotIn("canary", repr(job))
+        self.assertEqual(repr(secret("JOBS_TOKEN")), "secret('JOBS_TOKEN')")
+        self.assertEqual({secret("A"), Secret("A")}, {secret("A")})
+
+    def test_what_is_no_name_is_refused_and_data_does_not_become_one(self):
+        secret("projects/acme/secrets/jobs-token/versions/latest")
+        for name in ("", "7A", "a-b", "Bearer abc", "projects/p/secrets/s", "projects/p/secrets//versions/1"):
+            with self.subTest(name), self.assertRaisesRegex(deferrables.InvalidJob, "the name of an environment"):
+                secret(name)
+        data = {"Authorization": {"secret": "JOBS_TOKEN"}}
+        with self.assertRaisesRegex(deferrables.InvalidJob, "expected a text"):
+            CustomHttp("https://x.example", headers=data)
 
 
 class Returning(unittest.TestCase):

@@ -56,7 +56,15 @@ def describe(given):
     make = CLASSES.get(given.get("service_type")) if isinstance(given, dict) else None
     if make is None:
         return ork.defer(given)["deferred"][0]
-    return make(**{name: value for name, value in given.items() if name != "service_type"}).to_dict()
+    given = {name: value for name, value in given.items() if name != "service_type"}
+    if "headers" in given:
+        given["headers"] = {name: header(value) for name, value in given["headers"].items()}
+    return make(**given).to_dict()
+
+
+def header(value):
+    """A header's value as a task would write it: the name of a secret is no data."""
+    return ork.secret(value["secret"]) if isinstance(value, dict) and list(value) == ["secret"] else value
 
 
 def told(context):

@@ -5,6 +5,55 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// The value of a header: text, or the name of a [`Secret`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a header's value must be text, or {\"secret\": NAME}"
+)]
+#[non_exhaustive]
+pub enum Header {
+    /// As it stands. It is stored with the run, where everybody reads it who may look at the run.
+    Text(String),
+    /// What the secret holds, all of it: `Bearer ` included.
+    Secret(Secret),
+}
+
+/// A secret by its name. Its value is never in the task: whoever asks about the job looks it up.
+///
+/// ```
+/// use ork::{CustomHttp, Secret};
+///
+/// let job = CustomHttp::new("https://example.com/jobs/7").header("Authorization", Secret::named("JOBS_TOKEN"));
+/// assert_eq!(ork::json!(job)["headers"], ork::json!({"Authorization": {"secret": "JOBS_TOKEN"}}));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secret {
+    secret: String,
+}
+
+impl Secret {
+    /// The secret of this name: `projects/P/secrets/S/versions/V`, or an environment variable of whoever asks about the job.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            secret: name.into(),
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Header {
+    fn from(text: T) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Secret> for Header {
+    fn from(secret: Secret) -> Self {
+        Self::Secret(secret)
+    }
+}
+
 /// A job that is asked about over HTTP.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -16,7 +65,7 @@ pub struct CustomHttp {
     pub method: String,
     /// Headers of the question.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, Header>,
     /// Sent as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
@@ -91,7 +140,7 @@ impl CustomHttp {
     }
     /// Asks with this header.
     #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Header>) -> Self {
         self.headers.insert(name.into(), value.into());
         self
     }

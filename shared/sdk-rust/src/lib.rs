@@ -24,7 +24,7 @@ mod task;
 pub mod __private;
 
 pub use context::Context;
-pub use custom_http::CustomHttp;
+pub use custom_http::{CustomHttp, Header, Secret};
 pub use deferred::{BigQueryJob, CloudRunJob, DataprocJob, Deferred, Job};
 pub use error::{Category, Classify, Error};
 pub use job_id::{JobId, job_id};
@@ -58,7 +58,9 @@ macro_rules! tasks {
     }};
 }
 
-/// Writes the `main` of a program of these tasks.
+/// Makes a crate of these tasks callable in all three ways: as a program, as a worker service, and as a shared object.
+///
+/// In a program (`src/main.rs`) it writes `main`, which calls a task or, with `--serve`, serves them:
 ///
 /// ```no_run
 /// #[ork::task]
@@ -73,11 +75,34 @@ macro_rules! tasks {
 ///
 /// ork::main!(extract, load);
 /// ```
+///
+/// In a library (`src/lib.rs`) it writes the same as `pub fn main`, and the C entry points of [`library!`] beside it. Nothing can load a
+/// program as a shared object, so a crate that wants to be both has two targets, and this line in the one that has the tasks:
+///
+/// ```toml
+/// [lib]
+/// crate-type = ["cdylib", "rlib"] # what `executor: library` loads, and what src/main.rs calls
+/// ```
+///
+/// ```ignore
+/// // src/main.rs of a package called `orders`, all of it
+/// fn main() -> std::process::ExitCode {
+///     orders::main()
+/// }
+/// ```
+///
+/// Which of the two is being built, cargo says: it sets `CARGO_BIN_NAME` for programs. A build that does not go through cargo gets both,
+/// which a program does not mind.
 #[macro_export]
 macro_rules! main {
     ($($task:ty),+ $(,)?) => {
-        fn main() -> ::std::process::ExitCode {
+        /// Does what the program's arguments and environment ask for, and gives the code that it ends with.
+        pub fn main() -> ::std::process::ExitCode {
             $crate::run($crate::tasks![$($task),+])
+        }
+
+        $crate::__private::unless_program! {
+            $crate::library!($($task),+);
         }
     };
 }

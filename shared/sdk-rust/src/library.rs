@@ -11,9 +11,10 @@ use crate::{Context, Error, Log};
 /// The version of the C interface that [`library!`](crate::library) exports.
 pub const ABI: u32 = 1;
 
-/// Exports these tasks from a shared object, for `executor: library`.
+/// Exports these tasks from a shared object, for `executor: library`, and nothing else: [`main!`](crate::main) does it too, and makes a
+/// program of them as well. A crate has one of the two, once.
 ///
-/// Put it once into a crate with `crate-type = ["cdylib"]`; add `"rlib"` to use the same tasks in a program as well.
+/// Put it into a crate with `crate-type = ["cdylib"]`; add `"rlib"` to use the same tasks in a program of other tasks.
 /// Ork loads the object in a process of its own for each attempt.
 ///
 /// The code that it writes is unsafe, because C is: it turns the pointers that Ork passes into slices, for the time of the

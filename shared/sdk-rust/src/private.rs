@@ -8,6 +8,7 @@ use crate::error::Boxed;
 pub use crate::block_on::block_on;
 pub use crate::library::{ABI, call as library_call};
 pub use crate::task::Call;
+pub use ork_sdk_macros::unless_program;
 
 /// A type with the name of a function, which carries what the attribute made of it.
 pub trait Registered {

@@ -27,7 +27,7 @@ fn sql(options: ork::Value) -> ork::Value {
 
 use jobs::who;
 
-ork::library!(who, jobs::named, sql);
+ork::main!(who, jobs::named, sql);
 
 #[test]
 fn tasks_are_known_by_name_kind_and_purpose() {
@@ -52,4 +52,13 @@ fn functions_stay_functions() {
     ctx.task_name = "t".to_owned();
     assert_eq!(who(&ctx), "t");
     assert_eq!(sql(ork::json!({"a": 1})), ork::json!({"a": 1}));
+}
+
+#[test]
+fn one_line_makes_a_main_and_the_entry_points_of_a_shared_object() {
+    // This is no program of cargo's, so it has both: a second `library!` would not link.
+    let _: fn() -> std::process::ExitCode = main;
+    let named = std::fs::read(std::env::current_exe().expect("this program")).expect("it is read");
+    let entry = b"ork_task_abi_version";
+    assert!(named.windows(entry.len()).any(|bytes| bytes == entry));
 }

@@ -149,7 +149,7 @@ impl Coverage {
                 match answer {
                     JobAnswer::Running | JobAnswer::Begun(_) => 6,
                     JobAnswer::Done | JobAnswer::Gave(_) => 7,
-                    JobAnswer::Failed(_) | JobAnswer::Lost(_) | JobAnswer::Broke { .. } => 8,
+                    JobAnswer::Failed { .. } | JobAnswer::Lost(_) | JobAnswer::Broke { .. } => 8,
                     JobAnswer::Unanswered { .. } => 10,
                     JobAnswer::Missing(_) => 11,
                     JobAnswer::Denied(_) => 12,

@@ -51,6 +51,7 @@ pub(crate) fn draw(inner: &mut Inner, spec: &TaskSpec) -> (Millis, Verdict) {
         Verdict::Deferred {
             jobs: Output::Inline(jobs.into()),
             count: u32::try_from(count).unwrap_or(1),
+            every: None,
         }
     } else {
         let mut salt = Random::new(

@@ -1,12 +1,9 @@
 //! What stands before a route: lets its caller in and nobody else.
 
-use std::sync::Arc;
-
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
 
-use super::claims::{Expected, Token};
-use super::keys::{KeyError, Keys};
+use super::claims::Claims;
+use super::tokens::Tokens;
 use crate::settings::Auth;
 
 /// Why somebody was not let in.
@@ -32,14 +29,7 @@ pub struct Guard {
 #[derive(Debug, Clone)]
 enum Rule {
     Off,
-    Token {
-        expected: Expected,
-        keys: Arc<Keys>,
-        /// Where keys are published, if not at Google's own place.
-        keys_url: Option<String>,
-        /// Cloud Run stands before this process and takes signatures out.
-        behind_iam: bool,
-    },
+    Token { email: String, tokens: Tokens },
 }
 
 impl Guard {
@@ -50,21 +40,11 @@ impl Guard {
             Auth::Iam(caller) => (caller, true),
             Auth::Verify(caller) => (caller, false),
         };
-        let expected = Expected {
-            audiences: vec![caller.audience.clone()],
-            email: caller.email.clone(),
-        };
-        Self::expecting(expected, behind_iam, keys_url)
-    }
-
-    fn expecting(expected: Expected, behind_iam: bool, keys_url: Option<&str>) -> Self {
-        let keys = Arc::new(Keys::new(&expected.audiences, keys_url));
+        let audiences = vec![caller.audience.clone()];
         Self {
             rule: Rule::Token {
-                expected,
-                keys,
-                keys_url: keys_url.map(str::to_owned),
-                behind_iam,
+                email: caller.email.clone(),
+                tokens: Tokens::new(audiences, behind_iam, keys_url),
             },
         }
     }
@@ -74,17 +54,12 @@ impl Guard {
     pub fn of(&self, email: &str, audience: &str) -> Self {
         match &self.rule {
             Rule::Off => self.clone(),
-            Rule::Token {
-                expected,
-                keys_url,
-                behind_iam,
-                ..
-            } => {
-                let mut expected = expected.clone();
-                expected.audiences.push(audience.to_owned());
-                expected.email = email.to_owned();
-                Self::expecting(expected, *behind_iam, keys_url.as_deref())
-            }
+            Rule::Token { tokens, .. } => Self {
+                rule: Rule::Token {
+                    email: email.to_owned(),
+                    tokens: tokens.also_for(audience),
+                },
+            },
         }
     }
 
@@ -92,65 +67,25 @@ impl Guard {
     #[must_use]
     pub fn of_caller(&self, email: &str) -> Self {
         match &self.rule {
-            Rule::Token { expected, .. } => {
-                let audience = expected.audiences.first().cloned();
-                self.of(email, &audience.unwrap_or_default())
-            }
             Rule::Off => self.clone(),
+            Rule::Token { tokens, .. } => Self {
+                rule: Rule::Token {
+                    email: email.to_owned(),
+                    tokens: tokens.clone(),
+                },
+            },
         }
     }
 
     /// Lets a request in, at `now` (seconds since 1970).
     pub async fn admit(&self, headers: &HeaderMap, now: i64) -> Result<(), Refusal> {
-        let Rule::Token {
-            expected,
-            keys,
-            behind_iam,
-            ..
-        } = &self.rule
-        else {
+        let Rule::Token { email, tokens } = &self.rule else {
             return Ok(());
         };
-        let text = bearer(headers)?;
-        let token = Token::take_apart(text).map_err(Refusal::Unknown)?;
-        if token.removed && !behind_iam {
-            return Err(Refusal::Unknown(
-                "the token's signature was taken out, and nobody here has checked it".into(),
-            ));
-        }
-        // Nobody has keys fetched with a token that would not do anyway.
-        token.claims.check(expected, now).map_err(Refusal::Wrong)?;
-        if token.removed {
-            return Ok(());
-        }
-        let proven = keys
-            .verify(text, &token)
-            .await
-            .map_err(|error| match error {
-                KeyError::Bad(why) => Refusal::Unknown(why),
-                KeyError::Unavailable(why) => Refusal::Unavailable(why),
-            })?;
-        proven.check(expected, now).map_err(Refusal::Wrong)
-    }
-}
-
-/// The token of the one `Authorization` header.
-fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
-    let mut all = headers.get_all(AUTHORIZATION).iter();
-    let header = match (all.next(), all.next()) {
-        (Some(only), None) => only,
-        (None, _) => return Err(Refusal::Unknown("there is no Authorization header".into())),
-        (Some(_), Some(_)) => {
-            return Err(Refusal::Unknown(
-                "there is more than one Authorization header".into(),
-            ));
-        }
-    };
-    let text = header.to_str().ok().and_then(|text| text.split_once(' '));
-    match text {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        _ => Err(Refusal::Unknown(
-            "the Authorization header is not `Bearer <token>`".into(),
-        )),
+        let Some(text) = tokens.shown(headers)? else {
+            return Err(Refusal::Unknown("there is no Authorization header".into()));
+        };
+        let is_theirs = |claims: &Claims| claims.is_of(email);
+        tokens.claims(text, is_theirs, now).await.map(|_| ())
     }
 }

@@ -1,7 +1,9 @@
 //! What the environment says: every variable in one table, checked as a whole before anything is opened.
 
+mod api;
 mod problem;
 mod read;
+mod secrets;
 mod shown;
 mod values;
 mod variables;
@@ -11,8 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+pub use api::{ApiAuth, ApiSettings, GoogleAuth};
 pub use problem::{Problem, Problems};
 pub use read::unknown;
+pub use secrets::HttpSecrets;
 pub use shown::{help, markdown};
 pub use variables::{Absent, OF_OTHERS, VARIABLES, Variable, variable};
 pub use worker::WorkerServing;
@@ -32,17 +36,20 @@ pub enum Role {
     Worker,
     /// Runs attempts of tasks, one for each request.
     WorkerService,
+    /// Answers people and programs: the HTTP API.
+    Api,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Tick,
         Self::Dispatch,
         Self::Monitor,
         Self::Poll,
         Self::Worker,
         Self::WorkerService,
+        Self::Api,
     ];
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
@@ -53,6 +60,7 @@ impl Role {
             Self::Poll => "poll",
             Self::Worker => "worker",
             Self::WorkerService => "worker-service",
+            Self::Api => "api",
         }
     }
     /// What it does, in a few words.
@@ -64,6 +72,7 @@ impl Role {
             Self::Poll => "looks at runs at the instant they asked for",
             Self::Worker => "runs one attempt of a task, as a Cloud Run job does",
             Self::WorkerService => "runs an attempt of a task for each request that it gets",
+            Self::Api => "answers people and programs over HTTP",
         }
     }
     /// The role called `word`.
@@ -139,6 +148,8 @@ pub struct Cloud {
     pub outgoing_allow: String,
     /// Further types of deferred jobs: a JSON object of URLs, or nothing.
     pub trackers: String,
+    /// The secrets that headers of requests may name.
+    pub http_secrets: HttpSecrets,
 }
 
 /// Workers that have no credentials and do everything by signed URLs.
@@ -219,7 +230,7 @@ pub struct Serving {
     pub drain: Duration,
 }
 
-/// All settings of a service. A worker reads its own, and a worker service has [`WorkerServing`].
+/// All settings of a service. A worker reads its own, a worker service has [`WorkerServing`], the API [`ApiSettings`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// What it is for.

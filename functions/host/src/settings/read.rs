@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::variables::{Absent, OF_OTHERS, VARIABLES, variable};
 use super::{
-    Auth, Caller, Cloud, Emulators, Problem, Problems, Role, Serving, Settings, Wake, WorkerUrls,
-    values,
+    Auth, Caller, Cloud, Emulators, HttpSecrets, Problem, Problems, Role, Serving, Settings, Wake,
+    WorkerUrls, values,
 };
 
 /// How long a head may take. Nobody has a reason to set this.
@@ -38,14 +38,14 @@ impl<'a> Reader<'a> {
             problems: unknown(variables),
         }
     }
-    fn problem(&mut self, variable: &str, what: impl Into<String>) {
+    pub(super) fn problem(&mut self, variable: &str, what: impl Into<String>) {
         self.problems.push(Problem {
             variable: variable.to_owned(),
             what: what.into(),
         });
     }
     /// The text of a variable; an empty one counts as absent.
-    fn text(&self, name: &str) -> Option<String> {
+    pub(super) fn text(&self, name: &str) -> Option<String> {
         let known = variable(name).expect("every variable that is read stands in the table");
         let set = self.variables.get(name).filter(|text| !text.is_empty());
         set.cloned().or_else(|| match known.absent {
@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
         }
     }
     /// The same for one that is needed because of another.
-    fn needed<T>(
+    pub(super) fn needed<T>(
         &mut self,
         name: &str,
         because: &str,
@@ -244,6 +244,10 @@ impl<'a> Reader<'a> {
         // Whoever uses them reads them, before the port is open.
         let outgoing_allow = self.optional("ORK_OUTGOING_ALLOW", |text| Ok(text.to_owned()));
         let trackers = self.optional("ORK_TRACKERS", |text| Ok(text.to_owned()));
+        let variables = self.variables;
+        let http_secrets = self.optional("ORK_HTTP_SECRETS", |list| {
+            HttpSecrets::read(list, variables)
+        });
         Some(Cloud {
             database: database?,
             region: region?,
@@ -256,11 +260,12 @@ impl<'a> Reader<'a> {
             wake,
             outgoing_allow: outgoing_allow.unwrap_or_default(),
             trackers: trackers.unwrap_or_default(),
+            http_secrets: http_secrets.unwrap_or_default(),
         })
     }
 
     pub(super) fn serving(&mut self, bucket: &str, emulated: bool, wake: Option<Wake>) -> Serving {
-        let pushed = self.role != Role::Tick;
+        let pushed = !matches!(self.role, Role::Tick | Role::Api);
         let of_tasks = self.role == Role::WorkerService;
         let port = self.optional("PORT", port);
         let at_once = |text: &str| values::number(text, 1, 1_000);
@@ -282,7 +287,11 @@ impl<'a> Reader<'a> {
             // Where a value is wrong there is a problem, and no settings come of it.
             port: port.unwrap_or_default(),
             loopback: emulated,
-            auth: self.auth(emulated),
+            auth: match self.role {
+                // It knows many callers, each by what they show.
+                Role::Api => Auth::Off,
+                _ => self.auth(emulated),
+            },
             subscription: if pushed {
                 self.optional("ORK_SUBSCRIPTION", values::subscription)
             } else {

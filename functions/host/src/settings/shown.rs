@@ -2,7 +2,7 @@
 
 use super::Role;
 use super::variables::Absent::{Default, Means, Refused};
-use super::variables::{ALL, NONE, SERVICES, SERVING, VARIABLES};
+use super::variables::{ALL, CALLED, NONE, SERVICES, SERVING, STATE, VARIABLES};
 
 /// The table as Markdown, for functions/README.md.
 pub fn markdown() -> String {
@@ -15,7 +15,11 @@ pub fn markdown() -> String {
         } else if one.roles == SERVICES {
             "services".to_owned()
         } else if one.roles == SERVING {
+            format!("services, {}, {}", Role::WorkerService, Role::Api)
+        } else if one.roles == CALLED {
             format!("services, {}", Role::WorkerService)
+        } else if one.roles == STATE {
+            format!("services, {}", Role::Api)
         } else {
             words(one.roles)
         };

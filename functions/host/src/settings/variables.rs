@@ -29,12 +29,17 @@ pub struct Variable {
 }
 
 use Absent::{Default, Means, Refused};
-use Role::{Dispatch, Monitor, Poll, Tick, Worker, WorkerService};
+use Role::{Api, Dispatch, Monitor, Poll, Tick, Worker, WorkerService};
 
-pub(super) const ALL: &[Role] = &[Tick, Dispatch, Monitor, Poll, Worker, WorkerService];
+pub(super) const ALL: &[Role] = &[Tick, Dispatch, Monitor, Poll, Worker, WorkerService, Api];
 pub(super) const SERVICES: &[Role] = &[Tick, Dispatch, Monitor, Poll];
 /// Whoever answers requests.
-pub(super) const SERVING: &[Role] = &[Tick, Dispatch, Monitor, Poll, WorkerService];
+pub(super) const SERVING: &[Role] = &[Tick, Dispatch, Monitor, Poll, WorkerService, Api];
+/// Whoever answers one caller that it knows beforehand.
+pub(super) const CALLED: &[Role] = &[Tick, Dispatch, Monitor, Poll, WorkerService];
+/// Whoever works with the state itself.
+pub(super) const STATE: &[Role] = &[Tick, Dispatch, Monitor, Poll, Api];
+const API: &[Role] = &[Api];
 const STARTERS: &[Role] = &[Tick, Dispatch, Poll];
 const PUSHED: &[Role] = &[Dispatch, Monitor, Poll, WorkerService];
 const WORKER: &[Role] = &[Worker];
@@ -69,7 +74,7 @@ pub const VARIABLES: &[Variable] = &[
     ),
     of(
         "ORK_DATABASE",
-        SERVICES,
+        STATE,
         Default("(default)"),
         "(default)",
         "Firestore database",
@@ -90,15 +95,15 @@ pub const VARIABLES: &[Variable] = &[
     ),
     of(
         "ORK_TOPIC_DISPATCH",
-        SERVICES,
-        Refused(SERVICES),
+        STATE,
+        Refused(STATE),
         "projects/my-project/topics/ork-dispatch",
         "Topic of the hints to dispatch",
     ),
     of(
         "ORK_TOPIC_POLL",
-        SERVICES,
-        Refused(SERVICES),
+        STATE,
+        Refused(STATE),
         "projects/my-project/topics/ork-poll",
         "Topic of the hints to poll",
     ),
@@ -170,21 +175,42 @@ pub const VARIABLES: &[Variable] = &[
         SERVING,
         Refused(SERVING),
         "iam",
-        "Who checks callers. `iam`: Cloud Run did, compare what the token says; `verify`: check its signature too; `off`: nobody, only with emulators (Firestore's; Cloud Storage's for `worker-service`)",
+        "Who checks callers. `iam`: Cloud Run did, compare what the token says; `verify`: check its signature too; `off`: nobody, only with emulators (Firestore's; Cloud Storage's for `worker-service`). Of `api` a list: `iam` or `verify` (Google's identity tokens), `iap` (Identity-Aware Proxy), `keys` (API keys), such as `iap,keys`",
     ),
     of(
         "ORK_AUTH_AUDIENCE",
         SERVING,
-        Means("needed unless `ORK_AUTH` is `off`"),
+        Means("needed unless `ORK_AUTH` is `off`; by `api` only with `iam` or `verify`"),
         "https://ork-tick-abc.a.run.app",
-        "Audience that callers' tokens must have, exactly",
+        "Audience that callers' tokens must have, exactly; of `api` any of a list with commas",
     ),
     of(
         "ORK_AUTH_EMAIL",
-        SERVING,
+        CALLED,
         Means("needed unless `ORK_AUTH` is `off`"),
         "ork-push@my-project.iam.gserviceaccount.com",
         "Service account that callers must be, exactly",
+    ),
+    of(
+        "ORK_IAP_AUDIENCE",
+        API,
+        Means("needed if `ORK_AUTH` has `iap`"),
+        "/projects/123456/locations/europe-west1/services/ork-api",
+        "Audience that assertions of Identity-Aware Proxy must have, exactly",
+    ),
+    of(
+        "ORK_ROLES",
+        API,
+        Means("needed if `ORK_AUTH` has `iam`, `verify` or `iap`"),
+        r#"{"admin": ["ada@example.com"], "viewer": ["@example.com"]}"#,
+        "What people may do (viewer, operator, author, admin), by address and by the domain of an organisation; nobody else is let in. API keys have their own roles",
+    ),
+    of(
+        "ORK_RATE",
+        API,
+        Default("20/100"),
+        "20/100",
+        "Requests a second and at once that one process takes of one caller; more are answered 429. `off`: any number",
     ),
     of(
         "ORK_SUBSCRIPTION",
@@ -300,14 +326,14 @@ pub const VARIABLES: &[Variable] = &[
     ),
     of(
         "FIRESTORE_EMULATOR_HOST",
-        SERVICES,
+        STATE,
         Means("Google's own"),
         "127.0.0.1:8710",
         "Firestore emulator. With it, all emulators must be named, and services listen on 127.0.0.1 only",
     ),
     of(
         "PUBSUB_EMULATOR_HOST",
-        SERVICES,
+        STATE,
         Means("Google's own"),
         "127.0.0.1:8720",
         "Pub/Sub emulator",
@@ -367,6 +393,13 @@ pub const VARIABLES: &[Variable] = &[
         Means("there are none"),
         r#"{"vertex": "https://jobs.example/vertex"}"#,
         "Further types of deferred jobs, and the URL that is asked about each",
+    ),
+    of(
+        "ORK_HTTP_SECRETS",
+        SERVICES,
+        Means("headers may name none"),
+        "PARTNER_TOKEN, HOOK_KEY",
+        "Variables that hold secrets which a header of a request may name (`{secret: NAME}`), of `executor: http`, a sensor over HTTP and jobs of type `custom_http`; every author of a workflow can have them sent anywhere",
     ),
     of(
         "ORK_ONE_REQUEST",

@@ -14,7 +14,7 @@ use serde_json::json;
 
 pub use world::{MONDAY, World};
 
-use crate::settings::{Auth, Cloud, Emulators, LogLevel, Role, Serving, Settings};
+use crate::settings::{Auth, Cloud, Emulators, HttpSecrets, LogLevel, Role, Serving, Settings};
 
 /// The subscription that settings name.
 pub const SUBSCRIPTION: &str = "projects/p/subscriptions/ours";
@@ -40,6 +40,7 @@ pub fn settings(role: Role) -> Settings {
             chain_identity: None,
             outgoing_allow: String::new(),
             trackers: String::new(),
+            http_secrets: HttpSecrets::default(),
             wake: None,
         },
         serving: Serving {

@@ -158,6 +158,7 @@ impl World {
         let verdict = Verdict::Deferred {
             jobs: Output::Inline(Value::from(jobs.to_vec()).to_string().into()),
             count: u32::try_from(jobs.len()).unwrap_or(u32::MAX),
+            every: None,
         };
         let name = self.end(spec, &verdict).await;
         let name = ObjectName::parse(&name).expect("the name of an object");

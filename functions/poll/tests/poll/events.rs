@@ -248,7 +248,7 @@ async fn an_event_is_not_believed() {
         commits,
         "the service says that it is at work"
     );
-    world.job_is(JOB, JobStatus::Failed("quota".into()));
+    world.job_is(JOB, JobStatus::failed("quota"));
     binary(&routes, AUDIT, &completed(JOB, json!({}))).await;
     assert_eq!(world.status("r").await, RunStatus::Failed);
     let (_, commits, _) = world.calls();
@@ -276,7 +276,7 @@ async fn a_job_is_found_among_many_whose_list_does_not_fit_the_run() {
     world.pass(Duration::from_secs(10));
     post(&routes, "/wake", r#"{"run": "r"}"#).await;
     assert_eq!(world.asked().len(), 19);
-    world.job_is(&format!("{JOB}7"), JobStatus::Failed("quota".into()));
+    world.job_is(&format!("{JOB}7"), JobStatus::failed("quota"));
     binary(&routes, AUDIT, &completed(&format!("{JOB}7"), json!({}))).await;
     assert_eq!(world.asked().len(), 1);
     assert_eq!(world.status("r").await, RunStatus::Failed);

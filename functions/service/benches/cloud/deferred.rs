@@ -170,6 +170,7 @@ fn hand_over(spec: &TaskSpec, _: u32) -> Verdict {
         .collect();
     Verdict::Deferred {
         count: u32::try_from(described.len()).unwrap_or(u32::MAX),
+        every: None,
         jobs: Output::Inline(Value::Array(described).to_string().into()),
     }
 }

@@ -11,7 +11,7 @@ mod binary;
 mod chain;
 #[path = "../../tests/e2e/connect.rs"]
 mod connect;
-#[path = "../../tests/costs/counted.rs"]
+#[path = "../../tests/e2e/costs/counted.rs"]
 mod counted;
 mod deferred;
 mod deployment;
@@ -20,7 +20,7 @@ mod figures;
 mod floor;
 mod gate;
 mod idle;
-#[path = "../../tests/costs/instant.rs"]
+#[path = "../../tests/e2e/costs/instant.rs"]
 mod instant;
 mod latency;
 mod many;

@@ -4,8 +4,10 @@ use std::process::Output;
 use std::time::Duration;
 
 use ork_core::ids::RunId;
+use ork_core::names::ObjectName;
 use ork_core::run::{Command as Order, Event};
 use ork_emulators::services::{Planned, Script, State};
+use ork_engine::ports::{Objects, Ports};
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, Setup};
@@ -65,6 +67,10 @@ async fn jobs_are_watched_and_what_nobody_waits_for_is_stopped() {
     // Tasks without a worker, while whoever starts their jobs is killed.
     let folder = cloud.copy_of("without_worker");
     let text = std::fs::read_to_string(folder.join("workflow.yaml")).expect("the example's file");
+    let query = std::fs::read(folder.join("load.sql")).expect("the example's query");
+    let place = ObjectName::parse("workflows/without_worker/load.sql").expect("a name");
+    let objects = cloud.engine.ports().objects();
+    objects.put(&place, &query, None).await.expect("uploaded");
     cloud.deploy("without_worker", &text).await;
     let given = json!({"service": short["service"], "project": cloud.project()});
     let run = cloud.run("without_worker", given.clone()).await;
@@ -74,6 +80,13 @@ async fn jobs_are_watched_and_what_nobody_waits_for_is_stopped() {
     let wanted = expected("without_worker", "output.json");
     let found = cloud.outcome(&run).await;
     check("without_worker", &given, &wanted, &found);
+    let run_jobs = cloud.emulators.run_jobs().expect("they were started");
+    let place = format!("projects/{}/locations/europe-west1", cloud.project());
+    cloud
+        .until("the job that was made is gone", async || {
+            run_jobs.jobs(&place).is_empty().then_some(())
+        })
+        .await;
 
     // Somebody cancels, and the service does not heed it at first.
     let long = params(&cloud, 3_600.0);

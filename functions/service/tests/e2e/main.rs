@@ -5,6 +5,7 @@
 mod cloud;
 mod command;
 mod connect;
+mod costs;
 #[path = "../../../../shared/cli/tests/example_folders/mod.rs"]
 mod example_folders;
 mod examples;

@@ -7,8 +7,8 @@ use ork_core::ids::{RunId, WorkflowName};
 use ork_core::names::ObjectName;
 use ork_emulators::scheduler::{Cadence, Scheduler, SchedulerOptions};
 use ork_emulators::{Emulators, Functions, FunctionsOptions, Options, google};
+use ork_engine::Engine;
 use ork_engine::ports::{Objects, Ports};
-use ork_engine::{Engine, StartRun};
 use ork_gcp::Google;
 use serde_json::{Value, json};
 
@@ -22,6 +22,37 @@ async fn verdict(engine: &Engine<Google>, name: &WorkflowName) -> Value {
         serde_json::from_slice(&found.expect("readable")?.bytes).ok()
     })
     .await
+}
+
+/// The deployed API, as somebody on this machine asks it.
+struct Api {
+    client: reqwest::Client,
+    url: String,
+}
+
+impl Api {
+    fn of(functions: &Functions) -> Self {
+        let all = functions.addresses();
+        let found = all.iter().find(|(role, _)| *role == "api");
+        let (_, at) = found.expect("it is started");
+        Self {
+            client: reqwest::Client::new(),
+            url: format!("http://{at}"),
+        }
+    }
+    async fn text(&self, path: &str) -> String {
+        let answer = self.client.get(format!("{}{path}", self.url)).send();
+        let answer = answer.await.expect("an answer").error_for_status();
+        answer.expect("a success").text().await.expect("text")
+    }
+    async fn get(&self, path: &str) -> Value {
+        serde_json::from_str(&self.text(path).await).expect("JSON")
+    }
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        let asked = self.client.post(format!("{}{path}", self.url)).json(body);
+        let answer = asked.send().await.expect("an answer").error_for_status();
+        answer.expect("a success").json().await.expect("JSON")
+    }
 }
 
 async fn status_of(engine: &Engine<Google>, run: &RunId) -> String {
@@ -68,9 +99,23 @@ tasks:
     stored.expect("it is stored");
     let said = verdict(&engine, &name).await;
     assert_eq!(said["accepted"], json!(true), "{said:#}");
-    let started = engine.start(StartRun::of(name.clone())).await;
-    let run = started.expect("it starts").id;
+    let api = Api::of(&functions);
+    let started = api
+        .post(
+            "/api/workflows/w/runs",
+            &json!({"idempotency_key": "by-the-api"}),
+        )
+        .await;
+    assert_eq!(started["created"], true, "{started:#}");
+    let run = RunId::new("by-the-api").expect("an id");
     assert_eq!(status_of(&engine, &run).await, "success");
+    let seen = api.get("/api/runs/by-the-api").await;
+    assert_eq!(seen["status"], "success", "{seen:#}");
+    assert_eq!(api.get("/api/runs/by-the-api/tasks/b/output").await, 2);
+    let log = api.text("/api/runs/by-the-api/tasks/b/logs").await;
+    assert_eq!(log, "ORK_OUTPUT:2\n");
+    let told = api.get("/api/audit?run=by-the-api").await;
+    assert_eq!(told["items"][0]["action"], "run.start", "{told:#}");
     // The retry's instant came as a wake, which only poll could take.
     let woken = emulators.tasks().expect("it was started").deliveries();
     assert!(!woken.is_empty(), "nothing was woken");

@@ -6,7 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use ork_core::definition::Workflow;
 use ork_core::diagnostic::Diagnostic;
 use ork_core::limits;
-use ork_core::parse::{Project, parse_project, parse_workflow_with};
+use ork_core::names::QueryPath;
+use ork_core::parse::{Beside, Project, parse_project, parse_workflow_beside};
 
 /// Why what was asked for cannot be done.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ pub(super) fn load(code: &Path, named: Option<&str>) -> Result<File, Wrong> {
     let bytes = read(&path, &named)?;
     let folder = path.parent().unwrap_or(code).to_owned();
     let project = project(&folder)?;
-    match parse_workflow_with(&named, &bytes, &project) {
+    match parse_workflow_beside(&named, &bytes, &project, &|path| query(&folder, path)) {
         Ok(parsed) => Ok(File {
             folder,
             workflow: parsed.workflow,
@@ -94,6 +95,18 @@ fn read(path: &Path, named: &str) -> Result<Vec<u8>, String> {
         )));
     }
     fs::read(path).map_err(|error| cannot(error.to_string()))
+}
+
+/// A file of SQL that a workflow of `folder` names.
+fn query(folder: &Path, path: &QueryPath) -> Beside {
+    let missing = || Beside::Missing("it lies beside the workflow file".into());
+    if !folder.join(path.as_str()).exists() {
+        return missing();
+    }
+    match inside(folder, path.as_str()).and_then(|file| read(&file, path.as_str())) {
+        Ok(bytes) => Beside::File(bytes),
+        Err(why) => Beside::Unusable(format!("is not to be had: {why}")),
+    }
 }
 
 /// The file `named` in the folder `code`, through no link that leads out of it.

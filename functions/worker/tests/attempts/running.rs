@@ -146,6 +146,7 @@ fn a_task_that_hands_over_to_other_jobs_is_deferred() {
         Some(Verdict::Deferred {
             jobs: Output::Inline(jobs),
             count: 1,
+            ..
         }) => {
             let jobs: Vec<ork_core::Value> = serde_json::from_str(&jobs).expect("a list");
             assert_eq!(jobs.len(), 1);

@@ -1,7 +1,6 @@
 //! The fixtures of `shared/spec`: a real worker reads what the engine and the SDKs write, and writes what they read.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use ork_core::Value;
 use ork_core::deferred::Job;
@@ -17,8 +16,12 @@ use serde_json::json;
 use crate::harness::*;
 use crate::served::{Served, answer};
 
+#[path = "../../../../shared/core/tests/run/fixtures.rs"]
+mod fixtures;
 #[path = "spec_service.rs"]
 mod service;
+
+use fixtures::{cases, folder, load, read, said};
 
 /// Who reads them here.
 const READER: &str = "worker";
@@ -39,36 +42,6 @@ NAMES = 'task_id run_id task_name workflow_name attempt parallel_index parallel_
 def tell(ctx: Context, **given):
     return {'variables': dict(os.environ), 'given': given, 'index': ctx.index, 'context': {name: getattr(ctx, name) for name in NAMES}}
 ";
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/spec")
-}
-
-fn read(file: &str) -> Value {
-    let text = std::fs::read_to_string(folder().join(file)).expect("a fixture");
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
-}
-
-/// A fixture of the version that is listed.
-fn load(file: &str) -> Value {
-    let found = read(file);
-    let listed = &read("index.json")["files"][file]["version"];
-    assert_eq!(&found["version"], listed, "{file}");
-    found
-}
-
-/// The cases of one kind, of which there must be some.
-fn cases<'a>(fixture: &'a Value, kind: &str) -> &'a [Value] {
-    let cases = fixture[kind].as_array().map_or(&[][..], Vec::as_slice);
-    assert!(!cases.is_empty(), "no {kind} cases in {fixture}");
-    cases
-}
-
-fn said(value: &Value) -> &str {
-    value
-        .as_str()
-        .unwrap_or_else(|| panic!("{value} is no text"))
-}
 
 /// `fixture` with other fields in place of its own.
 fn instead(fixture: &Value, fields: &Value) -> Value {
@@ -238,6 +211,7 @@ fn what_a_task_gives_becomes_its_verdict() {
     let Some(Verdict::Deferred {
         jobs: Output::Inline(text),
         count,
+        ..
     }) = verdicts.next()
     else {
         panic!("nothing is handed over");

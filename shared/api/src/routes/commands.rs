@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use ork_core::definition::TaskIndex;
-use ork_core::run::{Command, Event, RecoverFrom};
+use ork_core::run::{Command, RecoverFrom};
 use ork_engine::RunView;
 use ork_engine::ports::{Clock, Ports};
 use ork_engine::report::RunReport;
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::{Ground, task, view};
 use crate::Problem;
+use crate::access::Who;
 use crate::request::Told;
 use crate::site::Site;
 
@@ -44,17 +45,18 @@ pub(crate) struct RecoverRequest {
 macro_rules! command {
     ($(#[$doc:meta])* $name:ident, $path:literal, $command:expr) => {
         $(#[$doc])*
-        #[utoipa::path(post, path = $path, tag = "runs", params(("run", description = "the run")), responses(
+        #[utoipa::path(post, path = $path, tag = "runs", params(("run" = String, Path, description = "the run")), responses(
             (status = 200, description = "how far the run is then", body = RunReport),
             (status = 404, description = "there is no such run", body = Problem, content_type = "application/problem+json"),
             (status = 409, description = "that makes no sense as the run stands; nothing changed", body = Problem, content_type = "application/problem+json"),
         ))]
         pub(crate) async fn $name<P: Ports>(
             State(site): Ground<P>,
+            who: Who,
             Path(run): Path<String>,
             Told(Nothing {}): Told<Nothing>,
         ) -> Result<Json<RunReport>, Problem> {
-            carry_out(&site, &run, |_| Ok($command)).await
+            carry_out(&site, &who, &run, |_| Ok($command)).await
         }
     };
 }
@@ -63,18 +65,19 @@ macro_rules! task_command {
     ($(#[$doc:meta])* $name:ident, $path:literal, $command:expr) => {
         $(#[$doc])*
         #[utoipa::path(post, path = $path, tag = "tasks",
-            params(("run", description = "the run"), ("task", description = "one of its tasks")), responses(
+            params(("run" = String, Path, description = "the run"), ("task" = String, Path, description = "one of its tasks")), responses(
             (status = 200, description = "how far the run is then", body = RunReport),
             (status = 404, description = "there is no such run or task", body = Problem, content_type = "application/problem+json"),
             (status = 409, description = "that makes no sense as the task stands; nothing changed", body = Problem, content_type = "application/problem+json"),
         ))]
         pub(crate) async fn $name<P: Ports>(
             State(site): Ground<P>,
+            who: Who,
             Path((run, name)): Path<(String, String)>,
             Told(Nothing {}): Told<Nothing>,
         ) -> Result<Json<RunReport>, Problem> {
             let command: fn(TaskIndex) -> Command = $command;
-            carry_out(&site, &run, |view| Ok(command(task(view, &name)?))).await
+            carry_out(&site, &who, &run, |view| Ok(command(task(view, &name)?))).await
         }
     };
 }
@@ -105,34 +108,36 @@ task_command!(
 );
 
 /// Ends a run; what is at work is stopped, jobs elsewhere too.
-#[utoipa::path(post, path = "/api/runs/{run}/cancel", tag = "runs", params(("run", description = "the run")), request_body = CancelRequest, responses(
+#[utoipa::path(post, path = "/api/runs/{run}/cancel", tag = "runs", params(("run" = String, Path, description = "the run")), request_body = CancelRequest, responses(
     (status = 200, description = "how far the run is then", body = RunReport),
     (status = 404, description = "there is no such run", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "it is over", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn cancel<P: Ports>(
     State(site): Ground<P>,
+    who: Who,
     Path(run): Path<String>,
     Told(asked): Told<CancelRequest>,
 ) -> Result<Json<RunReport>, Problem> {
     let reason = asked
         .reason
-        .unwrap_or_else(|| "cancelled by the API".to_owned());
-    carry_out(&site, &run, |_| Ok(Command::Cancel { reason })).await
+        .unwrap_or_else(|| format!("cancelled by {}", who.caller.actor));
+    carry_out(&site, &who, &run, |_| Ok(Command::Cancel { reason })).await
 }
 
 /// Retries from a chosen place; earlier results are kept.
-#[utoipa::path(post, path = "/api/runs/{run}/recover", tag = "runs", params(("run", description = "the run")), request_body = RecoverRequest, responses(
+#[utoipa::path(post, path = "/api/runs/{run}/recover", tag = "runs", params(("run" = String, Path, description = "the run")), request_body = RecoverRequest, responses(
     (status = 200, description = "how far the run is then", body = RunReport),
     (status = 404, description = "there is no such run or task", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "it goes on, or was recovered too often", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn recover<P: Ports>(
     State(site): Ground<P>,
+    who: Who,
     Path(run): Path<String>,
     Told(asked): Told<RecoverRequest>,
 ) -> Result<Json<RunReport>, Problem> {
-    carry_out(&site, &run, |view| {
+    carry_out(&site, &who, &run, |view| {
         let from = match (asked.from_step, &asked.from_task, asked.failed) {
             (Some(step), None, false) => RecoverFrom::Step(step),
             (None, Some(name), false) => RecoverFrom::Task(task(view, name)?),
@@ -150,13 +155,14 @@ pub(crate) async fn recover<P: Ports>(
 
 async fn carry_out<P: Ports>(
     site: &Site<P>,
+    who: &Who,
     run: &str,
     command: impl FnOnce(&RunView) -> Result<Command, Problem>,
 ) -> Result<Json<RunReport>, Problem> {
     let before = view(site, run).await?;
     let id = before.header.id.clone();
-    let events = vec![Event::Command(command(&before)?)];
-    let stepped = Box::pin(site.engine.step(&id, events, None)).await;
+    let by = site.engine.by(who.act());
+    let stepped = Box::pin(by.command(&id, command(&before)?)).await;
     stepped.map_err(|error| Problem::of(error, StatusCode::CONFLICT))?;
     let after = site.engine.run(&id).await?;
     Ok(Json(RunReport::of(

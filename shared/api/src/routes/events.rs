@@ -12,6 +12,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
 use ork_core::ids::RunId;
+use ork_core::time::Time;
 use ork_engine::ports::{Clock, Ports};
 use ork_engine::report::RunReport;
 use ork_engine::{EngineErrorKind, RunView};
@@ -22,13 +23,13 @@ use crate::Problem;
 use crate::site::Site;
 
 /// The header of a follower who comes back.
-const LAST_SEEN: &str = "last-event-id";
+pub(crate) const LAST_SEEN: &str = "last-event-id";
 /// Between two signs that the connection stands.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Follows a run to its end: an event `run` with its progress at once and after each change, its id the mark of the change.
 #[utoipa::path(get, path = "/api/runs/{run}/events", tag = "runs",
-    params(("run", description = "the run"), ("last-event-id" = Option<u64>, Header, description = "the id of the last event that was seen")), responses(
+    params(("run" = String, Path, description = "the run"), ("last-event-id" = Option<u64>, Header, description = "the id of the last event that was seen")), responses(
     (status = 200, description = "events `run`, whose data is the run's progress", body = String, content_type = "text/event-stream"),
     (status = 204, description = "the run is over, and its last event was seen"),
     (status = 404, description = "there is no such run", body = Problem, content_type = "application/problem+json"),
@@ -38,11 +39,28 @@ pub(crate) async fn follow<P: Ports + 'static>(
     Path(run): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let tell = |view: &RunView, now| {
+        let event = Event::default().event("run");
+        event.json_data(RunReport::of(view, now))
+    };
+    follow_with(site, &run, &headers, tell).await
+}
+
+/// How a run stands as an event, without its id.
+type Tell = fn(&RunView, Time) -> Result<Event, axum::Error>;
+
+/// Each change of a run, told by `tell`.
+pub(crate) async fn follow_with<P: Ports + 'static>(
+    site: Arc<Site<P>>,
+    run: &str,
+    headers: &HeaderMap,
+    tell: Tell,
+) -> Result<Response, Problem> {
     let seen = match headers.get(LAST_SEEN) {
         None => None,
         Some(value) => Some(number(value.to_str().unwrap_or_default())?),
     };
-    let view = view(&site, &run).await?;
+    let view = view(&site, run).await?;
     if view.header.status.is_terminal() && seen == Some(view.header.commits) {
         // What tells a browser not to come back.
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -54,6 +72,7 @@ pub(crate) async fn follow<P: Ports + 'static>(
         seen,
         found: Some(view),
         until,
+        tell,
     };
     let keep = KeepAlive::new().interval(KEEP_ALIVE);
     Ok(Sse::new(follower.events()).keep_alive(keep).into_response())
@@ -72,6 +91,7 @@ struct Follower<P: Ports> {
     /// What was read before the first look.
     found: Option<RunView>,
     until: Instant,
+    tell: Tell,
 }
 
 impl<P: Ports + 'static> Follower<P> {
@@ -103,10 +123,7 @@ impl<P: Ports + 'static> Follower<P> {
             if self.seen != Some(commits) {
                 self.seen = Some(commits);
                 let now = self.site.engine.ports().clock().now();
-                let event = Event::default()
-                    .event("run")
-                    .id(commits.to_string())
-                    .json_data(RunReport::of(&view, now));
+                let event = (self.tell)(&view, now).map(|event| event.id(commits.to_string()));
                 return Some((event, (!is_over).then_some(self)));
             }
             if is_over {

@@ -40,7 +40,7 @@ pub(crate) struct LogQuery {
 
 /// The log of an attempt, a part at a time: `ork-log-next` says where the next part begins, `ork-log-size` how long the log is now.
 #[utoipa::path(get, path = "/api/runs/{run}/tasks/{task}/logs", tag = "tasks",
-    params(("run", description = "the run"), ("task", description = "one of its tasks"), LogQuery), responses(
+    params(("run" = String, Path, description = "the run"), ("task" = String, Path, description = "one of its tasks"), LogQuery), responses(
     (status = 200, description = "bytes as they were printed; none when nothing was", body = String, content_type = "text/plain",
         headers(("ork-log-next" = u64, description = "where the next part begins"), ("ork-log-size" = u64, description = "how long the log is now"))),
     (status = 404, description = "there is no such run, task, instance or attempt", body = Problem, content_type = "application/problem+json"),

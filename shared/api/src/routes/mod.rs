@@ -1,9 +1,12 @@
 //! The routes, a file for each kind of thing.
 
+pub(crate) mod audit;
 pub(crate) mod commands;
 pub(crate) mod events;
 pub(crate) mod health;
+pub(crate) mod keys;
 pub(crate) mod logs;
+pub(crate) mod me;
 pub(crate) mod runs;
 pub(crate) mod tasks;
 pub(crate) mod workflows;
@@ -23,11 +26,15 @@ use crate::site::Site;
 /// What handlers are given.
 pub(crate) type Ground<P> = axum::extract::State<Arc<Site<P>>>;
 
-/// Every route below `/api`. What stands here stands in the OpenAPI document, which a test sees to.
+/// Every route below `/api`. What stands here stands in the OpenAPI document and in the table of what routes need, which tests see to.
 pub(crate) fn all<P: Ports + 'static>() -> Router<Arc<Site<P>>> {
     Router::new()
         .route("/health", get(health::health::<P>))
         .route("/openapi.json", get(health::openapi))
+        .route("/me", get(me::me))
+        .route("/audit", get(audit::list::<P>))
+        .route("/keys", get(keys::list::<P>).post(keys::create::<P>))
+        .route("/keys/{key}/revoke", post(keys::revoke::<P>))
         .route("/workflows", get(workflows::list::<P>))
         .route(
             "/workflows/{name}",

@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Ground, view, workflow_name};
 use crate::Problem;
+use crate::access::Who;
 use crate::documents::StartedDocument;
 use crate::page::{self, Page};
 use crate::request::{Asked, Told};
@@ -36,15 +37,17 @@ pub(crate) struct StartRequest {
 }
 
 /// Starts a run.
-#[utoipa::path(post, path = "/api/workflows/{name}/runs", tag = "runs", params(("name", description = "the workflow")),
+#[utoipa::path(post, path = "/api/workflows/{name}/runs", tag = "runs", params(("name" = String, Path, description = "the workflow")),
     request_body = StartRequest, responses(
     (status = 201, description = "it was made; `Location` names it", body = StartedDocument),
     (status = 200, description = "a request with the same key made it before", body = StartedDocument),
     (status = 404, description = "there is no such workflow", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "the key is the id of a run of another workflow", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "the params are wrong", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn start<P: Ports>(
     State(site): Ground<P>,
+    who: Who,
     Path(name): Path<String>,
     Told(asked): Told<StartRequest>,
 ) -> Result<Response, Problem> {
@@ -58,10 +61,24 @@ pub(crate) async fn start<P: Ports>(
             .iter()
             .map(|name| task_name(name))
             .collect::<Result<_, _>>()?,
-        ..StartRun::of(workflow)
+        ..StartRun::of(workflow.clone())
     };
-    let started = site.engine.start(wish).await;
+    let started = Box::pin(site.engine.by(who.act()).start(wish)).await;
     let started = started.map_err(|error| Problem::of(error, StatusCode::UNPROCESSABLE_ENTITY))?;
+    if !started.created {
+        let there = site.engine.run(&started.id).await?.header.workflow;
+        if there != workflow {
+            let id = &started.id;
+            let whose = match who.sees(&there) {
+                true => format!("of workflow {there}"),
+                false => "of another workflow".to_owned(),
+            };
+            return Err(Problem::new(
+                StatusCode::CONFLICT,
+                format!("`idempotency_key`: there is a run {id} {whose}; choose another key"),
+            ));
+        }
+    }
     let status = match started.created {
         true => StatusCode::CREATED,
         false => StatusCode::OK,
@@ -132,7 +149,7 @@ pub(crate) async fn list<P: Ports>(
 }
 
 /// How far a run is.
-#[utoipa::path(get, path = "/api/runs/{run}", tag = "runs", params(("run", description = "the run")), responses(
+#[utoipa::path(get, path = "/api/runs/{run}", tag = "runs", params(("run" = String, Path, description = "the run")), responses(
     (status = 200, description = "its progress; `ETag` changes with every change of the run", body = RunReport),
     (status = 304, description = "`If-None-Match` names what it still is; durations of what runs are not looked at"),
     (status = 404, description = "there is no such run", body = Problem, content_type = "application/problem+json"),

@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use ork_core::run::InstanceStatus;
 use ork_engine::ports::{Clock, Ports};
-use ork_engine::report::{RunReport, TaskReport};
+use ork_engine::report::{self, TaskReport};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -27,7 +27,7 @@ pub(crate) struct TasksDocument {
 }
 
 /// The tasks of a run by name.
-#[utoipa::path(get, path = "/api/runs/{run}/tasks", tag = "tasks", params(("run", description = "the run")), responses(
+#[utoipa::path(get, path = "/api/runs/{run}/tasks", tag = "tasks", params(("run" = String, Path, description = "the run")), responses(
     (status = 200, description = "how far each is", body = TasksDocument),
     (status = 404, description = "there is no such run", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -36,10 +36,8 @@ pub(crate) async fn list<P: Ports>(
     Path(run): Path<String>,
 ) -> Result<Json<TasksDocument>, Problem> {
     let view = view(&site, &run).await?;
-    let report = RunReport::of(&view, site.engine.ports().clock().now());
-    Ok(Json(TasksDocument {
-        tasks: report.tasks,
-    }))
+    let tasks = report::tasks(&view, site.engine.ports().clock().now());
+    Ok(Json(TasksDocument { tasks }))
 }
 
 /// Which instances.
@@ -56,7 +54,7 @@ pub(crate) struct InstancesQuery {
 
 /// A task of a run, with its instances.
 #[utoipa::path(get, path = "/api/runs/{run}/tasks/{task}", tag = "tasks",
-    params(("run", description = "the run"), ("task", description = "one of its tasks"), InstancesQuery), responses(
+    params(("run" = String, Path, description = "the run"), ("task" = String, Path, description = "one of its tasks"), InstancesQuery), responses(
     (status = 200, description = "how far it is", body = TaskDocument),
     (status = 404, description = "there is no such run or task", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -80,10 +78,8 @@ pub(crate) async fn show<P: Ports>(
     };
     let view = view(&site, &run).await?;
     let at = task(&view, &name)?;
-    let mut report = RunReport::of(&view, site.engine.ports().clock().now());
+    let report = TaskReport::of(&view, at, site.engine.ports().clock().now());
     let name = &view.graph.task(at).name;
-    let report = report.tasks.remove(name);
-    let report = report.expect("a report has all tasks of its run");
     let all = (0u32..).zip(view.state.instances(at)).skip(from as usize);
     let mut wanted = all.filter(|(_, one)| status.is_none_or(|status| one.status() == status));
     let items: Vec<InstanceDocument> = wanted
@@ -101,7 +97,7 @@ pub(crate) async fn show<P: Ports>(
 
 /// What a task gave: its value, or for a fan-out the list; null where there is nothing (yet).
 #[utoipa::path(get, path = "/api/runs/{run}/tasks/{task}/output", tag = "tasks",
-    params(("run", description = "the run"), ("task", description = "one of its tasks")), responses(
+    params(("run" = String, Path, description = "the run"), ("task" = String, Path, description = "one of its tasks")), responses(
     (status = 200, description = "the output, any JSON", body = Object),
     (status = 404, description = "there is no such run or task", body = Problem, content_type = "application/problem+json"),
 ))]

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Ground, workflow_name};
 use crate::Problem;
+use crate::access::Who;
 use crate::documents::{WorkflowDetail, WorkflowSummary};
 use crate::page::{self, Page};
 use crate::request::{Asked, Told};
@@ -32,6 +33,7 @@ pub(crate) struct ListQuery {
 ))]
 pub(crate) async fn list<P: Ports>(
     State(site): Ground<P>,
+    who: Who,
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Page<WorkflowSummary>>, Problem> {
     let limit = page::limit(query.limit)?;
@@ -39,13 +41,17 @@ pub(crate) async fn list<P: Ports>(
     let found = site.engine.workflows_page(cursor, limit).await;
     let (all, next_cursor) = found.map_err(|error| Problem::of_listing(error, cursor))?;
     Ok(Json(Page {
-        items: all.iter().map(WorkflowSummary::of).collect(),
+        items: all
+            .iter()
+            .filter(|one| who.sees(&one.name))
+            .map(WorkflowSummary::of)
+            .collect(),
         next_cursor,
     }))
 }
 
 /// A workflow, with its schedule, its params and its tasks.
-#[utoipa::path(get, path = "/api/workflows/{name}", tag = "workflows", params(("name", description = "the workflow")), responses(
+#[utoipa::path(get, path = "/api/workflows/{name}", tag = "workflows", params(("name" = String, Path, description = "the workflow")), responses(
     (status = 200, description = "the workflow as it stands", body = WorkflowDetail),
     (status = 404, description = "there is none of that name", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -58,16 +64,17 @@ pub(crate) async fn show<P: Ports>(
 }
 
 /// Removes a workflow. Its versions and its runs stay.
-#[utoipa::path(delete, path = "/api/workflows/{name}", tag = "workflows", params(("name", description = "the workflow")), responses(
+#[utoipa::path(delete, path = "/api/workflows/{name}", tag = "workflows", params(("name" = String, Path, description = "the workflow")), responses(
     (status = 204, description = "it is gone"),
     (status = 404, description = "there is none of that name", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn delete<P: Ports>(
     State(site): Ground<P>,
+    who: Who,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let name = workflow_name(&name)?;
-    site.engine.delete_workflow(&name).await?;
+    site.engine.by(who.act()).delete_workflow(&name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -80,18 +87,20 @@ pub(crate) struct ScheduleChange {
 }
 
 /// Lets the schedules of a workflow fire, or not.
-#[utoipa::path(patch, path = "/api/workflows/{name}/schedule", tag = "workflows", params(("name", description = "the workflow")),
+#[utoipa::path(patch, path = "/api/workflows/{name}/schedule", tag = "workflows", params(("name" = String, Path, description = "the workflow")),
     request_body = ScheduleChange, responses(
     (status = 200, description = "the workflow as it stands now", body = WorkflowDetail),
     (status = 404, description = "there is none of that name", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn schedule<P: Ports>(
     State(site): Ground<P>,
+    who: Who,
     Path(name): Path<String>,
     Told(change): Told<ScheduleChange>,
 ) -> Result<Json<WorkflowDetail>, Problem> {
     let known = workflow_name(&name)?;
-    site.engine.enable(&known, change.enabled).await?;
+    let by = site.engine.by(who.act());
+    by.enable(&known, change.enabled).await?;
     let standing = standing(&site, &name).await?;
     detail(&site, &standing).await.map(Json)
 }
@@ -106,7 +115,7 @@ pub(crate) struct VersionDocument {
 }
 
 /// The stored versions of a workflow, the current one first.
-#[utoipa::path(get, path = "/api/workflows/{name}/versions", tag = "workflows", params(("name", description = "the workflow")), responses(
+#[utoipa::path(get, path = "/api/workflows/{name}/versions", tag = "workflows", params(("name" = String, Path, description = "the workflow")), responses(
     (status = 200, description = "all of them", body = Page<VersionDocument>),
     (status = 404, description = "there is none of that name", body = Problem, content_type = "application/problem+json"),
 ))]

@@ -34,7 +34,8 @@ async fn every_operation_of_the_document_is_routed_and_every_route_is_in_it() {
         let filled = path
             .replace("{name}", "nobody")
             .replace("{run}", "nobody")
-            .replace("{task}", "a");
+            .replace("{task}", "a")
+            .replace("{key}", "nobody");
         let asked = request(method, &filled).header("content-type", "application/json");
         let said = site
             .ask(asked.body(Body::from("{}")).expect("a request"))

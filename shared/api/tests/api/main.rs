@@ -1,6 +1,10 @@
 //! The API over an embedded engine in a folder: every route, every kind of refusal, as whoever asks sees them.
 
+mod access;
 mod contract;
 mod events;
+mod hostile;
+mod pages;
+mod pages_of_workflows;
 mod routes;
 mod site;

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::future::{Future, ready};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, Request, StatusCode};
 use ork_api::{Log, LogError, Logs, Settings};
 use ork_core::ids::RunId;
@@ -71,6 +70,11 @@ impl Answer {
 impl Site {
     /// A folder with [`FLOW`] deployed.
     pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same, served as `change` has it.
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = EmbeddedConfig::new(folder.path().join("state"));
         config.env = std::env::vars_os()
@@ -81,6 +85,7 @@ impl Site {
         let at: SocketAddr = HERE.parse().expect("an address");
         let mut settings = Settings::loopback(at);
         settings.look_every = Duration::from_millis(5);
+        change(&mut settings);
         let api = ork_api::router(embedded.engine(), logs, settings);
         let site = Self {
             folder,
@@ -112,14 +117,20 @@ impl Site {
         done.await.expect("it drives");
     }
 
-    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
+    /// An answer whose body need not be text.
+    pub(crate) async fn raw(&self, request: Request<Body>) -> (StatusCode, HeaderMap, Vec<u8>) {
         let answer = self.api.clone().oneshot(request).await.expect("it answers");
         let (parts, body) = answer.into_parts();
         let bytes = to_bytes(body, 4 << 20).await.expect("a body");
+        (parts.status, parts.headers, bytes.to_vec())
+    }
+
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
+        let (status, headers, bytes) = self.raw(request).await;
         Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).expect("text"),
+            status,
+            headers,
+            text: String::from_utf8(bytes).expect("text"),
         }
     }
 
@@ -130,6 +141,24 @@ impl Site {
 
     pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
         self.send("POST", path, body).await
+    }
+
+    pub(crate) async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+        key: &str,
+    ) -> Answer {
+        let request = request(method, path)
+            .header(CONTENT_TYPE, "application/json")
+            .header(AUTHORIZATION, format!("Bearer {key}"));
+        self.ask(
+            request
+                .body(Body::from(body.to_owned()))
+                .expect("a request"),
+        )
+        .await
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, body: &str) -> Answer {
@@ -159,23 +188,14 @@ impl Logs for LogFiles {
         from: u64,
         most: u64,
     ) -> Pin<Box<dyn Future<Output = Result<Option<Log>, LogError>> + Send + 'a>> {
-        Box::pin(ready(part(&self.0.path_of(name), from, most)))
+        let log = |part: ork_local::Part| Log {
+            bytes: part.bytes,
+            size: part.size,
+        };
+        let read = self.0.part(name, from, most);
+        let read = read.map(|part| part.map(log));
+        Box::pin(ready(read.map_err(|error| LogError(error.to_string()))))
     }
-}
-
-fn part(path: &Path, from: u64, most: u64) -> Result<Option<Log>, LogError> {
-    let Ok(bytes) = std::fs::read(path) else {
-        return Ok(None);
-    };
-    let size = bytes.len() as u64;
-    let from = usize::try_from(from.min(size)).expect("it fits");
-    let part = bytes[from..]
-        .iter()
-        .take(usize::try_from(most).expect("it fits"));
-    Ok(Some(Log {
-        bytes: part.copied().collect(),
-        size,
-    }))
 }
 
 /// Snapshots without what differs from run to run.

@@ -42,6 +42,9 @@ pub(crate) struct DevArgs {
     /// Port of the HTTP API on 127.0.0.1; 0 chooses a free one
     #[arg(long, value_name = "PORT", default_value_t = 4000)]
     port: u16,
+    /// Let only those use the HTTP API who show an API key; `ork auth key create` makes one
+    #[arg(long)]
+    keys: bool,
     #[command(flatten)]
     engine: EngineArgs,
     /// Say why: every decision, one line each
@@ -77,7 +80,7 @@ pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit,
             count(loaded, "workflow"),
             shown(&root),
             shown(&state),
-            server.place()
+            server.place(args.keys)
         ));
         let style = if args.verbose {
             Style::Notes
@@ -96,7 +99,7 @@ pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit,
         );
         tokio::select! {
             done = watching => done,
-            failed = server.serve(&recorder, control) => Err(failed),
+            failed = server.serve(&recorder, control, args.keys) => Err(failed),
         }
     })
 }

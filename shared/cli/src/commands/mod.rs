@@ -1,7 +1,10 @@
 //! One file per command; each has its arguments and one function.
 
+pub(crate) mod audit;
+pub(crate) mod auth;
 pub(crate) mod dev;
 pub(crate) mod execute;
+pub(crate) mod graph;
 pub(crate) mod init;
 pub(crate) mod internal;
 pub(crate) mod run;
@@ -22,9 +25,12 @@ pub(crate) fn run(command: Command, config: &Config, out: &Output) -> Result<Exi
         Command::Run(args) => run::run(args, config, out),
         Command::Dev(args) => dev::dev(&args, config, out),
         Command::Validate(args) => validate::validate(&args, out),
+        Command::Graph(args) => graph::graph(&args, config, out),
         Command::Init(args) => init::init(&args, out),
         Command::Schema(SchemaCommand::Export(args)) => schema_export::export(&args, config, out),
         Command::Schedule(ScheduleCommand::Preview(args)) => schedule_preview::preview(&args, out),
+        Command::Auth(command) => auth::run(command, config, out),
+        Command::Audit(args) => audit::audit(&args, config, out),
         Command::Workflow(command) => workflow::run(command, config, out),
         Command::ListWorkflows(args) => workflow::list::list(&args, config, out),
         Command::DeleteWorkflow(args) => workflow::delete::delete(&args, config, out),

@@ -31,10 +31,12 @@ pub(crate) fn validate(args: &ValidateArgs, out: &Output) -> Result<Exit, Failur
     let mut found: Vec<Diagnostic> = Vec::new();
     for file in &args.files {
         let checked = if file == Path::new("-") {
-            workflow_file::check("<stdin>", &stdin()?, &Project::default())
+            workflow_file::check("<stdin>", &stdin()?, &Project::default(), None)
         } else {
             let bytes = workflow_file::read(file)?;
-            workflow_file::check(&shown(file), &bytes, &workflow_file::project_of(file, out)?)
+            let project = workflow_file::project_of(file, out)?;
+            let folder = workflow_file::folder_of(file);
+            workflow_file::check(&shown(file), &bytes, &project, folder.as_deref())
         };
         if !args.json {
             out.diagnostics(&checked.found, &checked.source);

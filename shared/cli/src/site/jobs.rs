@@ -6,10 +6,10 @@ use ork_core::Value;
 use ork_core::deferred::Work;
 use ork_engine::ports::{Begun, JobStatus, Stopping, Tracker, TrackerError};
 use ork_gcp::Endpoints;
-use ork_gcp::trackers::{Outgoing, Trackers};
+use ork_gcp::trackers::{Outgoing, Secrets, Trackers};
 use ork_local::Jobs;
 
-use crate::config::Services;
+use crate::config::{self, Services};
 
 /// See the module.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ impl LaptopJobs {
                 allow: said(&self.services.outgoing_allow),
                 services: said(&self.services.trackers),
                 project: said(&self.services.project),
+                // Whoever executes runs here may look into this environment, and so may their tasks.
+                secrets: Secrets::lookup(config::secret),
             };
             Trackers::connect(&endpoints, &outgoing).map_err(|error| error.to_string())
         });

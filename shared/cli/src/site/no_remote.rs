@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use ork_core::definition::TaskIndex;
-use ork_core::ids::{RunId, VersionHash};
+use ork_core::ids::VersionHash;
 use ork_core::names::ObjectName;
-use ork_core::run::Command;
 use ork_core::usage::Usage;
 use ork_engine::EngineError;
 use ork_local::RunView;
@@ -48,9 +47,6 @@ impl Remote {
         _: &Config,
         _: &Output,
     ) -> Result<VersionHash, Failure> {
-        self.never()
-    }
-    pub(crate) async fn command(&self, _: &RunId, _: Command) -> Result<RunView, EngineError> {
         self.never()
     }
     pub(crate) async fn output_of(

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ork_core::definition::TaskIndex;
-use ork_core::ids::{RunId, VersionHash};
+use ork_core::ids::VersionHash;
 use ork_core::names::ObjectName;
-use ork_core::run::{Command, Event};
 use ork_core::usage::Usage;
 use ork_engine::ports::{ObjectError, Ports};
 use ork_engine::{Engine, EngineError};
@@ -120,17 +119,6 @@ impl Remote {
         out: &Output,
     ) -> Result<VersionHash, Failure> {
         upload::upload(self, file, sending, config, out).await
-    }
-
-    /// Does something to a run; whoever works on it is told.
-    pub(crate) async fn command(
-        &self,
-        run: &RunId,
-        command: Command,
-    ) -> Result<RunView, EngineError> {
-        let events = vec![Event::Command(command)];
-        Box::pin(self.engine.step(run, events, None)).await?;
-        self.engine.run(run).await
     }
 
     /// A task's output as JSON text.

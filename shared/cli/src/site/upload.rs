@@ -57,6 +57,13 @@ pub(super) async fn upload(
         None => objects.delete(&place).await,
     }
     .map_err(|error| remote.object_failure(&error))?;
+    // Before the file that names them.
+    for (path, bytes) in &file.queries {
+        let place = ObjectName::UploadQuery(name.clone(), path.clone());
+        let bytes = bytes.as_deref().unwrap_or_default();
+        let sent = objects.put(&place, bytes, None).await;
+        sent.map_err(|error| remote.object_failure(&error))?;
+    }
     let place = ObjectName::Upload(name.clone());
     let sent = objects.put(&place, &text.bytes, None).await;
     let generation = sent.map_err(|error| remote.object_failure(&error))?;

@@ -5,7 +5,7 @@ use crate::support::{Project, steady};
 #[test]
 fn the_help_of_every_command_reads_well() {
     let project = Project::new();
-    let commands: [&[&str]; 26] = [
+    let commands: [&[&str]; 27] = [
         &[],
         &["execute"],
         &["run"],
@@ -21,6 +21,7 @@ fn the_help_of_every_command_reads_well() {
         &["run", "recover"],
         &["dev"],
         &["validate"],
+        &["graph"],
         &["init"],
         &["schema"],
         &["schema", "export"],

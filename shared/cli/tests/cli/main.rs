@@ -1,8 +1,10 @@
 //! The real binary, from outside: what it prints, what it exits with, what it leaves behind.
 
+mod auth;
 mod dev;
 mod environment;
 mod execute;
+mod graph;
 mod help;
 mod init;
 mod interrupt;
@@ -11,6 +13,7 @@ mod project;
 mod runs;
 mod schedule;
 mod schema;
+mod secrets;
 mod state;
 mod support;
 mod validate;

@@ -130,3 +130,30 @@ fn the_project_file_beside_or_above_counts_and_is_checked_itself() {
         .exits(2)
         .says("ork.yaml:1:1");
 }
+
+#[test]
+fn a_query_lies_below_the_folder_of_its_workflow() {
+    let text = "name: w\ntasks:\n  a: {executor: bigquery, file: sql/day.sql}\n";
+    let project = Project::with("w.yaml", text);
+    project
+        .ork(&["validate", "w.yaml"])
+        .exits(2)
+        .says("w.yaml:3:33")
+        .says("there is no file `sql/day.sql`");
+    std::fs::create_dir(project.path("sql")).expect("made");
+    project.write("sql/day.sql", "SELECT '{{ params.day }}'\n");
+    project
+        .ork(&["validate", "w.yaml"])
+        .exits(2)
+        .says("(`sql/day.sql`, line 1, column 12)");
+    project.write("sql/day.sql", "SELECT @day\n");
+    project.ork(&["validate", "w.yaml"]).ok();
+    let elsewhere = Project::with("day.sql", "SELECT 1\n");
+    std::fs::remove_file(project.path("sql/day.sql")).expect("removed");
+    std::os::unix::fs::symlink(elsewhere.path("day.sql"), project.path("sql/day.sql"))
+        .expect("linked");
+    project
+        .ork(&["validate", "w.yaml"])
+        .exits(2)
+        .says("leads out of the workflow's folder");
+}

@@ -85,6 +85,16 @@ pub struct SecretRef {
     pub name: String,
 }
 
+impl SecretRef {
+    /// The environment variable that holds it: S of `projects/P/secrets/S/versions/V`.
+    pub fn variable(&self) -> &str {
+        match self.name.split('/').collect::<Vec<_>>()[..] {
+            ["projects", _, "secrets", secret, ..] => secret,
+            _ => &self.name,
+        }
+    }
+}
+
 /// A secret handed to a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretMount {

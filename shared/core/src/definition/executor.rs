@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Binding, Expression, Input};
+use super::{Binding, Expression, Input, SecretRef};
 use crate::Value;
 use crate::ids::WorkflowName;
 
@@ -86,6 +86,9 @@ pub enum Executor {
         /// What the answer must be like, by key.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         conditions: Vec<Input>,
+        /// Headers whose values are secrets. Whoever makes the request looks them up.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        secret_headers: Vec<(String, SecretRef)>,
     },
     /// A job of another service that Ork itself starts and watches, or something that it waits for. No worker has a part in it.
     Remote {
@@ -140,6 +143,17 @@ impl Executor {
         }
     }
 
+    /// Whether what was made for an attempt stays after its end, however that came, until it is removed.
+    pub const fn leaves_a_job(&self) -> bool {
+        matches!(
+            self,
+            Self::Remote {
+                operator: Operator::CloudRunImage,
+                ..
+            }
+        )
+    }
+
     /// Whether it is a single request, which is made again by everybody who asks about it.
     pub const fn is_a_request(&self) -> bool {
         matches!(self, Self::Http { .. })
@@ -161,6 +175,9 @@ pub enum Operator {
     /// An execution of a Cloud Run job, whatever its container is.
     #[serde(rename = "cloudrun")]
     CloudRun,
+    /// A Cloud Run job that is made of an image for one attempt, run once, and removed.
+    #[serde(rename = "cloudrun_image")]
+    CloudRunImage,
     /// A job of a Dataproc cluster, or a batch without one.
     Dataproc,
     /// Waits for an object of Cloud Storage.
@@ -179,14 +196,18 @@ impl Operator {
     pub const fn starts_a_job(self) -> bool {
         matches!(
             self,
-            Self::BigQuery | Self::CloudRun | Self::Dataproc | Self::BigQuerySensor
+            Self::BigQuery
+                | Self::CloudRun
+                | Self::CloudRunImage
+                | Self::Dataproc
+                | Self::BigQuerySensor
         )
     }
     /// The word a file uses for it: every sensor is `sensor`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::BigQuery => "bigquery",
-            Self::CloudRun => "cloudrun",
+            Self::CloudRun | Self::CloudRunImage => "cloudrun",
             Self::Dataproc => "dataproc",
             Self::ObjectSensor | Self::BigQuerySensor | Self::HttpSensor | Self::WorkflowSensor => {
                 "sensor"

@@ -218,7 +218,7 @@ fn is_variable(text: &str) -> bool {
 }
 
 /// `projects/P/secrets/S/versions/V`, or the name of an environment variable.
-fn secret(field: &Field<'_>, found: &mut Diagnostics) -> Option<SecretRef> {
+pub(super) fn secret(field: &Field<'_>, found: &mut Diagnostics) -> Option<SecretRef> {
     let name = field.text(found)?;
     let part = |text: &&str| {
         !text.is_empty()

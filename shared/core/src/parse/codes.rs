@@ -88,6 +88,7 @@ codes! {
     UNKNOWN_EXECUTOR = "ORK090", "an unknown executor";
     EXECUTOR_NEEDS_KEY = "ORK091", "a key that the executor needs is missing";
     KEY_NOT_FOR_EXECUTOR = "ORK092", "a key that the executor does not have";
+    BAD_FILE = "ORK093", "a file that cannot be taken";
 
     // Control.
     BATCH_WITHOUT_FOREACH = "ORK100", "`batch` without `foreach`";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::definition::{CommandLine, Executor, Isolation, Operator};
+use crate::definition::{CommandLine, Executor, Isolation};
 use crate::diagnostic::Diagnostics;
 use crate::ids::WorkflowName;
 use crate::schema::executors::{EXECUTORS, OWN_KEYS, Word, shown, word};
@@ -74,12 +74,9 @@ fn unstated(
     found: &mut Diagnostics,
 ) -> Option<Executor> {
     let has = |key: &str| task.own.field(key).is_some();
-    let python = has("module")
-        || task
-            .own
-            .field("file")
-            .and_then(|file| file.node.text())
-            .is_some_and(|file| file.ends_with(".py"));
+    let file = task.own.field("file").and_then(|file| file.node.text());
+    let ends = |with: &str| file.is_some_and(|file| file.ends_with(with));
+    let python = has("module") || ends(".py");
     let name = if has("run_as") {
         "workflow"
     } else if python {
@@ -90,7 +87,7 @@ fn unstated(
         "http"
     } else if has("sensor") {
         "sensor"
-    } else if has("query") {
+    } else if has("query") || ends(".sql") {
         "bigquery"
     } else if let Some(key) = own_keys().chain(["image"]).find(|key| has(key)) {
         let message = format!(
@@ -206,14 +203,7 @@ fn build(
                 None => needs(task, name, "file", "`file: libtasks.so`", found),
             }
         }
-        Word::BigQuery => remote::operator(
-            Operator::BigQuery,
-            remote::BIGQUERY,
-            &[("query", "`query: SELECT …`")],
-            task,
-            scope,
-            found,
-        ),
+        Word::BigQuery => remote::bigquery(task, scope, found),
         Word::Dataproc => remote::dataproc(task, scope, found),
         Word::Sensor => sensor::sensor(task, scope, found),
         // With a region it is any job there; without one it is a worker job of the deployment.
@@ -221,14 +211,7 @@ fn build(
             if let Some(field) = task.own.field("command") {
                 return both(task, "command", "region", &field, found);
             }
-            remote::operator(
-                Operator::CloudRun,
-                remote::CLOUD_RUN,
-                &[("job", "`job: name` of an existing job")],
-                task,
-                scope,
-                found,
-            )
+            remote::cloud_run(task, scope, found)
         }
         Word::CloudRun => {
             let command = command(task, scope, found)?;

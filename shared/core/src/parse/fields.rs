@@ -34,6 +34,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("timeout_seconds", "timeout"),
     ("environment", "env"),
     ("queue", "topic"),
+    ("cpu", "resources"),
+    ("memory", "resources"),
     ("jobs", "tasks"),
     ("steps", "tasks"),
     ("cron", "schedule"),

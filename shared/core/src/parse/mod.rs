@@ -6,6 +6,7 @@
 
 mod amounts;
 mod assign;
+mod beside;
 mod bindings;
 mod blank;
 mod cloud;
@@ -35,8 +36,10 @@ mod yaml;
 use crate::definition::Workflow;
 use crate::diagnostic::{Diagnostic, Diagnostics, Position};
 use crate::ids::WorkflowName;
+use crate::names::QueryPath;
 
 pub use amounts::duration;
+pub use beside::Beside;
 pub use project::{CustomExecutor, Project};
 
 /// A workflow that can be run.
@@ -66,19 +69,30 @@ pub fn file_name_for(workflow: &WorkflowName, bytes: &[u8]) -> String {
     }
 }
 
-/// Reads a workflow file of a folder with the given project. The errors come all at once, in the order of the
-/// file, the warnings behind them.
+/// Reads a workflow file with the given project, whose tasks name no files that belong into the definition.
 pub fn parse_workflow_with(
     file: &str,
     bytes: &[u8],
     project: &Project,
+) -> Result<Parsed, Vec<Diagnostic>> {
+    parse_workflow_beside(file, bytes, project, &|_| Beside::NoFolder)
+}
+
+/// Reads a workflow file of a folder with the given project; `beside` looks for the files that belong into the definition. The errors
+/// come all at once, in the order of the file, the warnings behind them.
+pub fn parse_workflow_beside(
+    file: &str,
+    bytes: &[u8],
+    project: &Project,
+    beside: &dyn Fn(&QueryPath) -> Beside,
 ) -> Result<Parsed, Vec<Diagnostic>> {
     let mut found = Diagnostics::new(file);
     let read = source::text(bytes, &mut found).and_then(|text| {
         if file.ends_with(".workflow") {
             fun::read(file, text, &mut found)
         } else {
-            workflow::read(&yaml::load(text, &mut found)?, project, &mut found)
+            let folder = beside::Folder::new(beside);
+            workflow::read(&yaml::load(text, &mut found)?, project, &folder, &mut found)
         }
     });
     let (errors, warnings) = found.finish(&source::lossy(bytes));

@@ -1,24 +1,26 @@
 //! Tasks without a worker: a job of another service that Ork starts itself, or a request. Sensors are read the same way.
 
 use crate::Value;
+use crate::deferred::SECRET_HEADERS;
 use crate::deferred::{LONGEST_POLL, SHORTEST_POLL};
-use crate::definition::{Binding, Executor, Input, Operator};
+use crate::definition::{Binding, Executor, Input, Operator, SecretRef};
 use crate::diagnostic::Diagnostics;
 use crate::expr;
 use crate::ids::WorkflowName;
 use crate::schema::executors::{METHODS, WRITES};
 use crate::time::{Millis, Time};
 
+use super::beside;
 use super::bindings;
 use super::cloud::Name;
 use super::codes;
 use super::executors::{both, is_map, needs};
 use super::fields::Field;
-use super::node::{Kind, Plain};
+use super::node::{Kind, Node, Plain};
 use super::programs::literal_or_template;
 use super::scope::{Moment, Scope};
 use super::settings::Settings;
-use super::without_worker::no_secret;
+use super::without_worker::{is_secret, no_secret, secrets_of};
 
 /// What a key's value must be when it is written out. A template may become anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,13 +61,17 @@ pub(super) const BIGQUERY: &Keys = &[
 ];
 pub(super) const CLOUD_RUN: &Keys = &[
     ("job", Want::Text),
+    ("image", Want::Text),
     ("project", Want::Name(Name::Project)),
     ("region", Want::Name(Name::Region)),
     ("args", Want::Texts),
+    ("service_account", Want::Text),
     ("container", Want::Text),
     ("task_count", Want::Whole),
     ("poll_interval", Want::Span),
 ];
+/// Those of them that a job which is there has already.
+const IMAGE_ONLY: [&str; 2] = ["image", "service_account"];
 pub(super) const DATAPROC: &Keys = &[
     ("project", Want::Name(Name::Project)),
     ("region", Want::Name(Name::Region)),
@@ -108,6 +114,54 @@ pub(super) fn operator(
     Some(Executor::Remote { operator, request })
 }
 
+/// A query, written here or in a file of its own.
+pub(super) fn bigquery(
+    task: &Settings<'_>,
+    scope: &mut Scope<'_>,
+    found: &mut Diagnostics,
+) -> Option<Executor> {
+    let needed = [("query", "`query: SELECT …`, or `file: report.sql`")];
+    // A file in `defaults` is for other tasks.
+    let Some(file) = task.own.field("file") else {
+        return operator(Operator::BigQuery, BIGQUERY, &needed, task, scope, found);
+    };
+    if task.own.field("query").is_some() {
+        return both(task, "query", "file", &file, found);
+    }
+    let query = beside::query(&file, scope, found);
+    let keys = without(BIGQUERY, &["query"]);
+    let mut executor = operator(Operator::BigQuery, &keys, &[], task, scope, found)?;
+    if let Executor::Remote { request, .. } = &mut executor {
+        request.insert(0, named("query", query?));
+    }
+    Some(executor)
+}
+
+/// A job of Cloud Run that is there, or one that is made of an image and lasts as long as the attempt.
+pub(super) fn cloud_run(
+    task: &Settings<'_>,
+    scope: &mut Scope<'_>,
+    found: &mut Diagnostics,
+) -> Option<Executor> {
+    // An image in `defaults` is for tasks that name no job.
+    let (job, image) = (task.own.field("job"), task.own.field("image"));
+    if let (Some(_), Some(image)) = (&job, &image) {
+        return both(task, "job", "image", image, found);
+    }
+    if job.is_some() || task.field("image").is_none() {
+        let needed = [("job", "`job: name` of an existing job, or `image: …`")];
+        let keys = without(CLOUD_RUN, &IMAGE_ONLY);
+        return operator(Operator::CloudRun, &keys, &needed, task, scope, found);
+    }
+    let keys = without(CLOUD_RUN, &["job", "container"]);
+    operator(Operator::CloudRunImage, &keys, &[], task, scope, found)
+}
+
+fn without(keys: &Keys, left_out: &[&str]) -> Vec<(&'static str, Want)> {
+    let keys = keys.iter().copied();
+    keys.filter(|(key, _)| !left_out.contains(key)).collect()
+}
+
 /// A job of a cluster, or a batch, which has none.
 pub(super) fn dataproc(
     task: &Settings<'_>,
@@ -132,11 +186,8 @@ pub(super) fn dataproc(
         "job"
     };
     // A cluster in `defaults` is for the jobs of the file.
-    let keys: Vec<(&str, Want)> = DATAPROC
-        .iter()
-        .copied()
-        .filter(|(key, _)| !(batch.is_some() && *key == "cluster"))
-        .collect();
+    let no_cluster: &[&str] = if batch.is_some() { &["cluster"] } else { &[] };
+    let keys = without(DATAPROC, no_cluster);
     operator(
         Operator::Dataproc,
         &keys,
@@ -165,11 +216,15 @@ pub(super) fn http(
         .and_then(|field| field.word(&METHODS.map(|word| (word, word)), found))
         .unwrap_or("GET");
     let mut headers = Vec::new();
+    let mut secret_headers = Vec::new();
     if let Some(field) = task.field("headers")
         && let Some(fields) = field.open(found)
-        && no_secret(&field, found)
     {
+        secret_headers = secrets_in(&field, found);
         for (key, node) in fields.entries() {
+            if is_secret(node) {
+                continue;
+            }
             let one = Field {
                 label: format!("`{}` in {}", key.text, field.label),
                 key_at: key.at,
@@ -190,9 +245,23 @@ pub(super) fn http(
             headers,
             body,
             conditions: conditions(task, scope, found),
+            secret_headers,
         }),
         None => needs(task, name, "url", "`url: https://…`", found),
     }
+}
+
+/// The headers of a map that are secrets. One that is misspelled is said, and left out.
+fn secrets_in(field: &Field<'_>, found: &mut Diagnostics) -> Vec<(String, SecretRef)> {
+    let mut secrets = Vec::new();
+    for (key, node) in secrets_of(field) {
+        let label = format!("`{}` in {}", key.text, field.label);
+        let one = Field::new(label, node);
+        let named = one.node.get("secret").map(|node| Field { node, ..one });
+        let named = named.and_then(|named| bindings::secret(&named, found));
+        secrets.extend(named.map(|secret| (key.text.clone(), secret)));
+    }
+    secrets
 }
 
 /// What its answer must be like.
@@ -211,6 +280,10 @@ pub(super) fn read<'n>(
     let mut request = Vec::new();
     for (key, want) in keys {
         let Some(field) = field_at(key) else { continue };
+        if *want == Want::Headers && secrets_of(&field).next().is_some() {
+            good &= with_secrets(key, &field, &mut request, scope, found);
+            continue;
+        }
         match value(&field, *want, scope, found) {
             Some(value) => request.push(named(key, value)),
             None => good = false,
@@ -229,6 +302,43 @@ pub(super) fn read<'n>(
         }
     }
     good.then_some(request)
+}
+
+/// Headers of which some are secrets: these by their names, under a key of their own.
+fn with_secrets(
+    key: &str,
+    field: &Field<'_>,
+    request: &mut Vec<Input>,
+    scope: &mut Scope<'_>,
+    found: &mut Diagnostics,
+) -> bool {
+    let secrets = secrets_in(field, found);
+    let good = secrets.len() == secrets_of(field).count();
+    let names = secrets
+        .into_iter()
+        .map(|(header, secret)| (header, Value::String(secret.name)));
+    let names = Binding::Const(Value::Object(names.collect()));
+    request.push(named(SECRET_HEADERS, names));
+    let Kind::Map(entries) = &field.node.kind else {
+        return good;
+    };
+    let others = entries.iter().filter(|(_, node)| !is_secret(node));
+    let others = Node {
+        at: field.node.at,
+        kind: Kind::Map(others.cloned().collect()),
+    };
+    let others = Field {
+        label: field.label.clone(),
+        key_at: field.key_at,
+        node: &others,
+    };
+    match value(&others, Want::Headers, scope, found) {
+        Some(value) => {
+            request.push(named(key, value));
+            good
+        }
+        None => false,
+    }
 }
 
 pub(super) fn named(name: &str, value: Binding) -> Input {
@@ -287,7 +397,7 @@ fn checked(field: &Field<'_>, want: Want, found: &mut Diagnostics) -> bool {
             false
         }
         Want::Params => no_secret(field, found),
-        Want::Headers => no_secret(field, found) && are_texts(field, found),
+        Want::Headers => are_texts(field, found),
         Want::Name(name) => is_name(field, name, found),
         Want::Workflow => match field.text(found).map(WorkflowName::new) {
             Some(Err(error)) => {
@@ -371,8 +481,13 @@ mod tests {
     #[test]
     fn what_is_read_for_a_service_are_the_keys_that_its_executor_has() {
         for (word, read) in [
-            (Word::BigQuery, names(&[BIGQUERY], &[])),
-            (Word::CloudRun, names(&[CLOUD_RUN], &["command"])),
+            (Word::BigQuery, names(&[BIGQUERY], &["file"])),
+            // Every task may have an `image`.
+            (Word::CloudRun, {
+                let mut all = names(&[CLOUD_RUN], &["command"]);
+                all.remove("image");
+                all
+            }),
             (
                 Word::Http,
                 names(&[CONDITIONS], &["url", "method", "headers", "body"]),

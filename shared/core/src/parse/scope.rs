@@ -4,6 +4,7 @@ use crate::definition::{Expression, Reference, Root, Segment, TaskIndex, Templat
 use crate::diagnostic::{Diagnostics, Position};
 use crate::expr::{self, DottedPath, ExprError};
 
+use super::beside::Folder;
 use super::codes;
 use super::fields::Field;
 use super::graph::Graph;
@@ -34,6 +35,8 @@ pub(super) struct Scope<'a> {
     params: &'a [String],
     task: TaskIndex,
     has_foreach: bool,
+    /// Where files lie that belong into the definition.
+    pub(super) folder: &'a Folder<'a>,
     /// Everything resolved so far.
     pub(super) uses: Vec<Use>,
 }
@@ -42,6 +45,7 @@ impl<'a> Scope<'a> {
     pub(super) fn new(
         graph: &'a Graph,
         params: &'a [String],
+        folder: &'a Folder<'a>,
         task: TaskIndex,
         has_foreach: bool,
     ) -> Self {
@@ -50,6 +54,7 @@ impl<'a> Scope<'a> {
             params,
             task,
             has_foreach,
+            folder,
             uses: Vec::new(),
         }
     }

@@ -8,6 +8,7 @@ use crate::schema::{DEFAULTS_KEYS, TASK_KEYS};
 use crate::types::Type;
 
 use super::Project;
+use super::beside::Folder;
 use super::bindings::{self, Placed};
 use super::blank;
 use super::codes;
@@ -47,6 +48,7 @@ pub(super) struct Read {
 pub(super) struct Context<'a> {
     pub(super) style: Style,
     pub(super) project: &'a Project,
+    pub(super) folder: &'a Folder<'a>,
     pub(super) params: &'a [String],
     pub(super) aliases: &'a Aliases,
     pub(super) custom: Vec<String>,
@@ -184,7 +186,13 @@ fn one(
     found: &mut Diagnostics,
 ) -> Read {
     let own = &settings.own;
-    let mut scope = Scope::new(graph, context.params, index, own.field("foreach").is_some());
+    let mut scope = Scope::new(
+        graph,
+        context.params,
+        context.folder,
+        index,
+        own.field("foreach").is_some(),
+    );
     let executor = executors::read(&settings, &context.custom, &mut scope, found);
     let whole = executor.is_some();
     let mut task = blank::task(name, executor.unwrap_or(Executor::Marker), context.style);

@@ -26,9 +26,10 @@ const KEYS: [&str; 11] = [
 ];
 
 /// The keys of `cloudrun` that a worker job of the deployment does not have.
-const WITH_A_REGION: [&str; 5] = [
+const WITH_A_REGION: [&str; 6] = [
     "project",
     "args",
+    "service_account",
     "container",
     "task_count",
     "poll_interval",
@@ -45,10 +46,15 @@ pub(super) fn check(task: &Settings<'_>, name: &str, word: Word, found: &mut Dia
         _ => return,
     }
     let takes_env = word == Word::CloudRun;
+    let of_image = takes_env && task.own.field("job").is_none() && task.field("image").is_some();
     for key in KEYS {
-        if let Some(field) = task.own.field(key)
-            && !(takes_env && key == "env")
-        {
+        // With a job and an image there is one too many, which whoever reads them says.
+        let taken = match key {
+            "env" | "image" => takes_env,
+            "resources" => of_image,
+            _ => false,
+        };
+        if let Some(field) = task.own.field(key).filter(|_| !taken) {
             let region = if takes_env { " with a `region`" } else { "" };
             let message = format!(
                 "{} has executor `{name}`{region}, which has no `{key}`",
@@ -69,7 +75,34 @@ pub(super) fn check(task: &Settings<'_>, name: &str, word: Word, found: &mut Dia
             .hint(secret_instead(word));
     }
     if takes_env {
+        job_keys(task, of_image, found);
         secret_variables(task, found);
+    }
+}
+
+/// What only a job that is there has, and what only one has that is made of an image.
+fn job_keys(task: &Settings<'_>, of_image: bool, found: &mut Diagnostics) {
+    let (key, message, hint) = if of_image {
+        (
+            "container",
+            "is a Cloud Run job of one image, whose only container gets `args` and `env`",
+            "remove it",
+        )
+    } else {
+        (
+            "service_account",
+            "starts a Cloud Run job that is there, which has a service account of its own",
+            "set it on the job, with `gcloud run jobs update JOB --service-account`, or give an `image` instead of `job`",
+        )
+    };
+    if let Some(field) = task.own.field(key) {
+        found
+            .error(
+                codes::KEY_NOT_FOR_EXECUTOR,
+                field.key_at,
+                format!("{} {message}", task.own.owner),
+            )
+            .hint(hint);
     }
 }
 
@@ -112,8 +145,8 @@ fn instead(key: &str, word: Word) -> &'static str {
             "use `timeout`, the longest that all of it may take"
         }
         ("worker" | "topic", _) => "remove it: no worker takes this task",
-        ("image" | "resources", Word::CloudRun) => {
-            "set it on the Cloud Run job itself, with `gcloud run jobs update`"
+        ("resources", Word::CloudRun) => {
+            "no start of a Cloud Run job changes its cores and memory: set them on the job, with `gcloud run jobs update JOB --cpu=… --memory=…`, or give an `image` instead of `job`"
         }
         ("image" | "resources", Word::Dataproc) => {
             "set it on the cluster, or in `batch` as Dataproc calls it"
@@ -134,7 +167,7 @@ fn secret_instead(word: Word) -> &'static str {
             "let the job read them from Secret Manager with the rights of its own account"
         }
         _ => {
-            "a request that needs a secret is for a task with a worker, such as `executor: python`"
+            "let a header name it, as in `headers: {Authorization: {secret: NAME}}`; what else needs one is for a task with a worker"
         }
     }
 }
@@ -188,8 +221,12 @@ pub(super) fn secrets_of<'n>(field: &Field<'n>) -> impl Iterator<Item = &'n (Key
         Kind::Map(entries) => entries,
         _ => &[],
     };
-    let is_secret = |node: &Node| matches!(&node.kind, Kind::Map(one) if matches!(&**one, [(key, _)] if key.text == "secret"));
-    entries.iter().filter(move |(_, node)| is_secret(node))
+    entries.iter().filter(|(_, node)| is_secret(node))
+}
+
+/// Whether a value is `{secret: …}`.
+pub(super) fn is_secret(node: &Node) -> bool {
+    matches!(&node.kind, Kind::Map(one) if matches!(&**one, [(key, _)] if key.text == "secret"))
 }
 
 /// Whether no value of a map is `{secret: …}`, where that would be taken for plain data; says so if one is.
@@ -214,7 +251,14 @@ pub(super) fn strip(task: &mut Task, style: Style) {
     let keeps_env = matches!(
         task.executor,
         Executor::Remote {
-            operator: Operator::CloudRun,
+            operator: Operator::CloudRun | Operator::CloudRunImage,
+            ..
+        }
+    );
+    let keeps_resources = matches!(
+        task.executor,
+        Executor::Remote {
+            operator: Operator::CloudRunImage,
             ..
         }
     );
@@ -226,7 +270,9 @@ pub(super) fn strip(task: &mut Task, style: Style) {
     task.inputs = Vec::new();
     task.input_type = None;
     task.secrets = Vec::new();
-    task.resources = blank.resources;
+    if !keeps_resources {
+        task.resources = blank.resources;
+    }
     task.image = None;
     task.worker = None;
     task.config_file = None;

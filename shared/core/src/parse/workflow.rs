@@ -10,6 +10,7 @@ use crate::types::Type;
 
 use super::Project;
 use super::assign;
+use super::beside::Folder;
 use super::blank;
 use super::codes;
 use super::fields::{Field, Fields};
@@ -23,6 +24,7 @@ use super::tasks::{self, Context};
 pub(super) fn read(
     root: &Node,
     project: &Project,
+    folder: &Folder<'_>,
     found: &mut Diagnostics,
 ) -> Option<(Workflow, Vec<Position>)> {
     let before = found.errors();
@@ -77,6 +79,7 @@ pub(super) fn read(
     let context = Context {
         style,
         project,
+        folder,
         params: &param_names,
         aliases: &aliases,
         custom: project.custom_executors.keys().cloned().collect(),

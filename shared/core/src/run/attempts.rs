@@ -111,7 +111,7 @@ impl Step<'_> {
                 .instance(attempt.task, attempt.index)
                 .is_some_and(|i| i.status() == InstanceStatus::Deferred);
         if !self.is_live(attempt) || deferred {
-            if let Verdict::Deferred { jobs, count } = verdict {
+            if let Verdict::Deferred { jobs, count, .. } = verdict {
                 self.deferred_late(attempt, jobs, *count);
             }
             return self.stale(attempt, "a verdict");
@@ -124,7 +124,7 @@ impl Step<'_> {
             Verdict::Failed {
                 category, message, ..
             } => self.fail(attempt, *category, message),
-            Verdict::Deferred { jobs, count } => self.defer(attempt, jobs, *count),
+            Verdict::Deferred { jobs, count, every } => self.defer(attempt, jobs, *count, *every),
         }
     }
 

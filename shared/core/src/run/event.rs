@@ -101,7 +101,7 @@ pub enum Event {
         attempt: Attempt,
         /// Bit per job that is known to be over.
         over: u64,
-        /// Why one of them was not, if that is not for want of time.
+        /// Why one of them is not, unless its service took the wish and has not said yet that it is over.
         denied: Option<NotStopped>,
     },
     /// A sub-workflow's run ended.
@@ -144,12 +144,19 @@ pub enum JobAnswer {
         /// What happened.
         why: String,
     },
-    /// It failed, and why.
-    Failed(String),
+    /// It failed: with this category, for this reason.
+    Failed {
+        /// Which kind of failure.
+        category: Category,
+        /// What happened.
+        why: String,
+    },
     /// Nobody could say; the job is not to blame.
     Unanswered {
         /// Not before this has passed.
         retry_after: Option<Millis>,
+        /// Why, for people; `None`: somebody else asks, and it says nothing of how that goes.
+        why: Option<String>,
     },
     /// There is no such job; it may only not be known yet.
     Missing(String),
@@ -164,8 +171,19 @@ pub enum JobAnswer {
 pub struct NotStopped {
     /// In words.
     pub why: String,
+    /// What it means.
+    pub because: Unstopped,
+}
+
+/// What it means that jobs could not be stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unstopped {
+    /// Nobody answered: it counts for nothing.
+    Unanswered,
+    /// It was turned down.
+    Refused,
     /// Nobody will ever know which jobs they are: it is not tried again.
-    pub for_good: bool,
+    ForGood,
 }
 
 /// What became of evaluating a task.

@@ -94,6 +94,12 @@ pub struct Header {
     /// What it used of what costs money, as of its last commit: what followed from that is not in it. Empty on a laptop.
     #[serde(default, skip_serializing_if = "UsageByFunction::is_empty")]
     pub usage: UsageByFunction,
+    /// Who started it, where somebody did and it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<String>,
+    /// Who cancelled it last, until it is at work again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<String>,
     /// What a newer Ork wrote and this one keeps.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
@@ -124,6 +130,8 @@ impl Header {
             owner: None,
             commits: 0,
             usage: UsageByFunction::default(),
+            started_by: None,
+            cancelled_by: None,
             extra: BTreeMap::new(),
         }
     }

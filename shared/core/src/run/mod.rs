@@ -18,16 +18,18 @@ mod progress;
 mod record;
 mod state;
 mod status;
+mod stopping;
 mod tasks;
 mod timers;
+mod trouble;
 mod verify;
 
 pub use counts::Counts;
-pub use deferral::{Cancellation, Deferral};
+pub use deferral::Deferral;
 pub use document::{DecodeError, PageBytes, RUN_FORMAT, StoredRun};
 pub use event::{
     Attempt, ClaimOffer, Command, Effect, Event, JobAnswer, NotStopped, Out, Overdue, RecoverFrom,
-    Refusal, Resolution,
+    Refusal, Resolution, Unstopped,
 };
 pub use graph::Graph;
 pub use header::{Header, ParentRef, RunTrigger};
@@ -37,3 +39,5 @@ pub use state::{
     Failure, Instance, RunState, SkipReason, State, TaskOutcome, TaskPhase, TaskState,
 };
 pub use status::{Category, InstanceStatus, RunStatus};
+pub use stopping::Cancellation;
+pub use trouble::Trouble;

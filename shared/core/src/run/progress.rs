@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Graph, Instance, InstanceStatus, RunState, RunStatus};
+use crate::definition::TaskIndex;
 use crate::ids::TaskName;
 use crate::time::{Millis, Time};
 
@@ -99,7 +100,8 @@ impl RunState {
         }
     }
 
-    fn task_progress(&self, graph: &Graph, at: u32, now: Time) -> TaskProgress {
+    /// How far one task is at `now`.
+    pub fn task_progress(&self, graph: &Graph, at: TaskIndex, now: Time) -> TaskProgress {
         let (task, definition) = (self.task(at), graph.task(at));
         let instances = self.instances(at);
         // What was tried again and then succeeded is no error of the task.

@@ -1,8 +1,11 @@
 //! One instance as a record of a page. A record may grow at its end.
 
 use super::codec::{DecodeError, Reader, Writer};
-use super::deferral::{Cancellation, Deferral, bit_of};
-use super::{Category, Failure, Instance, InstanceStatus, SkipReason, State};
+use super::deferral::{Deferral, bit_of};
+use super::{
+    Cancellation, Category, Failure, Instance, InstanceStatus, SkipReason, State, Trouble,
+};
+use crate::deferred::{LONGEST_POLL, SHORTEST_POLL};
 use crate::limits;
 use crate::task::Output;
 use crate::time::{Millis, Time};
@@ -134,9 +137,61 @@ fn write_tail(out: &mut Writer, instance: &Instance, base: Time) {
             out.number(deferral.denied_twice);
         }
     });
+    let of_deferral = deferral.and_then(|deferral| deferral.trouble.as_deref());
+    let of_deferral = of_deferral.map(|trouble| (instance.attempt, trouble));
+    let of_others = cancellations
+        .iter()
+        .filter_map(|one| Some((one.attempt, one.trouble.as_deref()?)));
+    let mut troubles = of_deferral.into_iter().chain(of_others).peekable();
+    if troubles.peek().is_some() || instance.extra.is_some() {
+        out.record(|out| {
+            for (attempt, trouble) in troubles {
+                out.record(|out| write_trouble(out, attempt, trouble, base));
+            }
+        });
+    }
     if let Some(extra) = &instance.extra {
         out.0.extend_from_slice(extra);
     }
+}
+
+fn write_trouble(out: &mut Writer, attempt: u32, trouble: &Trouble, base: Time) {
+    out.number(attempt);
+    out.number(trouble.jobs);
+    out.bytes(trouble.why.as_bytes());
+    out.time(trouble.at, base);
+    out.number(trouble.times);
+}
+
+/// Gives what keeps questions from being answered to the jobs that it is about. An Ork that did not know of it may have gone on since:
+/// then it is about none.
+fn read_trouble(
+    reader: &mut Reader<'_>,
+    instance: &mut Instance,
+    base: Time,
+) -> Result<(), DecodeError> {
+    let attempt: u32 = reader.small()?;
+    let trouble = Box::new(Trouble {
+        jobs: reader.number()?,
+        why: reader.text()?.into(),
+        at: reader.time(base)?,
+        times: reader.small()?,
+    });
+    let live = instance.attempt;
+    if let State::Deferred(deferral) = &mut instance.state
+        && attempt == live
+    {
+        deferral.trouble = Some(trouble);
+        return Ok(());
+    }
+    let mut others = instance
+        .cancellations
+        .iter_mut()
+        .flat_map(|all| all.iter_mut());
+    if let Some(one) = others.find(|one| one.attempt == attempt) {
+        one.trouble = Some(trouble);
+    }
+    Ok(())
 }
 
 fn read_tail(
@@ -163,6 +218,7 @@ fn read_tail(
             asked: reader.small()?,
             denied: reader.small()?,
             holds: reader.byte()? != 0,
+            trouble: None,
         };
         instance.cancellations.get_or_insert_default().push(one);
     }
@@ -171,9 +227,17 @@ fn read_tail(
         && !later.is_empty()
     {
         deferral.since = later.time(base)?;
-        deferral.every = Millis(later.number()?);
+        // What is asked for all the time would never end.
+        deferral.every = Millis(later.number()?).clamp(SHORTEST_POLL, LONGEST_POLL);
         deferral.denied_once = later.number()?;
         deferral.denied_twice = later.number()?;
+    }
+    if reader.is_empty() {
+        return Ok(());
+    }
+    let mut troubles = Reader(reader.bytes()?);
+    while !troubles.is_empty() {
+        read_trouble(&mut Reader(troubles.bytes()?), instance, base)?;
     }
     Ok(())
 }
@@ -242,6 +306,7 @@ pub(super) fn read_instance(reader: &mut Reader<'_>, base: Time) -> Result<Insta
                 every: limits::POLL_INTERVAL,
                 denied_once: 0,
                 denied_twice: 0,
+                trouble: None,
             }))
         }
         InstanceStatus::Retrying => State::Retrying {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::deferral::{Cancellation, Deferral};
+use super::deferral::Deferral;
+use super::stopping::Cancellation;
 use super::{Category, Counts, Graph, Header, InstanceStatus};
 use crate::definition::{Task, TaskIndex};
 use crate::ids::PoolName;

@@ -151,9 +151,9 @@ impl Step<'_> {
         let instance = &self.run.instances[slot as usize];
         let due = instance.state.wake_at().is_some_and(|at| at <= now);
         if !due || index >= self.run.task(task).count {
-            self.run
-                .timers
-                .extend(instance.wake_at().map(|at| (at, slot)));
+            // What is past and nobody's (its task has fewer instances than that) would be looked at for ever.
+            let later = instance.wake_at().filter(|at| *at > now);
+            self.run.timers.extend(later.map(|at| (at, slot)));
             return;
         }
         let attempt = Attempt {

@@ -46,7 +46,7 @@ pub(crate) const EXECUTORS: &[(&str, Word)] = &[
 
 /// The keys that belong to some executors only, and to which.
 pub(crate) const OWN_KEYS: &[(&str, &[Word])] = &[
-    ("file", &[Python, Process, Library, Service]),
+    ("file", &[Python, Process, Library, Service, BigQuery]),
     ("module", &[Python, Service]),
     ("function", &[Python, Library, Service]),
     ("isolation", &[Python]),
@@ -70,6 +70,7 @@ pub(crate) const OWN_KEYS: &[(&str, &[Word])] = &[
     ("labels", &[BigQuery]),
     ("region", &[CloudRun, Dataproc]),
     ("args", &[CloudRun]),
+    ("service_account", &[CloudRun]),
     ("container", &[CloudRun]),
     ("task_count", &[CloudRun]),
     ("cluster", &[Dataproc]),

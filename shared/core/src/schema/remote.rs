@@ -6,6 +6,18 @@ use super::executors::{METHODS, WRITES};
 use super::{described, object, part, requiring, text};
 use crate::Value;
 
+/// Headers of a request.
+pub(super) fn headers() -> Value {
+    let secret = json!({
+        "type": "object",
+        "properties": { "secret": part("secret_name") },
+        "required": ["secret"],
+        "additionalProperties": false,
+    });
+    let value = json!({ "anyOf": [{ "type": ["string", "number", "boolean"] }, secret] });
+    json!({ "type": "object", "additionalProperties": value })
+}
+
 pub(super) fn properties() -> Vec<(&'static str, Value)> {
     let map = |title: &str, description: &str| {
         described(title, description, json!({ "type": ["object", "string"] }))
@@ -68,6 +80,13 @@ pub(super) fn properties() -> Vec<(&'static str, Value)> {
                 "Arguments",
                 "Arguments of the container instead of the job's own.",
                 json!({ "type": ["array", "string"], "items": { "type": "string" } }),
+            ),
+        ),
+        (
+            "service_account",
+            text(
+                "Service account",
+                "Whose rights the container of `image` has, by its e-mail address.",
             ),
         ),
         (
@@ -168,7 +187,14 @@ fn sensor() -> Value {
         vec![
             ("url", text("URL", "Where to ask; may hold templates.")),
             ("method", method()),
-            ("headers", map("Headers", "Headers of the request.")),
+            (
+                "headers",
+                described(
+                    "Headers",
+                    "Headers of the request; each may name a secret: {secret: NAME}.",
+                    json!({ "oneOf": [headers(), { "type": "string" }] }),
+                ),
+            ),
             ("body", described("Body", "Sent as JSON.", json!({}))),
             ("success_status_codes", codes()),
             (

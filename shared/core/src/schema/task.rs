@@ -65,7 +65,7 @@ fn what_runs() -> Vec<(&'static str, Value)> {
             "file",
             text(
                 "File",
-                "Python file, script or shared object, relative to the workflow file.",
+                "Python file, script, shared object or SQL file, relative to the workflow file.",
             ),
         ),
         (
@@ -129,8 +129,8 @@ fn what_runs() -> Vec<(&'static str, Value)> {
             "headers",
             described(
                 "Headers",
-                "Headers of the request; may hold templates.",
-                json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } }),
+                "Headers of the request; may hold templates, or name a secret: {secret: NAME}.",
+                super::remote::headers(),
             ),
         ),
         (

@@ -15,6 +15,7 @@ fn verdict(tape: &mut Tape, lost: bool) -> Verdict {
         3 => Verdict::Deferred {
             jobs: Output::Inline("[1]".into()),
             count: tape.below(4) as u32,
+            every: None,
         },
         _ => Verdict::Failed {
             category: match *tape.pick(Category::ALL) {
@@ -118,7 +119,10 @@ fn about(run: &RunState, live: Attempt, child: bool, tape: &mut Tape) -> Vec<Eve
                     1 | 2 => tell(JobAnswer::Done),
                     3 if !known && !failed => {
                         failed = true;
-                        tell(JobAnswer::Failed("no".into()));
+                        tell(JobAnswer::Failed {
+                            category: Category::Unknown,
+                            why: "no".into(),
+                        });
                     }
                     _ => {}
                 }

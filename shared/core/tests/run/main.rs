@@ -6,6 +6,7 @@ mod arrivals;
 mod commands;
 mod coverage;
 mod fan_out;
+mod fixtures;
 mod format;
 mod holding;
 mod permutations;

@@ -2,8 +2,8 @@
 //! [`World::apply`] at every step; what must hold in the end is checked here.
 
 use ork_core::run::{
-    Attempt, ClaimOffer, Command, Event, InstanceStatus, JobAnswer, RecoverFrom, Resolution,
-    RunStatus, State,
+    Attempt, Category, ClaimOffer, Command, Event, InstanceStatus, JobAnswer, RecoverFrom,
+    Resolution, RunStatus, State,
 };
 use ork_core::task::{Output, Verdict};
 use ork_core::time::Millis;
@@ -144,6 +144,7 @@ fn event(world: &World, choice: Choice) -> Event {
         3 => Verdict::Deferred {
             jobs: Output::Inline("[1,2]".into()),
             count: u32::from(more % 3),
+            every: None,
         },
         _ => Verdict::Failed {
             category: ork_core::run::Category::ALL[usize::from(more % 7)],
@@ -193,8 +194,14 @@ fn event(world: &World, choice: Choice) -> Event {
                 JobAnswer::Running,
                 JobAnswer::Done,
                 JobAnswer::Done,
-                JobAnswer::Failed("no".into()),
-                JobAnswer::Unanswered { retry_after: None },
+                JobAnswer::Failed {
+                    category: Category::ALL[usize::from(more) % Category::ALL.len()],
+                    why: "no".into(),
+                },
+                JobAnswer::Unanswered {
+                    retry_after: None,
+                    why: Some("503".into()),
+                },
                 JobAnswer::Missing("unknown".into()),
                 JobAnswer::Denied("forbidden".into()),
                 JobAnswer::Lost("unreadable".into()),

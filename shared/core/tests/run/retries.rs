@@ -1,7 +1,7 @@
 //! What follows a failed attempt.
 
 use ork_core::limits;
-use ork_core::run::{Category, Effect, InstanceStatus, NoteKind};
+use ork_core::run::{Category, Effect, InstanceStatus, NoteKind, State};
 use ork_core::time::Millis;
 
 use crate::world::World;
@@ -286,7 +286,7 @@ fn nobody_waits_for_jobs_that_may_not_be_stopped_but_they_are_asked_for_on_and_o
     assert_eq!(world.states(), "a retrying");
     world.play("stopped a#1 0; stopped a#1 0 denied; stopped a#1 0 denied; stopped a#1 0 denied");
     assert_eq!(world.states(), "a queued", "three in a row");
-    world.play("claim 1; defer a 2; job a 0 lost; stopped a#2 0 for_good");
+    world.play("claim 1; defer a 2; job a 0 failed; stopped a#2 0 for_good");
     assert_eq!(world.states(), "a queued");
     assert_eq!(
         world.run.cancellations().count(),
@@ -410,4 +410,88 @@ fn a_job_that_is_unknown_has_a_minute_and_one_that_may_not_be_asked_about_three_
         1,
         "it may be at work nevertheless"
     );
+}
+
+#[test]
+fn a_job_that_failed_is_tried_again_or_not_by_its_category_as_any_other_attempt() {
+    let retried = |policy: &str, said: &str| {
+        let mut world = World::new(&format!(
+            "  a: {{x, retries: {{max: 1, delay: 1s{policy}}}}}\n"
+        ));
+        world.play(&format!("start; claim 1; {said}"));
+        let failure = world.run.instance(0, 0).unwrap().failure.clone();
+        let failure = failure.unwrap_or_else(|| panic!("{said}: {}", world.states()));
+        (failure.category, world.states() == "a retrying")
+    };
+    for &category in Category::ALL {
+        let said = format!("defer a 1; job a 0 failed {category}");
+        let (kept, any) = retried("", &said);
+        assert_eq!((kept, any), (category, category != Category::Permanent));
+        let on = ", on: [transient, oom]";
+        let listed = [Category::Transient, Category::Oom].contains(&category);
+        assert_eq!(retried(on, &said), (category, listed));
+        // The same as of a worker's verdict.
+        let verdict = retried(on, &format!("started a; fail a {category}")).1;
+        assert_eq!(verdict, listed, "{category}");
+    }
+    let three = |word: &str| {
+        format!(
+            "defer a 1; +61s; {}",
+            vec![format!("job a 0 {word}"); 3].join("; ")
+        )
+    };
+    for (said, category) in [
+        ("defer a 1; job a 0 lost".to_owned(), Category::Permanent),
+        (three("denied"), Category::Recoverable),
+        (three("missing"), Category::Lost),
+    ] {
+        assert_eq!(
+            retried("", &said),
+            (category, category != Category::Permanent),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn why_a_question_got_no_answer_is_kept_until_the_job_is_answered_for() {
+    let mut world = World::new("  a: {x, timeout: 1h}\n");
+    world.play("start; claim 1; defer a 3");
+    let told = |world: &World| match &world.run.instance(0, 0).unwrap().state {
+        State::Deferred(deferral) => deferral
+            .trouble
+            .as_ref()
+            .map(|told| (told.jobs, told.times, told.at, told.why.to_string())),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(told(&world), None);
+    world.play("+10s; job a 1 busy; job a 2 busy; job a 0 running");
+    let first = world.now;
+    let why = || "503, it said".to_owned();
+    assert_eq!(told(&world), Some((6, 1, first, why())), "one round");
+    world.play("+10s; job a 0 running; job a 1 asking; job a 2 asking");
+    assert_eq!(told(&world), Some((6, 1, first, why())), "it is no news");
+    world.play("+10s; job a 1 missing; job a 2 busy; job a 0 running");
+    assert_eq!(told(&world), Some((6, 2, world.now, why())));
+    world.play("+10s; job a 1 done; job a 2 denied");
+    let why = || "nobody may ask".to_owned();
+    assert_eq!(told(&world), Some((4, 3, world.now, why())));
+    world.play("+10s; job a 2 running");
+    assert_eq!(told(&world), None);
+}
+
+#[test]
+fn why_jobs_are_not_stopped_is_kept_until_their_service_takes_the_wish() {
+    let mut world = World::new("  a: {x}\n");
+    world.play("start; claim 1; defer a 2; cancel; +1s; stopped a#1 0 unanswered");
+    let told = |world: &World| {
+        let (.., one) = world.run.cancellations().next().unwrap();
+        let told = one.trouble.as_ref();
+        (one.denied, told.map(|told| (told.times, told.at)))
+    };
+    assert_eq!(told(&world), (0, Some((1, world.now))), "no refusal");
+    world.play("+10s; tick; stopped a#1 1 denied");
+    assert_eq!(told(&world), (1, Some((2, world.now))));
+    world.play("+20s; tick; stopped a#1 0");
+    assert_eq!(told(&world), (0, None));
 }

@@ -78,7 +78,7 @@ fn grown_records(mut list: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     while !list.is_empty() {
         // What this Ork knows of a record comes first; a record that ends before it has none of it.
-        put(&mut out, &[block(&mut list), &[0, 0, 0], TAIL].concat());
+        put(&mut out, &[block(&mut list), &[0, 0, 0, 0], TAIL].concat());
     }
     out
 }
@@ -203,6 +203,7 @@ fn event(world: &World, tape: &mut Tape) -> Event {
             verdict: Verdict::Deferred {
                 jobs: Output::Object { bytes: 70_000 },
                 count: 64,
+                every: None,
             },
             report: None,
         },

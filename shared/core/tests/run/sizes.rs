@@ -138,6 +138,7 @@ fn no_page_outgrows_its_bound_whatever_its_instances_have_to_say() {
                     Verdict::Deferred {
                         jobs: Output::Inline(jobs),
                         count: limits::DEFERRED_JOBS as u32,
+                        every: None,
                     }
                 }
                 _ => continue,
@@ -156,6 +157,15 @@ fn no_page_outgrows_its_bound_whatever_its_instances_have_to_say() {
                 answer: JobAnswer::Done,
             };
             apply(&mut world, &done);
+            let unanswered = Event::Job {
+                attempt,
+                job: 0,
+                answer: JobAnswer::Unanswered {
+                    retry_after: None,
+                    why: Some(text(&mut tape)),
+                },
+            };
+            apply(&mut world, &unanswered);
         }
         world.check_quickly();
         let bytes = largest(&world.run);

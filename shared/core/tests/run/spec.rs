@@ -1,7 +1,6 @@
 //! The fixtures of `shared/spec`: what the SDKs and the worker write is read here as they mean it, and what nobody may write is refused.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use ork_core::deferred::{Job, job_id, poll_interval, service};
 use ork_core::diagnostic::to_json;
@@ -16,38 +15,10 @@ use ork_core::task::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, from_value, json, to_value};
 
+use crate::fixtures::{cases, folder, load, read, said as text};
+
 /// Who reads them here.
 const READER: &str = "core";
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec")
-}
-
-fn read(file: &str) -> Value {
-    let text = std::fs::read_to_string(folder().join(file)).unwrap();
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
-}
-
-/// A fixture of the version that is listed.
-fn load(file: &str) -> Value {
-    let found = read(file);
-    let listed = &read("index.json")["files"][file]["version"];
-    assert_eq!(&found["version"], listed, "{file}");
-    found
-}
-
-/// The cases of one kind, of which there must be some.
-fn cases<'a>(fixture: &'a Value, kind: &str) -> &'a [Value] {
-    let cases = fixture[kind].as_array().map_or(&[][..], Vec::as_slice);
-    assert!(!cases.is_empty(), "no {kind} cases in {fixture}");
-    cases
-}
-
-fn text(value: &Value) -> &str {
-    value
-        .as_str()
-        .unwrap_or_else(|| panic!("{value} is no text"))
-}
 
 /// What a refusal must say, in general or here.
 fn says(case: &Value) -> &str {

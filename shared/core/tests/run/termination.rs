@@ -124,6 +124,7 @@ impl<'a> Around<'a> {
                 Verdict::Deferred {
                     jobs: Output::Inline("[1]".into()),
                     count: count as u32,
+                    every: None,
                 }
             }
             // It dies without a word; whoever watches its own attempts notices that.
@@ -208,7 +209,10 @@ impl<'a> Around<'a> {
                     let answer = match well {
                         _ if ends > now => JobAnswer::Running,
                         true => JobAnswer::Done,
-                        false => JobAnswer::Failed("no".to_owned()),
+                        false => JobAnswer::Failed {
+                            category: Category::Unknown,
+                            why: "no".to_owned(),
+                        },
                     };
                     Event::Job {
                         attempt,

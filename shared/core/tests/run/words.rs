@@ -1,15 +1,15 @@
 //! Events and effects as words.
 //!
 //! `start`, `claim N [remote] [POOL=N …]`, `started T`, `beat T`, `not_started T SPAN`, `ok T [JSON]`, `fail T CATEGORY [WHY]`,
-//! `defer T N`, `job T N running|done|failed [SPAN]`, `child T STATUS`, `tick`, `owner_lost`, `resolve T run N|skip|failed`,
+//! `defer T N`, `job T N running|done|failed [CATEGORY]|busy [SPAN]|…`, `child T STATUS`, `tick`, `owner_lost`, `resolve T run N|skip|failed`,
 //! `cancel`, `pause [T]`, `resume [T]`, `retry [T]`, `recover failed|T|step N`. T is `task`, `task[2]`, `task[2]#1` for an earlier
 //! attempt, `task#2.1` for an earlier fence.
 
 use ork_core::definition::TaskIndex;
 use ork_core::ids::{PoolName, RunId};
 use ork_core::run::{
-    Attempt, ClaimOffer, Command, Effect, Event, Graph, JobAnswer, NotStopped, RecoverFrom,
-    Resolution,
+    Attempt, Category, ClaimOffer, Command, Effect, Event, Graph, JobAnswer, NotStopped,
+    RecoverFrom, Resolution, Unstopped,
 };
 use ork_core::task::{Output, Report, Verdict};
 use ork_core::time::Millis;
@@ -147,6 +147,7 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
             verdict: Verdict::Deferred {
                 jobs: Output::Inline("[\"jobs\"]".into()),
                 count: arg(1).parse().expect("jobs"),
+                every: None,
             },
             report: None,
         },
@@ -154,9 +155,19 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
             let answer = match arg(2) {
                 "running" => JobAnswer::Running,
                 "done" => JobAnswer::Done,
-                "failed" => JobAnswer::Failed("it said no".into()),
+                "failed" => JobAnswer::Failed {
+                    category: rest
+                        .get(3)
+                        .map_or(Category::Unknown, |word| word.parse().expect("a category")),
+                    why: "it said no".into(),
+                },
                 "busy" => JobAnswer::Unanswered {
                     retry_after: rest.get(3).map(|text| span(text)),
+                    why: Some("503, it said".into()),
+                },
+                "asking" => JobAnswer::Unanswered {
+                    retry_after: None,
+                    why: None,
                 },
                 "missing" => JobAnswer::Missing("there is no such job".into()),
                 "denied" => JobAnswer::Denied("nobody may ask".into()),
@@ -176,14 +187,20 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
             }
         }
         "stopped" => {
-            let refused = |for_good| NotStopped {
+            let refused = |because| NotStopped {
                 why: "nobody may stop it".into(),
-                for_good,
+                because,
             };
             Event::JobsStopped {
                 attempt: who(),
                 over: arg(1).parse().expect("bits of jobs"),
-                denied: rest.get(2).map(|word| refused(*word == "for_good")),
+                denied: rest.get(2).map(|word| {
+                    refused(match *word {
+                        "for_good" => Unstopped::ForGood,
+                        "unanswered" => Unstopped::Unanswered,
+                        _ => Unstopped::Refused,
+                    })
+                }),
             }
         }
         "child" => {

@@ -13,7 +13,7 @@ use ork_core::time::Time;
 use super::coverage::{self, Kinds};
 use super::dice::Dice;
 use super::model::Model;
-use super::sample::{run, run_id, workflow, workflow_name};
+use super::sample::{record, run, run_id, workflow, workflow_name};
 use crate::ports::{
     Document, Index, Key, ListQuery, Listed, Precondition, Store, StoreError, StoreErrorKind,
     Version, Write,
@@ -42,6 +42,8 @@ impl Kinds for StoreKinds {
         "list versions",
         "list runs",
         "list dead",
+        "list keys",
+        "list audit",
         "list a further page",
     ];
 }
@@ -139,7 +141,7 @@ impl<A: Store, B: Store> Sides<'_, A, B> {
 
     fn key(&mut self) -> Key {
         let name = *self.dice.pick(&["a", "a-b", "ab", "b"]);
-        match self.dice.below(12) {
+        match self.dice.below(14) {
             0..=4 => run(&format!("{name}-{}", self.dice.below(3))),
             5 | 6 => Key::Page(run_id(name), 1 + self.dice.below(2) as u32),
             7 | 8 => workflow(name),
@@ -148,6 +150,8 @@ impl<A: Store, B: Store> Sides<'_, A, B> {
                 VersionHash::of(&[self.dice.below(3) as u8]),
             ),
             10 => Key::Pool(PoolName::new(name).expect("a valid pool name")),
+            11 => Key::ApiKey(record(name)),
+            12 => Key::Audit(record(name)),
             _ => Key::Dead(format!("{name}.{}", self.dice.below(2))),
         }
     }
@@ -391,13 +395,15 @@ impl<A: Store, B: Store> Sides<'_, A, B> {
 
     fn query(&mut self) -> (ListQuery, &'static str) {
         let dice = &mut self.dice;
-        match dice.below(6) {
+        match dice.below(8) {
             0 => (ListQuery::Workflows, "list workflows"),
             1 => (
                 ListQuery::Versions(workflow_name(["a", "a-b", "b"][dice.below(3)])),
                 "list versions",
             ),
             2 => (ListQuery::Dead, "list dead"),
+            3 => (ListQuery::ApiKeys, "list keys"),
+            4 => (ListQuery::Audit, "list audit"),
             _ => (
                 ListQuery::Runs {
                     status: dice.one_in(3).then(|| *dice.pick(RunStatus::ALL)),

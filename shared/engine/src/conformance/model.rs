@@ -93,7 +93,10 @@ impl State {
 
     fn matching(&self, query: &ListQuery) -> Vec<(Key, Document)> {
         let fits = |key: &Key, document: &Document| match (query, key) {
-            (ListQuery::Workflows, Key::Workflow(_)) | (ListQuery::Dead, Key::Dead(_)) => true,
+            (ListQuery::Workflows, Key::Workflow(_))
+            | (ListQuery::Dead, Key::Dead(_))
+            | (ListQuery::ApiKeys, Key::ApiKey(_))
+            | (ListQuery::Audit, Key::Audit(_)) => true,
             (ListQuery::Versions(wanted), Key::WorkflowVersion(name, _)) => wanted == name,
             (ListQuery::Runs { status, workflow }, Key::Run(_)) => {
                 let index = &document.index;

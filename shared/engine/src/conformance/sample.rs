@@ -1,6 +1,6 @@
 //! Keys, writes and expectations that the cases share.
 
-use ork_core::ids::{RunId, WorkflowName};
+use ork_core::ids::{RecordId, RunId, WorkflowName};
 use ork_core::run::RunStatus;
 use ork_core::time::Time;
 
@@ -14,6 +14,10 @@ pub(super) fn run_id(text: &str) -> RunId {
 
 pub(super) fn run(text: &str) -> Key {
     Key::Run(run_id(text))
+}
+
+pub(super) fn record(text: &str) -> RecordId {
+    RecordId::new(text).expect("a valid record id")
 }
 
 pub(super) fn workflow_name(text: &str) -> WorkflowName {

@@ -52,6 +52,7 @@ macro_rules! store_conformance {
             workflows_are_listed_by_name
             versions_of_one_workflow_are_listed
             dead_letters_are_listed_by_id
+            keys_and_audit_are_listed_by_id
             an_empty_listing_ends_at_once
             a_foreign_cursor_is_refused
             racing_creations_have_one_winner

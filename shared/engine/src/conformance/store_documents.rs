@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ork_core::ids::{PoolName, VersionHash};
+use ork_core::ids::{PoolName, RecordId, VersionHash};
 use ork_core::limits::DOCUMENT_BYTES;
 use ork_core::run::RunStatus;
 use ork_core::time::Time;
@@ -32,6 +32,9 @@ fn one_of_each() -> Vec<Key> {
         Key::Pool(PoolName::new("a").expect("a valid pool name")),
         Key::Dead("a".to_owned()),
         Key::Dead("a.1".to_owned()),
+        Key::ApiKey(RecordId::new("a").expect("a valid record id")),
+        Key::Audit(RecordId::new("a").expect("a valid record id")),
+        Key::Audit(RecordId::new("a-1").expect("a valid record id")),
     ]
 }
 

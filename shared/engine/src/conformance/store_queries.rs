@@ -8,8 +8,8 @@ use ork_core::run::RunStatus;
 use ork_core::time::Time;
 
 use super::sample::{
-    committed, committed_one, create, delete, header, listed, put, read, run, run_id, walked,
-    workflow, workflow_name,
+    committed, committed_one, create, delete, header, listed, put, read, record, run, run_id,
+    walked, workflow, workflow_name,
 };
 use super::world::StoreWorld;
 use crate::ports::{Index, Key, ListQuery, Precondition, Store, StoreErrorKind};
@@ -116,6 +116,8 @@ pub async fn a_listing_gives_whole_documents<W: StoreWorld>(world: &W) {
         workflow("w"),
         Key::WorkflowVersion(workflow_name("w"), VersionHash::of(b"w")),
         Key::Dead("d".to_owned()),
+        Key::ApiKey(record("k")),
+        Key::Audit(record("a")),
     ];
     for key in &keys {
         let index = Index {
@@ -133,6 +135,8 @@ pub async fn a_listing_gives_whole_documents<W: StoreWorld>(world: &W) {
         ListQuery::Workflows,
         ListQuery::Versions(workflow_name("w")),
         ListQuery::Dead,
+        ListQuery::ApiKeys,
+        ListQuery::Audit,
     ];
     for (query, key) in queries.iter().zip(keys) {
         let document = read(&store, &key).await.expect("it was created");
@@ -206,6 +210,8 @@ pub async fn pages_of_every_size_give_the_same_listing<W: StoreWorld>(world: &W)
                     b"",
                 ),
                 create(&Key::Dead(format!("d{n}")), b""),
+                create(&Key::ApiKey(record(&format!("k{n}"))), b""),
+                create(&Key::Audit(record(&format!("a{n}"))), b""),
             ],
         )
         .await;
@@ -215,6 +221,8 @@ pub async fn pages_of_every_size_give_the_same_listing<W: StoreWorld>(world: &W)
         ListQuery::Workflows,
         ListQuery::Versions(workflow_name("w")),
         ListQuery::Dead,
+        ListQuery::ApiKeys,
+        ListQuery::Audit,
     ] {
         let whole: Vec<_> = listed(&store, &query, None, 100)
             .await
@@ -376,6 +384,31 @@ pub async fn dead_letters_are_listed_by_id<W: StoreWorld>(world: &W) {
     );
 }
 
+/// By id; and one may go on behind any entry of the audit, there or not, by its key.
+pub async fn keys_and_audit_are_listed_by_id<W: StoreWorld>(world: &W) {
+    let store = world.open().await;
+    for id in ["b-2", "b-10", "b", "a"] {
+        let writes = [
+            create(&Key::ApiKey(record(id)), b""),
+            create(&Key::Audit(record(id)), b""),
+        ];
+        committed(&store, &writes).await;
+    }
+    let ids = ["a", "b", "b-10", "b-2"].map(record);
+    assert_eq!(
+        walked(&store, &ListQuery::ApiKeys, 3).await,
+        ids.clone().map(Key::ApiKey)
+    );
+    let audit = ids.map(Key::Audit);
+    assert_eq!(walked(&store, &ListQuery::Audit, 3).await, audit);
+    for (behind, left) in [("a", 1), ("b", 2), ("b-10", 3), ("b-2", 4), ("b-11", 3)] {
+        let cursor = Key::Audit(record(behind)).to_string();
+        let page = listed(&store, &ListQuery::Audit, Some(&cursor), 5).await;
+        let keys: Vec<_> = page.items.into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, audit[left..], "behind {behind}");
+    }
+}
+
 /// No items and no cursor.
 pub async fn an_empty_listing_ends_at_once<W: StoreWorld>(world: &W) {
     let store = world.open().await;
@@ -392,6 +425,8 @@ pub async fn an_empty_listing_ends_at_once<W: StoreWorld>(world: &W) {
         ListQuery::Workflows,
         ListQuery::Versions(workflow_name("w")),
         ListQuery::Dead,
+        ListQuery::ApiKeys,
+        ListQuery::Audit,
     ] {
         let page = listed(&store, &query, None, 5).await;
         assert_eq!((page.items, page.cursor), (Vec::new(), None), "{query:?}");

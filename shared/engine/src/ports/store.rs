@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 
-use ork_core::ids::{PoolName, RunId, VersionHash, WorkflowName};
+use ork_core::ids::{PoolName, RecordId, RunId, VersionHash, WorkflowName};
 use ork_core::run::RunStatus;
 use ork_core::time::{Millis, Time};
 
@@ -22,6 +22,10 @@ pub enum Key {
     Pool(PoolName),
     /// Something that could not be handled, kept for a person: a name made by whoever wrote it.
     Dead(String),
+    /// An API key, without what its holder keeps secret.
+    ApiKey(RecordId),
+    /// An entry of the audit: who changed what. Ids sort newest first.
+    Audit(RecordId),
 }
 
 impl fmt::Display for Key {
@@ -34,6 +38,8 @@ impl fmt::Display for Key {
             Self::Page(run, page) => write!(f, "runs/{run}/pages/{page}"),
             Self::Pool(pool) => write!(f, "pools/{pool}"),
             Self::Dead(id) => write!(f, "dead/{id}"),
+            Self::ApiKey(id) => write!(f, "keys/{id}"),
+            Self::Audit(id) => write!(f, "audit/{id}"),
         }
     }
 }
@@ -139,6 +145,10 @@ pub enum ListQuery {
     },
     /// Dead letters by id.
     Dead,
+    /// API keys by id.
+    ApiKeys,
+    /// Entries of the audit by id. The cursor behind any entry is the text of its key, so that one can also go on in the middle of a page.
+    Audit,
 }
 
 /// What kind of trouble, so that the caller can act.

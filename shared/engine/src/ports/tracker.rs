@@ -23,8 +23,23 @@ pub enum JobStatus {
         /// What happened.
         why: String,
     },
-    /// It failed or was cancelled, and why in the service's words, with a link for people where the service has one.
-    Failed(String),
+    /// It failed or was cancelled.
+    Failed {
+        /// Which kind of failure, as far as the service tells: it decides on retries as a worker's verdict does.
+        category: Category,
+        /// What happened in the service's words, with a link for people where the service has one.
+        why: String,
+    },
+}
+
+impl JobStatus {
+    /// A failure of which the service does not say what kind it is.
+    pub fn failed(why: impl Into<String>) -> Self {
+        Self::Failed {
+            category: Category::Unknown,
+            why: why.into(),
+        }
+    }
 }
 
 /// What became of starting work.
@@ -56,6 +71,9 @@ pub enum TrackerError {
         /// Not before this has passed.
         retry_after: Option<Millis>,
     },
+    /// Somebody else asks: it says nothing of how that goes.
+    #[error("{0}")]
+    Elsewhere(&'static str),
     /// The service knows no such job (404, 410). It may only not have heard of it yet.
     #[error("{0}")]
     Missing(String),

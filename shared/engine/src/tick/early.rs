@@ -159,7 +159,7 @@ impl<P: Ports> Engine<P> {
                 | JobAnswer::Denied(_) => false,
                 JobAnswer::Done
                 | JobAnswer::Gave(_)
-                | JobAnswer::Failed(_)
+                | JobAnswer::Failed { .. }
                 | JobAnswer::Broke { .. }
                 | JobAnswer::Lost(_) => true,
             }

@@ -46,6 +46,7 @@ impl Reply {
         Self::Give(Verdict::Deferred {
             jobs: Output::Inline(text.into()),
             count: u32::try_from(jobs.len()).unwrap(),
+            every: None,
         })
     }
 }
@@ -161,10 +162,10 @@ fn small(verdict: Verdict) -> Verdict {
         Verdict::Deferred {
             jobs: Output::Inline(text),
             count,
-        } if text.len() > limits::INLINE_OUTPUT_BYTES => Verdict::Deferred {
-            jobs: bytes(&text),
-            count,
-        },
+            ..
+        } if text.len() > limits::INLINE_OUTPUT_BYTES => {
+            Verdict::deferred(bytes(&text), count, &text)
+        }
         other => other,
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 
 use ork_core::limits;
-use ork_core::run::{Command, Event, RunStatus};
+use ork_core::run::{Category, Command, Event, RunStatus, State};
 use ork_core::task::{Output, Verdict};
 use ork_core::time::Millis;
 use ork_engine::ports::{JobStatus, Stopping, TrackerError};
-use serde_json::json;
+use ork_engine::report::RunReport;
+use serde_json::{Value, json};
 
 use crate::support::*;
 
@@ -112,7 +113,7 @@ fn who_takes_long_to_answer_holds_nobody_up() {
 fn one_job_that_fails_stops_the_others() {
     let job = |id: &str| json!({"id": id});
     for (answer, stopped) in [
-        (Ok(JobStatus::Failed("quota".into())), vec![job("z")]),
+        (Ok(JobStatus::failed("quota")), vec![job("z")]),
         // It may be at work although nobody can ask about it.
         (
             Err(TrackerError::Permanent("quota".into())),
@@ -237,7 +238,7 @@ fn a_retry_waits_until_the_jobs_of_the_attempt_before_are_over() {
             Reply::output("1")
         }
     });
-    let failed = VecDeque::from([Ok(JobStatus::Failed("quota".into()))]);
+    let failed = VecDeque::from([Ok(JobStatus::failed("quota"))]);
     world.0.tracker.lock().unwrap().insert("x".into(), failed);
     world
         .0
@@ -313,6 +314,45 @@ fn many_jobs_are_kept_outside_the_page() {
 }
 
 #[test]
+fn a_list_outside_the_page_says_how_often_it_is_asked_about_too() {
+    for (asked, every) in [
+        (json!({}), Millis::from_secs(10)),
+        (json!({"poll_interval": "3s"}), Millis::from_secs(3)),
+        // No more often than once a second, whatever it says.
+        (json!({"poll_interval": 0.001}), Millis::from_secs(1)),
+    ] {
+        let mut jobs: Vec<Value> = (0..limits::DEFERRED_JOBS)
+            .map(|n| json!({"id": format!("{n}-{}", "x".repeat(40)), "poll_interval": "30s"}))
+            .collect();
+        jobs[7] = json!({"id": "often"});
+        if let (Value::Object(job), Value::Object(asked)) = (&mut jobs[7], &asked) {
+            job.extend(asked.clone());
+        }
+        if asked == json!({}) {
+            for job in &mut jobs {
+                job.as_object_mut().unwrap().remove("poll_interval");
+            }
+        }
+        let text: std::sync::Arc<str> = json!(jobs).to_string().into();
+        let world = World::with(YAML);
+        world.script(move |_| {
+            Reply::Give(Verdict::Deferred {
+                jobs: Output::Inline(text.clone()),
+                count: limits::DEFERRED_JOBS as u32,
+                every: None,
+            })
+        });
+        let engine = world.begin();
+        assert_eq!(world.task("r", "a").as_str(), "deferred");
+        for _ in 0..2 {
+            let before = world.time();
+            world.look(&engine);
+            assert_eq!(world.time().since(before), every, "{asked}");
+        }
+    }
+}
+
+#[test]
 fn a_list_of_jobs_that_makes_no_sense_fails_the_attempt() {
     for (jobs, count) in [("[{\"id\":\"x\"}]", 2), ("{}", 1), ("[1, 2", 2)] {
         let world = World::with(YAML);
@@ -320,6 +360,7 @@ fn a_list_of_jobs_that_makes_no_sense_fails_the_attempt() {
             Reply::Give(Verdict::Deferred {
                 jobs: Output::Inline(jobs.into()),
                 count,
+                every: None,
             })
         });
         world.run(world.engine().start(named("w", "r"))).unwrap();
@@ -334,5 +375,119 @@ fn a_list_of_jobs_that_makes_no_sense_fails_the_attempt() {
             world.time().since(MONDAY) < Millis::from_secs(590),
             "before its timeout"
         );
+    }
+}
+
+#[test]
+fn a_jobs_failure_is_retried_by_its_category() {
+    for (category, attempts) in [
+        (Category::Permanent, 1),
+        (Category::Oom, 1),
+        (Category::Transient, 2),
+    ] {
+        let world = World::with(
+            "name: w\ntasks:\n  a: {x, timeout: 10m, retries: {max: 1, delay: 1s, on: [transient]}}\n",
+        );
+        world.script(|_| Reply::defer(&["x"]));
+        let failed = || {
+            Ok(JobStatus::Failed {
+                category,
+                why: "no".into(),
+            })
+        };
+        let answers = VecDeque::from([failed(), failed()]);
+        world.0.tracker.lock().unwrap().insert("x".into(), answers);
+        let engine = world.begin();
+        world.finish_by_wakes(&engine);
+        assert_eq!(world.status("r"), RunStatus::Failed);
+        assert_eq!(
+            world.0.started.lock().unwrap().len(),
+            attempts,
+            "{category}"
+        );
+        let failure = world.failure("r", "a");
+        assert!(failure.starts_with(category.as_str()), "{failure}");
+    }
+}
+
+#[test]
+fn why_questions_get_no_answer_is_shown_and_costs_no_commit() {
+    let busy = |message: &str| {
+        Err(TrackerError::Transient {
+            message: message.into(),
+            retry_after: None,
+        })
+    };
+    let (world, engine) = deferred(
+        &["x", "y"],
+        vec![(
+            "x",
+            vec![
+                busy("HTTP 503"),
+                Err(TrackerError::Elsewhere("somebody asks")),
+                busy("HTTP 502"),
+                Ok(JobStatus::Running),
+            ],
+        )],
+    );
+    let told = || {
+        let view = world.run(engine.run(&run_id("r"))).unwrap();
+        let Some(State::Deferred(deferral)) = view.state.instance(0, 0).map(|a| &a.state) else {
+            panic!("it waits")
+        };
+        let told = deferral.trouble.as_ref();
+        told.map(|told| (told.jobs, told.times, told.why.to_string()))
+    };
+    for expected in [
+        Some((1, 1, "HTTP 503".to_owned())),
+        Some((1, 1, "HTTP 503".to_owned())),
+        Some((1, 2, "HTTP 502".to_owned())),
+        None,
+    ] {
+        let before = world.commits();
+        world.look(&engine);
+        assert_eq!(world.commits() - before, 1);
+        assert_eq!(told(), expected);
+    }
+}
+
+#[test]
+fn why_jobs_are_not_stopped_is_shown_with_the_next_commit() {
+    let (world, engine) = deferred(&["x"], vec![]);
+    let busy = || {
+        Err(TrackerError::Transient {
+            message: "HTTP 503".into(),
+            retry_after: None,
+        })
+    };
+    world.0.stopping.lock().unwrap().extend([
+        busy(),
+        busy(),
+        Ok(Stopping::Asked),
+        Err(TrackerError::Denied("not yours".into())),
+    ]);
+    let report = || {
+        let view = world.run(engine.run(&run_id("r"))).unwrap();
+        let mut stopping = RunReport::of(&view, world.time()).stopping;
+        let one = stopping.remove(0);
+        let told = one.unanswered.map(|told| (told.why, told.times));
+        (one.asked, one.denied, told)
+    };
+    let why = |why: &str, times| Some((why.to_owned(), times));
+    let cancel = Event::Command(Command::Cancel { reason: "x".into() });
+    world
+        .run(engine.step(&run_id("r"), vec![cancel], None))
+        .unwrap();
+    assert_eq!(report(), (1, 0, None));
+    for (expected, commits) in [
+        ((2, 0, why("HTTP 503", 1)), 1),
+        ((3, 0, why("HTTP 503", 2)), 1),
+        // It was taken, which is told with what follows.
+        ((4, 1, why("not yours", 1)), 2),
+    ] {
+        let before = world.commits();
+        world.look(&engine);
+        assert_eq!(report(), expected);
+        assert_eq!(world.commits() - before, commits, "{expected:?}");
     }
 }

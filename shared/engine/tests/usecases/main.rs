@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod audit;
 mod children;
 mod corrupt;
 mod deferral;
@@ -20,4 +21,5 @@ mod step;
 mod tick;
 mod values;
 mod wakes;
+mod why;
 mod worker;

@@ -271,3 +271,84 @@ fn a_sensor_waits_for_a_run_of_another_workflow_for_its_slot() {
     assert_eq!(output["run"], "o");
     assert!(works(&world).is_empty(), "nobody else is asked");
 }
+
+const IMAGE: &str = "name: w
+tasks:
+  i: {executor: cloudrun, image: \"x:{{ run.attempt }}\", region: r, project: my-data, env: {A: b}, resources: {cpu: 2, memory: 4Gi}, timeout: 10m, retries: {max: 1, delay: 1s}}
+";
+
+fn stopped(world: &World) -> Vec<Value> {
+    world.0.cancelled_jobs.lock().unwrap().clone()
+}
+
+#[test]
+fn a_job_of_an_image_is_made_then_run_and_goes_whatever_becomes_of_it() {
+    for (end, status) in [
+        (Ok(JobStatus::Succeeded), RunStatus::Success),
+        (Ok(JobStatus::failed("exit 1")), RunStatus::Failed),
+    ] {
+        let yaml = IMAGE.replace("max: 1", "max: 0");
+        let (world, engine) = begun(&yaml, vec![Ok(Begun::Job(job("j")))]);
+        let [first, second] = works(&world).try_into().expect("made, and run");
+        assert!(
+            !first.made && second.made,
+            "each is committed before the next"
+        );
+        assert_eq!(
+            json!(first.request),
+            json!({
+                "image": "x:1", "region": "r", "project": "my-data", "env": {"A": "b", "ORK_RUN_ID": "r"},
+                "timeout_seconds": 600, "cpu_millis": 2000, "memory_bytes": 4_u64 << 30
+            })
+        );
+        world
+            .0
+            .tracker
+            .lock()
+            .unwrap()
+            .insert("j".into(), [end].into());
+        // It does not go at once.
+        let asked = Ok(Stopping::Asked);
+        world.0.stopping.lock().unwrap().push_back(asked);
+        world.look(&engine);
+        assert_eq!(world.status("r"), status);
+        assert_eq!(stopped(&world), [job("j")]);
+        assert!(world.next_due().is_some(), "it is looked at again");
+        world.look(&engine);
+        assert_eq!(stopped(&world), [job("j"), job("j")]);
+        assert_eq!(world.next_due(), None, "it is gone");
+        assert_eq!(works(&world).len(), 2, "and was run once");
+    }
+}
+
+#[test]
+fn whoever_dies_between_making_and_running_makes_no_second_job() {
+    let mut died = 0;
+    for n in 0.. {
+        let world = World::with(IMAGE);
+        let answers = (0..9).map(|_| gave(json!({"ok": true})));
+        world.0.beginnings.lock().unwrap().extend(answers);
+        if !world.start_and_die(&named("w", "r"), n) {
+            break;
+        }
+        for _ in 0..6 {
+            let engine = world.engine();
+            match world.next_due() {
+                Some(at) => world.set_time(at.max(world.time())),
+                None => break,
+            }
+            world.tick(&engine, 10);
+            world.drive(&engine);
+        }
+        let works = works(&world);
+        assert!(works.iter().all(|work| work.id == works[0].id), "{n}");
+        let run = works.iter().position(|work| work.made);
+        let made_again = run.is_some_and(|at| works[at..].iter().any(|work| !work.made));
+        assert!(!made_again, "{n}: what is run is never made again");
+        if !works.is_empty() {
+            assert_eq!(world.status("r"), RunStatus::Success, "{n}");
+            died += 1;
+        }
+    }
+    assert!(died > 5, "it died {died} times");
+}

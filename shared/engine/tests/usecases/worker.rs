@@ -201,6 +201,7 @@ fn a_large_text_is_an_object_before_the_verdict_names_it() {
     let deferred = |text: &str| Verdict::Deferred {
         jobs: Output::Inline(text.into()),
         count: 1,
+        every: None,
     };
     let fits = text(limits::VERDICT_OUTPUT_BYTES);
     let large = text(limits::VERDICT_OUTPUT_BYTES + 1);
@@ -231,6 +232,7 @@ fn a_large_text_is_an_object_before_the_verdict_names_it() {
                 Verdict::Deferred { count, .. } => Verdict::Deferred {
                     jobs: stays,
                     count: *count,
+                    every: None,
                 },
                 _ => Verdict::Success { output: stays },
             };

@@ -88,6 +88,7 @@ fn event(graph: &Graph, run: &RunState, word: u8, about: u8) -> Event {
         b'd' => finished(Verdict::Deferred {
             jobs: Output::Inline("[]".into()),
             count: u32::from(about) % 70,
+            every: None,
         }),
         b'j' | b'J' | b'k' => Event::Job {
             attempt,
@@ -95,11 +96,17 @@ fn event(graph: &Graph, run: &RunState, word: u8, about: u8) -> Event {
             answer: match (word, about % 5) {
                 (b'j', _) => JobAnswer::Running,
                 (b'J', _) => JobAnswer::Done,
-                (_, 0) => JobAnswer::Unanswered { retry_after: None },
+                (_, 0) => JobAnswer::Unanswered {
+                    retry_after: None,
+                    why: Some("503".to_owned()),
+                },
                 (_, 1) => JobAnswer::Missing("unknown".to_owned()),
                 (_, 2) => JobAnswer::Denied("forbidden".to_owned()),
                 (_, 3) => JobAnswer::Lost("unreadable".to_owned()),
-                _ => JobAnswer::Failed("gone".to_owned()),
+                _ => JobAnswer::Failed {
+                    category: Category::ALL[usize::from(about) % Category::ALL.len()],
+                    why: "gone".to_owned(),
+                },
             },
         },
         b'z' => Event::JobsStopped {

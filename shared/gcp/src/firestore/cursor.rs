@@ -71,7 +71,10 @@ fn of_run(text: &str) -> Option<Position> {
 fn of_key(query: &ListQuery, cursor: &str) -> Option<Position> {
     let key = paths::key(cursor)?;
     let fits = match (query, &key) {
-        (ListQuery::Workflows, Key::Workflow(_)) | (ListQuery::Dead, Key::Dead(_)) => true,
+        (ListQuery::Workflows, Key::Workflow(_))
+        | (ListQuery::Dead, Key::Dead(_))
+        | (ListQuery::ApiKeys, Key::ApiKey(_))
+        | (ListQuery::Audit, Key::Audit(_)) => true,
         (ListQuery::Versions(wanted), Key::WorkflowVersion(name, _)) => wanted == name,
         _ => false,
     };
@@ -83,7 +86,7 @@ fn of_key(query: &ListQuery, cursor: &str) -> Option<Position> {
 
 #[cfg(test)]
 mod tests {
-    use ork_core::ids::{VersionHash, WorkflowName};
+    use ork_core::ids::{RecordId, VersionHash, WorkflowName};
     use ork_core::run::RunStatus;
     use ork_engine::ports::{Index, Version};
 
@@ -104,6 +107,7 @@ mod tests {
         let name = WorkflowName::new("etl").expect("valid");
         let other = WorkflowName::new("etl-2").expect("valid");
         let run = Key::Run(RunId::new("etl--1").expect("valid"));
+        let record = RecordId::new("7f-1").expect("valid");
         let runs = |status, workflow: Option<&WorkflowName>| ListQuery::Runs {
             status,
             workflow: workflow.cloned(),
@@ -119,6 +123,8 @@ mod tests {
             (ListQuery::Versions(name.clone()), version(&name)),
             (ListQuery::Versions(other.clone()), version(&other)),
             (ListQuery::Dead, Key::Dead("a:b/c.d".to_owned())),
+            (ListQuery::ApiKeys, Key::ApiKey(record.clone())),
+            (ListQuery::Audit, Key::Audit(record)),
         ]
     }
 

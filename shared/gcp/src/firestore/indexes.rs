@@ -52,6 +52,16 @@ pub(super) const DEAD: Shape = Shape {
     equal: &[],
     order: BY_NAME,
 };
+pub(super) const API_KEYS: Shape = Shape {
+    collection: "keys",
+    equal: &[],
+    order: BY_NAME,
+};
+pub(super) const AUDIT: Shape = Shape {
+    collection: "audit",
+    equal: &[],
+    order: BY_NAME,
+};
 pub(super) const DUE_WORKFLOWS: Shape = Shape {
     collection: "workflows",
     equal: &[],
@@ -151,6 +161,8 @@ const SINGLES: &[Single] = &[
     single("pages", ORK, &[]),
     single("pools", ORK, &[]),
     single("dead", ORK, &[]),
+    single("keys", ORK, &[]),
+    single("audit", ORK, &[]),
 ];
 
 fn word(direction: Direction) -> &'static str {
@@ -203,6 +215,8 @@ mod tests {
         WORKFLOWS,
         VERSIONS,
         DEAD,
+        API_KEYS,
+        AUDIT,
         DUE_WORKFLOWS,
         DUE_RUNS,
         RUNS,
@@ -304,7 +318,16 @@ mod tests {
         let collections: BTreeSet<&str> = SINGLES.iter().map(|single| single.collection).collect();
         assert_eq!(
             collections,
-            BTreeSet::from(["dead", "pages", "pools", "runs", "versions", "workflows"]),
+            BTreeSet::from([
+                "audit",
+                "dead",
+                "keys",
+                "pages",
+                "pools",
+                "runs",
+                "versions",
+                "workflows"
+            ]),
             "every collection of the store"
         );
         for collection in collections {

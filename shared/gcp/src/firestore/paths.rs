@@ -1,6 +1,6 @@
 //! Where a key's document lies, and back.
 
-use ork_core::ids::{PoolName, RunId, VersionHash, WorkflowName};
+use ork_core::ids::{PoolName, RecordId, RunId, VersionHash, WorkflowName};
 use ork_engine::ports::{Key, StoreError, StoreErrorKind};
 
 /// Bytes of one document id.
@@ -37,6 +37,8 @@ pub(super) fn key(path: &str) -> Option<Key> {
         ["runs", run, "pages", page] => Key::Page(RunId::new(run).ok()?, page.parse().ok()?),
         ["pools", pool] => Key::Pool(PoolName::new(pool).ok()?),
         ["dead", id] => Key::Dead(unescaped(id)?),
+        ["keys", id] => Key::ApiKey(RecordId::new(id).ok()?),
+        ["audit", id] => Key::Audit(RecordId::new(id).ok()?),
         _ => return None,
     };
     (self::path(&key).ok()? == path).then_some(key)

@@ -7,8 +7,8 @@ use ork_engine::ports::{Document, Key, ListQuery, Listed, StoreError, StoreError
 use super::cursor::{self, Position};
 use super::error;
 use super::indexes::{
-    DEAD, DUE_RUNS, DUE_WORKFLOWS, Direction, NAME, RUNS, RUNS_BY_BOTH, RUNS_BY_STATUS,
-    RUNS_BY_WORKFLOW, Shape, VERSIONS, WORKFLOWS,
+    API_KEYS, AUDIT, DEAD, DUE_RUNS, DUE_WORKFLOWS, Direction, NAME, RUNS, RUNS_BY_BOTH,
+    RUNS_BY_STATUS, RUNS_BY_WORKFLOW, Shape, VERSIONS, WORKFLOWS,
 };
 use super::observe::StoreOperation;
 use super::proto;
@@ -204,6 +204,8 @@ fn listing(query: &ListQuery, limit: usize) -> (String, proto::StructuredQuery) 
         ListQuery::Workflows => (String::new(), &WORKFLOWS, Vec::new()),
         ListQuery::Versions(name) => (format!("workflows/{name}"), &VERSIONS, Vec::new()),
         ListQuery::Dead => (String::new(), &DEAD, Vec::new()),
+        ListQuery::ApiKeys => (String::new(), &API_KEYS, Vec::new()),
+        ListQuery::Audit => (String::new(), &AUDIT, Vec::new()),
         ListQuery::Runs { status, workflow } => {
             let status = status.map(|status| row::text(status.as_str()));
             let workflow = workflow.as_ref().map(|name| row::text(name.as_str()));

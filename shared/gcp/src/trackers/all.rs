@@ -7,7 +7,7 @@ use std::time::Duration;
 use ork_core::deferred::{Job, SERVICES, Work, WorkOf, service};
 use ork_core::{Value, limits};
 use ork_engine::ports::{Begun, JobStatus, Stopping, Tracker, TrackerError};
-use ork_outgoing::{Client, Guard, HttpTracker, Limits, Registered};
+use ork_outgoing::{Client, Guard, HttpTracker, Limits, Registered, Secrets};
 
 use super::storage::ObjectLook;
 use super::{BigQueryTracker, CloudRunTracker, DataprocTracker};
@@ -22,6 +22,8 @@ pub struct Outgoing {
     pub services: String,
     /// The project of jobs that do not name one. Empty: none.
     pub project: String,
+    /// The secrets that headers of requests may name.
+    pub secrets: Secrets,
 }
 
 /// Asks whoever runs a job. Clones share everything.
@@ -53,7 +55,8 @@ impl Trackers {
         let guard = Guard::parse(&outgoing.allow)
             .map_err(|error| ConnectError(format!("{}: {error}", ork_outgoing::ALLOW)))?;
         let client = Client::new(guard, Limits::default())
-            .map_err(|error| ConnectError(format!("the client for outgoing requests: {error}")))?;
+            .map_err(|error| ConnectError(format!("the client for outgoing requests: {error}")))?
+            .with_secrets(outgoing.secrets.clone());
         let registered = if outgoing.services.is_empty() {
             Registered::none(client.clone())
         } else {
@@ -76,10 +79,9 @@ impl Trackers {
         match self {
             Self::Services(services) => Ok(services),
             // Whatever is left to do is kept in the run, and done by poll and the tick.
-            Self::Nobody => Err(TrackerError::Transient {
-                message: "a client asks nobody about jobs: the functions do".into(),
-                retry_after: None,
-            }),
+            Self::Nobody => Err(TrackerError::Elsewhere(
+                "a client asks nobody about jobs: the functions do",
+            )),
         }
     }
 }
@@ -194,7 +196,7 @@ mod tests {
         let outgoing = Outgoing {
             allow: "127.0.0.1".into(),
             services: services.into(),
-            project: String::new(),
+            ..Outgoing::default()
         };
         Trackers::connect(&Endpoints::default(), &outgoing)
     }
@@ -237,10 +239,7 @@ mod tests {
     async fn a_client_leaves_the_asking_to_the_functions() {
         let job = json!({"service_type": "spark"});
         let said = Trackers::Nobody.cancel(&job).await;
-        assert!(
-            matches!(said, Err(TrackerError::Transient { .. })),
-            "{said:?}"
-        );
+        assert!(matches!(said, Err(TrackerError::Elsewhere(_))), "{said:?}");
     }
 
     #[test]
@@ -250,7 +249,7 @@ mod tests {
         let outgoing = Outgoing {
             allow: "10.0.0.0/99".into(),
             services: String::new(),
-            project: String::new(),
+            ..Outgoing::default()
         };
         let error = Trackers::connect(&Endpoints::default(), &outgoing).expect_err("no range");
         assert!(error.to_string().contains("ORK_OUTGOING_ALLOW"), "{error}");

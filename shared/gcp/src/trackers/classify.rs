@@ -125,7 +125,8 @@ pub(super) fn classify(about: &About, error: &Error) -> TrackerError {
     };
     match kind(error) {
         Kind::Transient => TrackerError::Transient {
-            message: format!("{service} has not answered for {job}, which was to {what}: {said}"),
+            // What was said comes first: of what is kept of this only the beginning may be.
+            message: format!("{said}; {service} was asked to {what} {job}"),
             retry_after: retry_after(error),
         },
         Kind::Missing if about.doing == Doing::Start => TrackerError::Permanent(format!(

@@ -7,6 +7,7 @@
 
 mod all;
 mod bigquery;
+mod category;
 mod classify;
 mod client;
 mod cloud_run;
@@ -22,4 +23,5 @@ pub use all::{Outgoing, Services, Trackers};
 pub use bigquery::{BigQueryStart, BigQueryTracker, DryRun};
 pub use cloud_run::{ATTEMPT_KEY, CloudRunTracker};
 pub use dataproc::DataprocTracker;
+pub use ork_outgoing::Secrets;
 pub use start::StartTrouble;

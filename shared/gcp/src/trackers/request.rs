@@ -102,7 +102,11 @@ pub struct CloudRunRequest {
     /// The job, by its short name.
     pub job: String,
     /// Arguments instead of the job's own; an empty list takes those away.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "texts",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub args: Option<Vec<String>>,
     /// Environment variables beside the job's own, and instead of those of the same name. Everybody who may look at the execution reads them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -116,6 +120,55 @@ pub struct CloudRunRequest {
     /// How many seconds each of them may take, instead of the job's own time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u32>,
+}
+
+/// A Cloud Run job that is made of an image for one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageRequest {
+    /// The project that it is made in.
+    pub project: String,
+    /// Its region.
+    pub region: String,
+    /// The container's image.
+    pub image: String,
+    /// Arguments instead of the image's own.
+    #[serde(
+        default,
+        deserialize_with = "texts",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub args: Option<Vec<String>>,
+    /// Environment variables. Everybody who may look at the job reads them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Whose rights the container has; the project's default when not stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account: Option<String>,
+    /// How many tasks, one when not stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<u32>,
+    /// How many seconds each of them may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u32>,
+    /// Thousandths of a core.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_millis: Option<u32>,
+    /// Bytes of memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+}
+
+/// Where a job is that was made for one attempt; its name comes of the attempt's id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeFor {
+    /// Its project.
+    pub project: String,
+    /// Its region.
+    pub region: String,
+    /// What the service calls this one: another of that name, made later, is not the one that was committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
 }
 
 /// A job for a Dataproc cluster, or a batch without one: `job` or `batch` says what to run, in the JSON of Google's REST interface. What
@@ -136,4 +189,19 @@ pub struct DataprocRequest {
     /// A [batch](https://cloud.google.com/dataproc-serverless/docs/reference/rest/v1/projects.locations.batches#Batch).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<Value>,
+}
+
+/// Arguments are texts; what a template gave may be a number or a truth value, and is written out.
+fn texts<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    let text = |one: ork_core::Value| match one {
+        ork_core::Value::String(text) => Ok(text),
+        ork_core::Value::Number(_) | ork_core::Value::Bool(_) => Ok(one.to_string()),
+        other => Err(serde::de::Error::custom(format!(
+            "an argument is a text, not {other}"
+        ))),
+    };
+    let given: Option<Vec<ork_core::Value>> = serde::Deserialize::deserialize(from)?;
+    given
+        .map(|all| all.into_iter().map(text).collect())
+        .transpose()
 }

@@ -36,6 +36,10 @@ impl From<TrackerError> for StartTrouble {
                 retry_after,
             },
             TrackerError::Denied(why) => Self::Denied(why),
+            TrackerError::Elsewhere(why) => Self::Transient {
+                message: why.into(),
+                retry_after: None,
+            },
             TrackerError::Missing(why) | TrackerError::Permanent(why) => Self::Permanent(why),
         }
     }

@@ -1,17 +1,20 @@
 //! Work that Ork starts itself, and what it only looks for: tasks that have no worker.
 
-use ork_core::deferred::{Job, Work, WorkOf, poll_interval};
+use std::collections::BTreeMap;
+
+use ork_core::deferred::{Job, SECRET_HEADERS, Work, WorkOf, poll_interval};
 use ork_core::definition::Operator;
 use ork_core::run::Category;
 use ork_core::{Map, Value};
 use ork_engine::ports::{Begun, JobStatus, Stopping, TrackerError};
 use ork_outgoing::{Condition, Request, SendError, send};
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::all::Services;
 use super::bigquery::BigQueryStart;
-use super::request::{BigQueryQuestion, BigQueryRequest};
+use super::request::{BigQueryQuestion, BigQueryRequest, ImageRequest, MadeFor};
 use super::start::StartTrouble;
 
 /// The header that says that two requests are the same one.
@@ -28,6 +31,22 @@ impl Services {
                     let request = self.asked_for(work, "cloudrun")?;
                     let job = self.cloud_run.start(&request, &work.id).await?;
                     Ok(described(Job::CloudRun(job), work))
+                }
+                Operator::CloudRunImage if work.made => {
+                    let place = self.asked_for(work, "cloudrun")?;
+                    Ok(match self.cloud_run.run_made(&place, &work.id).await? {
+                        Some(job) => described(Job::CloudRun(job), work),
+                        // Nobody knows whether it was run; whoever retries makes another one.
+                        None => Begun::Status(JobStatus::Broke {
+                            category: Category::Transient,
+                            why: format!("{} is not there any more", work.name()),
+                        }),
+                    })
+                }
+                Operator::CloudRunImage => {
+                    let request: ImageRequest = self.asked_for(work, "cloudrun")?;
+                    let place = self.cloud_run.make(&request, &work.id).await?;
+                    Ok(made(&place, work))
                 }
                 Operator::Dataproc => {
                     let request = self.asked_for(work, "dataproc")?;
@@ -72,6 +91,10 @@ impl Services {
                 let job = self.cloud_run.find(&request, &work.id).await?;
                 self.cloud_run.cancel(&job).await
             }
+            WorkOf::Operator(Operator::CloudRunImage) => {
+                let place = self.asked_for(work, "cloudrun")?;
+                self.cloud_run.remove(&place, &work.id, work.made).await
+            }
             WorkOf::Operator(Operator::Dataproc) => {
                 let request = self.asked_for(work, "dataproc")?;
                 let job = self.dataproc.described(&request, &work.id)?;
@@ -101,6 +124,7 @@ impl Services {
         let named = request
             .headers
             .keys()
+            .chain(request.secrets.keys())
             .any(|name| name.eq_ignore_ascii_case(IDEMPOTENCY_KEY));
         if !named {
             request
@@ -176,6 +200,20 @@ impl From<StartTrouble> for TrackerError {
     }
 }
 
+/// The same work, of which the first half is done: that is to be committed before the second.
+fn made(place: &MadeFor, work: &Work) -> Begun {
+    let request = match serde_json::to_value(place) {
+        Ok(Value::Object(request)) => request,
+        _ => Map::new(),
+    };
+    let half = Work {
+        request,
+        made: true,
+        ..work.clone()
+    };
+    Begun::Job(serde_json::to_value(half).expect("work is plain data"))
+}
+
 fn described(job: Job, work: &Work) -> Begun {
     let mut job = serde_json::to_value(job).expect("a description is plain data");
     if let (Some(every), Value::Object(fields)) = (&work.poll_interval, &mut job)
@@ -216,6 +254,11 @@ fn request(work: &Work) -> Result<Request, TrackerError> {
             .iter()
             .map(|(name, value)| (name.clone(), plain(value)))
             .collect(),
+        secrets: match work.request.get(SECRET_HEADERS) {
+            None => BTreeMap::new(),
+            Some(names) => BTreeMap::deserialize(names)
+                .map_err(|error| TrackerError::Permanent(format!("`{SECRET_HEADERS}`: {error}")))?,
+        },
         body: work.request.get("body").cloned(),
     })
 }

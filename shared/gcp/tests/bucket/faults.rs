@@ -8,7 +8,7 @@ use ork_emulators::storage::{Fault, Storage};
 use ork_engine::ports::{Metering, ObjectError, Objects};
 use ork_gcp::{GcsObjects, Meter};
 
-use crate::world::{alone, block_on, name};
+use super::world::{alone, block_on, name};
 
 const UPLOAD: &str = "/upload/";
 

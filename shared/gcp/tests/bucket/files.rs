@@ -7,7 +7,7 @@ use ork_core::names::ObjectName;
 use ork_emulators::storage::Fault;
 use ork_engine::ports::{ObjectError, Objects};
 
-use crate::world::{alone, block_on, name};
+use super::world::{alone, block_on, name};
 
 fn noise(bytes: usize) -> Vec<u8> {
     (0..bytes as u32)

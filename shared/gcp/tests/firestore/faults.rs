@@ -13,9 +13,9 @@ use ork_gcp::firestore::FirestoreStore;
 
 use tokio::sync::watch;
 
-use crate::emulator;
-use crate::proxy::{Proxy, Wire};
-use crate::world::{World, block_on, emulator as shared};
+use super::emulator;
+use super::proxy::{Proxy, Wire};
+use super::world::{World, block_on, emulator as shared};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 

@@ -9,7 +9,7 @@ use ork_engine::conformance::StoreWorld;
 use ork_engine::ports::{Index, Key, ListQuery, Precondition, Store, StoreErrorKind, Write};
 use ork_gcp::firestore::{StoreOperation, indexes_json};
 
-use crate::world::{World, block_on, emulator};
+use super::world::{World, block_on, emulator};
 
 fn run(id: &str) -> Key {
     Key::Run(RunId::new(id).expect("valid"))

@@ -8,7 +8,7 @@ use ork_engine::conformance::StoreWorld;
 use ork_engine::ports::{Index, Key, Precondition, Store, StoreErrorKind, Version, Write};
 use ork_gcp::firestore::FirestoreStore;
 
-use crate::world::{World, block_on};
+use super::world::{World, block_on};
 
 fn run(id: &str) -> Key {
     Key::Run(RunId::new(id).expect("valid"))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ork_engine::conformance::StoreWorld;
 use ork_gcp::firestore::FirestoreStore;
 
-use crate::emulator::{self, Emulator};
+use super::emulator::{self, Emulator};
 
 /// A project that nobody else uses; handles are connections of their own, as those of another process.
 pub(crate) struct World {

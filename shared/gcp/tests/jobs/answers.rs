@@ -9,7 +9,7 @@ use ork_emulators::storage;
 use ork_engine::ports::{Executor, StartError};
 use ork_gcp::RunJobs;
 
-use crate::world::{JOB, World, spec, workers};
+use super::world::{JOB, World, spec, workers};
 
 /// Starts two attempts while `effect` happens; both have the same answer.
 async fn started(world: &World, effect: Effect) -> Result<(), StartError> {

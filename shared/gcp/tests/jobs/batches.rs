@@ -12,7 +12,7 @@ use ork_engine::batch;
 use ork_engine::ports::{Executor, Metering, Objects};
 use ork_gcp::run_jobs::ExecutionState;
 
-use crate::world::{BIG, JOB, World, spec};
+use super::world::{BIG, JOB, World, spec};
 
 /// The batch that an execution was told to work on.
 fn batch_of(execution: &ExecutionView) -> ObjectName {

@@ -8,7 +8,7 @@ use ork_emulators::run_jobs::{Job, Phase};
 use ork_engine::Worker;
 use ork_engine::ports::Executor;
 
-use crate::world::{JOB, World, spec};
+use super::world::{JOB, World, spec};
 
 /// Starts attempts whose workers go on until they are stopped, and lets the first claim; gives the execution.
 async fn begun(world: &World, specs: Vec<TaskSpec>) -> String {

@@ -9,7 +9,7 @@ use ork_emulators::google::{Pubsub, PubsubAdmin, Subscription};
 use ork_engine::ports::{Function, Hint, Metering};
 use ork_gcp::{Meter, PubsubHints, Topics};
 
-use crate::mute;
+use super::mute;
 
 fn topics() -> Topics {
     Topics {

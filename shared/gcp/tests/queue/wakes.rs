@@ -8,7 +8,7 @@ use ork_emulators::tasks::{Retry, Tasks, TasksOptions};
 use ork_engine::ports::{Clock, Metering, Queue};
 use ork_gcp::{CloudTasks, GoogleQueue, Meter, PubsubHints, SystemClock, Topics, Wake};
 
-use crate::mute;
+use super::mute;
 
 const QUEUE: &str = "projects/p/locations/r/queues/wakes";
 

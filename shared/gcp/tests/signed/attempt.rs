@@ -12,7 +12,7 @@ use ork_engine::ports::{Metering, ObjectError, Objects};
 use ork_gcp::Meter;
 use ork_gcp::signed::{AttemptUrls, Grant, Method, SignedUrl, UrlObjects, fetch};
 
-use crate::world::{BUCKET, World, bundle, now, spec};
+use super::world::{BUCKET, World, bundle, now, spec};
 
 const PLENTY: u64 = 64 << 20;
 

@@ -10,7 +10,7 @@ use ork_engine::ports::Objects;
 use ork_gcp::signed::{Method, SignedUrl, UrlObjects, fetch};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::world::{World, now, spec};
+use super::world::{World, now, spec};
 
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);

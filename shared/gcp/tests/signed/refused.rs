@@ -6,7 +6,7 @@ use ork_core::time::Time;
 use ork_engine::ports::{Generation, ObjectError, Objects};
 use ork_gcp::signed::{AttemptUrls, Method, UrlObjects};
 
-use crate::world::{World, now, send, spec};
+use super::world::{World, now, send, spec};
 
 const PLENTY: u64 = 64 << 20;
 

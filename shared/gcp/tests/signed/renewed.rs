@@ -13,8 +13,8 @@ use ork_engine::ports::{Alive, Executor, Metering, ObjectError, Objects};
 use ork_gcp::Meter;
 use ork_gcp::signed::{AttemptUrls, Method, Renewal, UrlObjects};
 
-use crate::site::Site;
-use crate::world::{BUCKET, World, bundle, now, send, spec};
+use super::site::Site;
+use super::world::{BUCKET, World, bundle, now, send, spec};
 
 const HOUR: u64 = 3600;
 const PLENTY: u64 = 64 << 20;

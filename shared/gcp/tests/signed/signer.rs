@@ -6,7 +6,7 @@ use ork_core::time::{Millis, Time};
 use ork_emulators::services::{Call, Fault, Service};
 use ork_gcp::signed::{Grant, LONGEST, Method, SignError, Signer};
 
-use crate::world::{ACCOUNT, BUCKET, World, now, spec};
+use super::world::{ACCOUNT, BUCKET, World, now, spec};
 
 fn fault(status: u16, times: u32) -> Fault {
     Fault {

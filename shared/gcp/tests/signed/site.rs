@@ -9,7 +9,7 @@ use ork_engine::ports::Objects;
 use ork_gcp::signed::{self, AttemptUrls, SignedUrl, Signer, fetch};
 use ork_gcp::{Meter, RunJobs, WorkerJobs};
 
-use crate::world::World;
+use super::world::World;
 
 const PLENTY: u64 = 64 << 20;
 /// Its workers have credentials.

@@ -13,8 +13,8 @@ use ork_engine::{Worker, batch};
 use ork_gcp::Meter;
 use ork_gcp::signed::{self, Method, SignedUrl, Signer, UrlObjects, fetch};
 
-use crate::site::{BARE, PLAIN, Site, executor};
-use crate::world::{ACCOUNT, now, spec};
+use super::site::{BARE, PLAIN, Site, executor};
+use super::world::{ACCOUNT, now, spec};
 
 const PLENTY: u64 = 64 << 20;
 

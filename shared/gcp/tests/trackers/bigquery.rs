@@ -1,11 +1,12 @@
 //! How jobs of BigQuery stand, and their end.
 
 use ork_core::deferred::BigQueryJob;
+use ork_core::run::Category;
 use ork_engine::ports::{JobStatus, Stopping, TrackerError};
 use ork_gcp::trackers::BigQueryTracker;
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server};
+use super::server::{Answer, Server};
 
 pub(crate) fn job() -> BigQueryJob {
     BigQueryJob {
@@ -75,10 +76,27 @@ async fn a_failure_has_the_services_words_its_reason_its_place_and_a_link() {
     let said = polled(&server, &tracker, in_state("DONE", Some(error))).await;
     let expected = "BigQuery job p:j failed: Division by zero: 1/0 (invalidQuery, at query); \
                     https://console.cloud.google.com/bigquery?project=p&j=bq:EU:j&page=queryresults";
-    assert_eq!(said, Ok(JobStatus::Failed(expected.into())));
+    let failed = JobStatus::Failed {
+        category: Category::Permanent,
+        why: expected.into(),
+    };
+    assert_eq!(said, Ok(failed));
+    // Those that BigQuery refuses before there is a job too.
+    for reason in ["invalid", "invalidQuery", "notFound", "accessDenied"] {
+        let error = json!({"reason": reason, "message": "m"});
+        let said = polled(&server, &tracker, in_state("DONE", Some(error))).await;
+        let permanent = matches!(
+            said,
+            Ok(JobStatus::Failed {
+                category: Category::Permanent,
+                ..
+            })
+        );
+        assert!(permanent, "{said:?}");
+    }
     let cancelled = json!({"reason": "stopped", "message": "Job execution was cancelled: User requested cancellation"});
     match polled(&server, &tracker, in_state("DONE", Some(cancelled))).await {
-        Ok(JobStatus::Failed(text)) => {
+        Ok(JobStatus::Failed { why: text, .. }) => {
             assert!(text.contains("cancellation (stopped); https:"), "{text}")
         }
         other => panic!("{other:?}"),
@@ -94,7 +112,7 @@ async fn the_link_leads_to_where_the_job_ran() {
         ..job()
     };
     match tracker(&server).poll(&job).await {
-        Ok(JobStatus::Failed(text)) => assert!(text.contains("j=bq:EU:j"), "{text}"),
+        Ok(JobStatus::Failed { why: text, .. }) => assert!(text.contains("j=bq:EU:j"), "{text}"),
         other => panic!("{other:?}"),
     }
 }

@@ -5,7 +5,7 @@ use ork_engine::ports::{JobStatus, Stopping, TrackerError};
 use ork_gcp::trackers::CloudRunTracker;
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server};
+use super::server::{Answer, Server};
 
 const PATH: &str = "/v2/projects/p/locations/europe-west1/jobs/j/executions/j-abc12";
 const ENDED: &str = "2026-01-01T00:00:00Z";
@@ -16,6 +16,7 @@ pub(crate) fn job() -> CloudRunJob {
         region: "europe-west1".into(),
         job_name: "j".into(),
         execution_id: "j-abc12".into(),
+        made_for: None,
     }
 }
 
@@ -131,7 +132,10 @@ async fn every_way_to_fail_is_a_failure() {
         ("tasks that never ran", execution([0, 1, 0, 0], None, true)),
     ] {
         let said = polled(&server, &tracker, answer).await;
-        assert!(matches!(said, Ok(JobStatus::Failed(_))), "{what}: {said:?}");
+        assert!(
+            matches!(said, Ok(JobStatus::Failed { .. })),
+            "{what}: {said:?}"
+        );
     }
 }
 
@@ -148,7 +152,7 @@ async fn a_failure_has_the_conditions_words_its_reason_the_counts_the_logs_and_a
                     The container exited with an error. (NON_ZERO_EXIT_CODE); of 3 tasks 2 succeeded, 1 failed, 0 were cancelled; \
                     logs: https://logs.example/e; \
                     https://console.cloud.google.com/run/jobs/executions/details/europe-west1/j-abc12/tasks?project=p";
-    assert_eq!(said, Ok(JobStatus::Failed(expected.into())));
+    assert_eq!(said, Ok(JobStatus::failed(expected)));
     // Reasons come as numbers too: it is what the client asks for.
     for (field, reason, word) in [
         ("reason", json!(6), "CONTAINER_MISSING"),
@@ -157,7 +161,7 @@ async fn a_failure_has_the_conditions_words_its_reason_the_counts_the_logs_and_a
         let mut end = json!({"type": "Completed", "state": 5});
         end[field] = reason;
         match polled(&server, &tracker, execution([0, 0, 0, 3], Some(end), true)).await {
-            Ok(JobStatus::Failed(text)) => assert!(text.contains(word), "{text}"),
+            Ok(JobStatus::Failed { why: text, .. }) => assert!(text.contains(word), "{text}"),
             other => panic!("{other:?}"),
         }
     }

@@ -1,11 +1,12 @@
 //! How jobs of Dataproc clusters and batches stand, and their end.
 
 use ork_core::deferred::DataprocJob;
+use ork_core::run::Category;
 use ork_engine::ports::{JobStatus, Stopping, TrackerError};
 use ork_gcp::trackers::DataprocTracker;
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server};
+use super::server::{Answer, Server};
 
 const JOB: &str = "/v1/projects/p/regions/us-central1/jobs/job_1";
 const BATCH: &str = "/v1/projects/p/locations/us-central1/batches/job-1";
@@ -96,14 +97,14 @@ async fn every_state_of_a_job_is_told() {
         );
         assert_eq!(
             polled(&server, &tracker, &job(), job_in(state)).await,
-            Ok(JobStatus::Failed(expected))
+            Ok(JobStatus::failed(expected))
         );
     }
     // The last attempt of a job that restarts no more.
     let mut last = job_in("ATTEMPT_FAILURE");
     last["done"] = json!(true);
     let said = polled(&server, &tracker, &job(), last).await;
-    assert!(matches!(said, Ok(JobStatus::Failed(_))), "{said:?}");
+    assert!(matches!(said, Ok(JobStatus::Failed { .. })), "{said:?}");
     assert_eq!(
         polled(&server, &tracker, &job(), json!({})).await,
         Ok(JobStatus::Running),
@@ -132,14 +133,20 @@ async fn every_state_of_a_batch_is_told() {
         polled(&server, &tracker, &batch(), batch_in("SUCCEEDED")).await,
         Ok(JobStatus::Succeeded)
     );
-    for (state, word) in [("FAILED", "failed"), ("CANCELLED", "was cancelled")] {
+    for (state, word, category) in [
+        ("FAILED", "failed", Category::Transient),
+        ("CANCELLED", "was cancelled", Category::Unknown),
+    ] {
         let expected = format!(
             "Dataproc batch job-1 in us-central1 {word}: out of quota; output: gs://b/output; \
              https://console.cloud.google.com/dataproc/batches/us-central1/job-1?project=p"
         );
         assert_eq!(
             polled(&server, &tracker, &batch(), batch_in(state)).await,
-            Ok(JobStatus::Failed(expected))
+            Ok(JobStatus::Failed {
+                category,
+                why: expected
+            })
         );
     }
 }

@@ -8,8 +8,8 @@ use ork_gcp::trackers::{BigQueryTracker, CloudRunTracker, DataprocTracker};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::server::{Answer, Server};
-use crate::{bigquery, cloud_run, dataproc};
+use super::server::{Answer, Server};
+use super::{bigquery, cloud_run, dataproc};
 
 /// A server, and everybody who asks it.
 struct World {

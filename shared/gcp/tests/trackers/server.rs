@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -16,6 +16,8 @@ pub(crate) struct Asked {
     /// `GET /path`.
     pub(crate) line: String,
     pub(crate) query: String,
+    /// The header `x-key`, where there is one.
+    pub(crate) key: Option<String>,
     pub(crate) body: Value,
 }
 
@@ -75,11 +77,12 @@ impl Server {
         let address = listener.local_addr().expect("it is bound").to_string();
         let state: Arc<Mutex<State>> = Arc::default();
         let shared = state.clone();
-        let answer = move |method: Method, uri: Uri, body: Bytes| {
+        let answer = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
+            let key = headers.get("x-key").and_then(|value| value.to_str().ok());
             let answer = shared
                 .lock()
                 .expect("not poisoned")
-                .answer(&method, &uri, &body);
+                .answer(&method, &uri, key, &body);
             async move { response(answer) }
         };
         let router = Router::new().fallback(answer);
@@ -131,8 +134,9 @@ impl Server {
 }
 
 impl State {
-    fn answer(&mut self, method: &Method, uri: &Uri, body: &Bytes) -> Answer {
+    fn answer(&mut self, method: &Method, uri: &Uri, key: Option<&str>, body: &Bytes) -> Answer {
         self.asked.push(Asked {
+            key: key.map(str::to_owned),
             line: format!("{method} {}", uri.path()),
             query: uri.query().unwrap_or_default().to_owned(),
             body: serde_json::from_slice(body).unwrap_or_default(),

@@ -5,8 +5,8 @@ use ork_gcp::trackers::request::BigQueryRequest;
 use ork_gcp::trackers::{BigQueryStart, DryRun, StartTrouble};
 use serde_json::{Value, json};
 
-use crate::bigquery::tracker;
-use crate::server::{Answer, Server};
+use super::bigquery::tracker;
+use super::server::{Answer, Server};
 
 fn request(json: Value) -> BigQueryRequest {
     let mut whole = json!({"project": "p", "query": "SELECT 1"});

@@ -6,8 +6,8 @@ use ork_gcp::trackers::request::CloudRunRequest;
 use ork_gcp::trackers::{ATTEMPT_KEY, StartTrouble};
 use serde_json::{Value, json};
 
-use crate::cloud_run::tracker;
-use crate::server::{Answer, Server};
+use super::cloud_run::tracker;
+use super::server::{Answer, Server};
 
 const JOB: &str = "projects/p/locations/europe-west1/jobs/j";
 const KEY: &str = "run 1/täsk";
@@ -40,7 +40,7 @@ fn started(name: &str) -> Answer {
 fn job(execution: &str) -> CloudRunJob {
     CloudRunJob {
         execution_id: execution.into(),
-        ..crate::cloud_run::job()
+        ..super::cloud_run::job()
     }
 }
 
@@ -54,7 +54,7 @@ async fn an_execution_gets_its_arguments_and_carries_its_key() {
     let meter = Meter::default();
     let tracker = tracker(&server).metered(meter.clone());
     let request = request(json!({
-        "args": ["--day", "1"], "env": {"DAY": "1"}, "container": "main", "tasks": 5, "timeout_seconds": 600
+        "args": ["--day", 1], "env": {"DAY": "1"}, "container": "main", "tasks": 5, "timeout_seconds": 600
     }));
     assert_eq!(tracker.start(&request, KEY).await, Ok(job("j-new")));
     let asked = server.asked();

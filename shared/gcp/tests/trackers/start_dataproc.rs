@@ -5,8 +5,8 @@ use ork_gcp::trackers::StartTrouble;
 use ork_gcp::trackers::request::DataprocRequest;
 use serde_json::{Value, json};
 
-use crate::dataproc::tracker;
-use crate::server::{Answer, Server};
+use super::dataproc::tracker;
+use super::server::{Answer, Server};
 
 fn request(json: Value) -> DataprocRequest {
     let mut whole = json!({"project": "p", "region": "us-central1"});

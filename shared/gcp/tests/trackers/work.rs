@@ -4,12 +4,15 @@ use ork_core::deferred::Work;
 use ork_core::run::Category;
 use ork_engine::ports::{Begun, JobStatus, Stopping, Tracker, TrackerError};
 use ork_gcp::Endpoints;
-use ork_gcp::trackers::{Outgoing, Trackers};
+use ork_gcp::trackers::{Outgoing, Secrets, Trackers};
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server};
+use super::server::{Answer, Server};
 
-fn trackers(server: &Server, project: &str) -> Trackers {
+/// What a header's secret holds.
+const CANARY: &str = "Bearer canary-7c1f";
+
+pub(crate) fn trackers(server: &Server, project: &str) -> Trackers {
     let url = Some(server.url());
     let endpoints = Endpoints {
         run: url.clone(),
@@ -21,11 +24,12 @@ fn trackers(server: &Server, project: &str) -> Trackers {
         allow: "127.0.0.1".into(),
         services: String::new(),
         project: project.into(),
+        secrets: Secrets::listed([("TOKEN".to_owned(), CANARY.to_owned())].into()),
     };
     Trackers::connect(&endpoints, &outgoing).expect("connected")
 }
 
-fn work(operator: &str, request: Value) -> Work {
+pub(crate) fn work(operator: &str, request: Value) -> Work {
     let work =
         json!({"operator": operator, "id": "ork_1", "request": request, "poll_interval": 5.0});
     Work::read(&work).expect("work").expect("well-formed")
@@ -55,9 +59,9 @@ async fn what_the_file_did_not_say_is_asked_for_before_anybody_is() {
         ("bigquery", json!({"query": 7}), "p", "string"),
         (
             "cloudrun",
-            json!({"job": "j", "region": "r", "args": ["a", 1]}),
+            json!({"job": "j", "region": "r", "args": ["a", [1]]}),
             "p",
-            "string",
+            "an argument is a text, not [1]",
         ),
         (
             "dataproc",
@@ -105,6 +109,44 @@ async fn a_request_is_made_once_with_a_key_and_its_answer_is_the_output() {
     let asked = server.asked();
     assert_eq!((asked.len(), &asked[0].body), (1, &json!({"n": 1})));
     assert_eq!(asked[0].line, "POST /x");
+}
+
+#[tokio::test]
+async fn headers_that_are_secrets_are_looked_up_for_the_request_and_data_names_none() {
+    let server = Server::with([Answer::ok(json!(1)), Answer::ok(json!({"ok": CANARY}))]).await;
+    let asks = trackers(&server, "");
+    for operator in ["http", "http_sensor"] {
+        let call = work(
+            operator,
+            json!({"url": server.url(), "headers": {"X-Of": 1}, "secret_headers": {"X-Key": "TOKEN"}}),
+        );
+        let said = asks.start(&call).await;
+        assert!(
+            matches!(said, Ok(Begun::Status(JobStatus::Gave(_)))),
+            "{said:?}"
+        );
+        assert!(!format!("{said:?}").contains("canary"), "{said:?}");
+    }
+    let keys: Vec<_> = server.asked().into_iter().map(|asked| asked.key).collect();
+    assert_eq!(keys, [Some(CANARY.to_owned()), Some(CANARY.to_owned())]);
+    // A value that came out of a template stays a value.
+    server.then([Answer::ok(json!(1))]);
+    let data = json!({"url": server.url(), "headers": {"X-Key": {"secret": "TOKEN"}}});
+    asks.start(&work("http", data)).await.expect("an answer");
+    assert_eq!(
+        server.asked()[0].key.as_deref(),
+        Some(r#"{"secret":"TOKEN"}"#)
+    );
+    let call = work(
+        "http",
+        json!({"url": server.url(), "secret_headers": {"X-Key": "PATH"}}),
+    );
+    let said = asks.start(&call).await;
+    assert!(
+        matches!(&said, Ok(Begun::Status(JobStatus::Broke { category: Category::Permanent, why }))
+            if why.contains("`PATH`") && why.contains("ORK_HTTP_SECRETS")),
+        "{said:?}"
+    );
 }
 
 #[tokio::test]

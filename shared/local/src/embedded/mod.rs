@@ -14,5 +14,5 @@ mod world;
 pub use control::Control;
 pub use drive::Until;
 pub use jobs::{Answer, Jobs};
-pub use open::{Embedded, EmbeddedConfig, Files, OpenError};
+pub use open::{Embedded, EmbeddedConfig, Files, OpenError, Part};
 pub use ork_engine::{EngineError, EngineErrorKind, RunView, StartRun};

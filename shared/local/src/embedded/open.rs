@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +13,8 @@ use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::run::{Command, Event, Graph, Header, RunStatus};
 use ork_engine::ports::{Ports, StoreError};
 use ork_engine::{
-    Deployment, Engine, EngineError, EngineErrorKind, RunView, StartRun, Started, WorkflowDocument,
+    Act, Deployment, Engine, EngineError, EngineErrorKind, RunView, StartRun, Started,
+    WorkflowDocument,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -160,6 +163,27 @@ impl Embedded {
         file: &Path,
         pools: &BTreeMap<PoolName, u32>,
     ) -> Result<Deployment, EngineError> {
+        self.deploy_for(workflow, file, pools, None).await
+    }
+
+    /// As [`Embedded::deploy`], for somebody, whom the audit then names.
+    pub async fn deploy_by(
+        &self,
+        act: Act,
+        workflow: &Workflow,
+        file: &Path,
+        pools: &BTreeMap<PoolName, u32>,
+    ) -> Result<Deployment, EngineError> {
+        self.deploy_for(workflow, file, pools, Some(act)).await
+    }
+
+    async fn deploy_for(
+        &self,
+        workflow: &Workflow,
+        file: &Path,
+        pools: &BTreeMap<PoolName, u32>,
+        act: Option<Act>,
+    ) -> Result<Deployment, EngineError> {
         let file = std::path::absolute(file).map_err(|error| {
             EngineError::new(
                 EngineErrorKind::Refused,
@@ -172,10 +196,11 @@ impl Embedded {
                 format!("{}: the path is not UTF-8", file.display()),
             )
         })?;
-        let deployment = self
-            .engine
-            .deploy(workflow, Some(source.to_owned()), pools)
-            .await?;
+        let source = Some(source.to_owned());
+        let deployment = match act {
+            Some(act) => self.engine.by(act).deploy(workflow, source, pools).await,
+            None => self.engine.deploy(workflow, source, pools).await,
+        }?;
         self.world()
             .executor
             .set_dir(workflow.name.clone(), run_dir(&file));
@@ -302,6 +327,29 @@ impl Files {
     pub fn path_of(&self, name: &ObjectName) -> PathBuf {
         self.0.ports().objects.path_of(name)
     }
+
+    /// At most `most` bytes of an object from `from` on, and the size of all of it; `None` when there is no such object (yet).
+    pub fn part(&self, name: &ObjectName, from: u64, most: u64) -> io::Result<Option<Part>> {
+        let mut file = match File::open(self.path_of(name)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let size = file.metadata()?.len();
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.take(most).read_to_end(&mut bytes)?;
+        Ok(Some(Part { bytes, size }))
+    }
+}
+
+/// A part of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What was asked for, as far as it is there.
+    pub bytes: Vec<u8>,
+    /// Bytes of the whole object as it is now.
+    pub size: u64,
 }
 
 /// The folder of a workflow file.

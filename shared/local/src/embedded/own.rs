@@ -1,10 +1,11 @@
 //! Which runs this process executes, and taking over those of a process that died.
 
-use ork_core::ids::RunId;
+use ork_core::ids::{RunId, WorkflowName};
 use ork_core::run::{Event, Header, RunStatus};
 use ork_engine::{EngineError, EngineErrorKind};
 
 use super::open::{Embedded, run_dir};
+use crate::exec::RunDir;
 
 /// The statuses of runs that have not ended.
 const LIVE: [RunStatus; 4] = [
@@ -44,6 +45,14 @@ impl Embedded {
         self.adopt(&view.header).await
     }
 
+    /// A folder for the tasks of a workflow that came without one.
+    fn folder_of_its_own(&self, workflow: &WorkflowName) -> Option<RunDir> {
+        let folder = self.state.root().join("submitted").join(workflow.as_str());
+        // Without it the attempts say that nobody knows their folder.
+        std::fs::create_dir_all(&folder).ok()?;
+        Some(RunDir::new(folder))
+    }
+
     /// Owns a run and knows its folder.
     pub(super) async fn adopt(&self, header: &Header) -> Result<(), EngineError> {
         if !self.world().executor.has_dir(&header.workflow) {
@@ -53,11 +62,15 @@ impl Embedded {
                 .await?
                 .into_iter()
                 .find(|document| document.name == header.workflow);
-            if let Some(source) = known.and_then(|document| document.source) {
-                self.world().executor.set_dir(
-                    header.workflow.clone(),
-                    run_dir(std::path::Path::new(&source)),
-                );
+            let dir = match known.map(|document| document.source) {
+                Some(Some(source)) => Some(run_dir(std::path::Path::new(&source))),
+                // Handed in as a text: it has no files but those that its tasks make.
+                Some(None) => self.folder_of_its_own(&header.workflow),
+                None => None,
+            };
+            if let Some(dir) = dir {
+                let executor = &self.world().executor;
+                executor.set_dir(header.workflow.clone(), dir);
             }
         }
         if header.owner.as_deref() == self.engine.owner() || header.status.is_terminal() {

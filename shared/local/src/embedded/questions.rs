@@ -40,10 +40,7 @@ impl<T: Clone> Questions<T> {
             match all.get_mut(&about) {
                 Some(Question::Open { overtaken }) => {
                     *overtaken = true;
-                    return Err(TrackerError::Transient {
-                        message: "it is being asked already".to_owned(),
-                        retry_after: None,
-                    });
+                    return Err(TrackerError::Elsewhere("it is being asked already"));
                 }
                 Some(Question::Answered(_)) => {
                     if let Some(Question::Answered(answer)) = all.remove(&about) {
@@ -134,7 +131,7 @@ mod tests {
                 cx.waker().wake_by_ref();
                 let second = pin!(ask(questions, ready(Ok(7)))).poll(cx);
                 assert!(
-                    matches!(&second, Poll::Ready(Err(TrackerError::Transient { .. }))),
+                    matches!(&second, Poll::Ready(Err(TrackerError::Elsewhere(_)))),
                     "{second:?}"
                 );
                 Poll::Pending

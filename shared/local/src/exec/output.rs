@@ -79,10 +79,7 @@ pub(crate) fn success(json: &[u8], source: &str, object: &Path) -> Verdict {
             );
         }
         return match place(jobs, object) {
-            Ok(jobs) => Verdict::Deferred {
-                jobs,
-                count: u32::try_from(count).unwrap_or(u32::MAX),
-            },
+            Ok(placed) => Verdict::deferred(placed, u32::try_from(count).unwrap_or(u32::MAX), jobs),
             Err(verdict) => verdict,
         };
     }
@@ -337,7 +334,8 @@ mod tests {
             jobs,
             Verdict::Deferred {
                 jobs: Output::Inline(r#"[{"service_type": "custom_http"}]"#.into()),
-                count: 1
+                count: 1,
+                every: None,
             }
         );
         for plain in [

@@ -42,9 +42,10 @@ pub(super) fn of_runs(cursor: &str) -> Result<(i64, String), StoreError> {
 /// The key behind which a page of anything else starts.
 pub(super) fn of_keys(query: &ListQuery, cursor: &str) -> Result<String, StoreError> {
     let fits = match (query, parse_key(cursor)) {
-        (ListQuery::Workflows, Some(Key::Workflow(_))) | (ListQuery::Dead, Some(Key::Dead(_))) => {
-            true
-        }
+        (ListQuery::Workflows, Some(Key::Workflow(_)))
+        | (ListQuery::Dead, Some(Key::Dead(_)))
+        | (ListQuery::ApiKeys, Some(Key::ApiKey(_)))
+        | (ListQuery::Audit, Some(Key::Audit(_))) => true,
         (ListQuery::Versions(wanted), Some(Key::WorkflowVersion(name, _))) => *wanted == name,
         _ => false,
     };

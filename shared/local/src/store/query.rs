@@ -122,6 +122,8 @@ pub(super) fn list(
             wanted,
         )?,
         ListQuery::Dead => between(connection, "dead/", &key_cursor(query, after)?, wanted)?,
+        ListQuery::ApiKeys => between(connection, "keys/", &key_cursor(query, after)?, wanted)?,
+        ListQuery::Audit => between(connection, "audit/", &key_cursor(query, after)?, wanted)?,
     };
     let more = items.len() > limit;
     items.truncate(limit);

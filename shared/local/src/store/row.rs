@@ -1,6 +1,6 @@
 //! How keys and documents lie in columns, and back.
 
-use ork_core::ids::{PoolName, RunId, VersionHash, WorkflowName};
+use ork_core::ids::{PoolName, RecordId, RunId, VersionHash, WorkflowName};
 use ork_core::run::RunStatus;
 use ork_core::time::Time;
 use ork_engine::ports::{Document, Index, Key, Version};
@@ -22,6 +22,8 @@ pub(super) fn kind(key: &Key) -> i64 {
         Key::Page(..) => 3,
         Key::Pool(_) => 4,
         Key::Dead(_) => 5,
+        Key::ApiKey(_) => 6,
+        Key::Audit(_) => 7,
     }
 }
 
@@ -39,6 +41,8 @@ pub(super) fn parse_key(text: &str) -> Option<Key> {
         ["runs", run] => Key::Run(RunId::new(run).ok()?),
         ["runs", run, "pages", page] => Key::Page(RunId::new(run).ok()?, page.parse().ok()?),
         ["pools", pool] => Key::Pool(PoolName::new(pool).ok()?),
+        ["keys", id] => Key::ApiKey(RecordId::new(id).ok()?),
+        ["audit", id] => Key::Audit(RecordId::new(id).ok()?),
         _ => return None,
     };
     (key.to_string() == text).then_some(key)
@@ -103,6 +107,8 @@ mod tests {
             Key::Page(run, 12),
             Key::Pool(PoolName::new("p").expect("valid")),
             Key::Dead("any/thing at all".to_owned()),
+            Key::ApiKey(RecordId::new("7f3k").expect("valid")),
+            Key::Audit(RecordId::new("7f3k-1").expect("valid")),
         ];
         for key in keys {
             assert_eq!(parse_key(&key.to_string()), Some(key));
@@ -116,6 +122,8 @@ mod tests {
             "runs/a/b",
             "workflows/9",
             "pools/a/b",
+            "keys/A",
+            "audit/",
             "other/a",
         ] {
             assert_eq!(parse_key(text), None, "{text}");

@@ -394,7 +394,11 @@ fn deferred_jobs_come_through_as_such() {
     let jobs = Output::Inline(r#"[{"service_type":"custom_http","url":"x"}]"#.into());
     assert_eq!(
         bench.run(spec).verdict,
-        Verdict::Deferred { jobs, count: 1 }
+        Verdict::Deferred {
+            jobs,
+            count: 1,
+            every: None
+        }
     );
 }
 

@@ -7,6 +7,7 @@ mod notations;
 mod rebinding;
 mod redirects;
 mod registered;
+mod secrets;
 mod server;
 mod task;
 mod tracker;

@@ -1,5 +1,6 @@
 //! Types of jobs that are registered by URL.
 
+use ork_core::run::Category;
 use ork_core::time::Millis;
 use ork_engine::ports::{JobStatus, Stopping, TrackerError};
 use ork_outgoing::Registered;
@@ -39,7 +40,7 @@ async fn a_registered_service_is_asked_with_the_whole_job() {
 
 #[tokio::test]
 async fn its_words_mean_what_they_say() {
-    let failed = |why: &str| Ok(JobStatus::Failed(why.into()));
+    let failed = |why: &str| Ok(JobStatus::failed(why));
     let cases = [
         (
             r#"{"status": "running"}"#,
@@ -86,6 +87,24 @@ async fn its_words_mean_what_they_say() {
             failed("it was cancelled"),
             Stopping::Over,
         ),
+        (
+            r#"{"status": "failed", "error": "boom", "category": "transient"}"#,
+            Ok(JobStatus::Failed {
+                category: Category::Transient,
+                why: "boom".into(),
+            }),
+            Stopping::Over,
+        ),
+        (
+            r#"{"status": "failed", "error": "boom", "category": "odd"}"#,
+            failed("boom"),
+            Stopping::Over,
+        ),
+        (
+            r#"{"status": "failed", "error": "boom", "category": 7}"#,
+            failed("boom"),
+            Stopping::Over,
+        ),
     ];
     for (body, polled, stopped) in cases {
         let (_server, registered) = with(200, body).await;
@@ -106,6 +125,7 @@ async fn its_words_mean_what_they_say() {
 async fn its_trouble_is_classified() {
     let kind = |error| match error {
         TrackerError::Transient { .. } => "transient",
+        TrackerError::Elsewhere(_) => "elsewhere",
         TrackerError::Missing(_) => "missing",
         TrackerError::Denied(_) => "denied",
         TrackerError::Permanent(_) => "permanent",

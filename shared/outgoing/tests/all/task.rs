@@ -16,6 +16,7 @@ async fn ask(
         method: "POST".into(),
         url: server.url("/hook?canary"),
         headers: headers(&[("X-Key", "canary")]),
+        secrets: headers(&[]),
         body: Some(json!({"run": 7})),
     };
     let result = send(&local(), &request, &condition).await;
@@ -157,6 +158,7 @@ async fn what_the_guard_refuses_is_permanent_and_trouble_is_transient() {
         method: "GET".into(),
         url: url.into(),
         headers: headers(&[]),
+        secrets: headers(&[]),
         body: None,
     };
     let condition = Condition::default();

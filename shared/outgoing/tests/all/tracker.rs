@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ork_core::deferred::HttpJob;
+use ork_core::run::Category;
 use ork_core::time::Millis;
 use ork_engine::ports::{JobStatus, Stopping, TrackerError};
 use ork_outgoing::HttpTracker;
@@ -131,7 +132,7 @@ async fn a_job_stands_where_its_field_says() {
         let found = match poll(more, 200, body).await.expect(&said) {
             JobStatus::Succeeded => done,
             JobStatus::Running => running,
-            JobStatus::Failed(_) => failed,
+            JobStatus::Failed { .. } => failed,
             other => panic!("{said}: {other:?}"),
         };
         assert_eq!(found, expected, "{said}");
@@ -141,7 +142,7 @@ async fn a_job_stands_where_its_field_says() {
 #[tokio::test]
 async fn a_failure_says_why_in_the_words_of_the_service() {
     let more = json!({"completion_field": "state", "error_field": "error.message"});
-    let failed = |text: &str| Ok(JobStatus::Failed(text.into()));
+    let failed = |text: &str| Ok(JobStatus::failed(text));
     let body = json!({"state": "failed", "error": {"message": "out of quota"}});
     assert_eq!(
         poll(more.clone(), 200, body).await,
@@ -158,7 +159,20 @@ async fn a_failure_says_why_in_the_words_of_the_service() {
         failed("`state` is \"failed\"")
     );
     let body = json!({"state": "failed", "error": {"message": "ü".repeat(5000)}});
-    let Ok(JobStatus::Failed(long)) = poll(more, 200, body).await else {
+    // A kind of failure is told by Ork's own words only.
+    for (state, category) in [
+        ("permanent", Category::Permanent),
+        ("Transient", Category::Transient),
+        ("odd", Category::Unknown),
+    ] {
+        let values = json!({"completion_field": "state", "failure_value": ["permanent", "Transient", "odd"]});
+        let why = format!("`state` is \"{state}\"");
+        assert_eq!(
+            poll(values, 200, json!({"state": state})).await,
+            Ok(JobStatus::Failed { category, why })
+        );
+    }
+    let Ok(JobStatus::Failed { why: long, .. }) = poll(more, 200, body).await else {
         panic!("not failed")
     };
     assert!(
@@ -173,6 +187,7 @@ async fn status_codes_are_classified() {
     let kind = |result: Result<JobStatus, TrackerError>| match result {
         Ok(status) => format!("{status:?}"),
         Err(TrackerError::Transient { .. }) => "transient".into(),
+        Err(TrackerError::Elsewhere(_)) => "elsewhere".into(),
         Err(TrackerError::Missing(_)) => "missing".into(),
         Err(TrackerError::Denied(_)) => "denied".into(),
         Err(TrackerError::Permanent(_)) => "permanent".into(),
@@ -294,7 +309,7 @@ async fn a_page_of_maintenance_says_nothing_of_a_job_which_goes_on_after_it() {
     assert_eq!(tracker.poll(&job).await, Ok(JobStatus::Running));
     // What a service says of a job is believed at once.
     let said = tracker.poll(&job).await;
-    assert!(matches!(said, Ok(JobStatus::Failed(_))), "{said:?}");
+    assert!(matches!(said, Ok(JobStatus::Failed { .. })), "{said:?}");
 }
 
 #[tokio::test]
@@ -353,6 +368,7 @@ async fn a_job_is_over_only_when_a_poll_says_so() {
         Ok(Stopping::Over) => "over",
         Ok(Stopping::Asked) => "asked",
         Err(TrackerError::Transient { .. }) => "transient",
+        Err(TrackerError::Elsewhere(_)) => "elsewhere",
         Err(TrackerError::Missing(_)) => "missing",
         Err(TrackerError::Denied(_)) => "denied",
         Err(TrackerError::Permanent(_)) => "permanent",

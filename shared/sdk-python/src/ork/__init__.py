@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from .deferrables import CloudRunJob as CloudRunJob
     from .deferrables import CustomHttp as CustomHttp
     from .deferrables import DataprocJob as DataprocJob
+    from .deferrables import Secret as Secret
     from .deferrables import defer as defer
     from .deferrables import job_id as job_id
+    from .deferrables import secret as secret
 
 __version__ = "0.1.0"
 
@@ -38,12 +40,14 @@ __all__ = [
     "Metrics",
     "PermanentError",
     "RecoverableError",
+    "Secret",
     "Task",
     "TransientError",
     "current_context",
     "defer",
     "executor",
     "job_id",
+    "secret",
     "task",
 ]
 
@@ -52,8 +56,10 @@ _HOMES = {
     "CloudRunJob": "deferrables",
     "CustomHttp": "deferrables",
     "DataprocJob": "deferrables",
+    "Secret": "deferrables",
     "defer": "deferrables",
     "job_id": "deferrables",
+    "secret": "deferrables",
     "Context": "_context",
     "current_context": "_context",
     "Error": "_errors",

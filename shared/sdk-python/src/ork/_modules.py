@@ -26,7 +26,7 @@ _HARMLESS = frozenset(
     " struct subprocess tempfile textwrap threading time tomllib traceback types typing unicodedata urllib.error"
     " urllib.parse urllib.request uuid warnings weakref xml.etree.ElementTree zipfile zlib zoneinfo asyncio".split()
 )
-_DEFERRING = frozenset("BigQueryJob CloudRunJob CustomHttp DataprocJob defer deferrables job_id".split())
+_DEFERRING = frozenset("BigQueryJob CloudRunJob CustomHttp DataprocJob Secret defer deferrables job_id secret".split())
 
 
 class Source:

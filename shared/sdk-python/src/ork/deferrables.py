@@ -32,8 +32,10 @@ __all__ = [
     "DataprocJob",
     "Deferrable",
     "InvalidJob",
+    "Secret",
     "defer",
     "job_id",
+    "secret",
 ]
 
 MOST_JOBS = 64
@@ -188,6 +190,49 @@ class DataprocJob(Deferrable):
         )
 
 
+class Secret:
+    """A secret by its name, as the value of a header. Its value is never in the task: whoever asks about the job looks it up."""
+
+    __slots__ = ("name",)
+    name: str
+
+    def __init__(self, name: str) -> None:
+        check = _Checker("Secret")
+        if not _is_secret(check.text("name", name)):
+            check.fail("name", name, "projects/P/secrets/S/versions/V, or the name of an environment variable")
+        object.__setattr__(self, "name", name)
+
+    def __repr__(self) -> str:
+        return f"secret({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return self.name == other.name if isinstance(other, Secret) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((Secret, self.name))
+
+    def __setattr__(self, name: str, value: object) -> "NoReturn":
+        raise AttributeError(f"cannot assign to field {name!r}")
+
+
+def secret(name: str) -> Secret:
+    """The secret of this name: `projects/P/secrets/S/versions/V`, or an environment variable of whoever asks about the job.
+
+    What it holds is all of the header's value, `Bearer ` included.
+    """
+    return Secret(name)
+
+
+def _is_secret(name: str) -> bool:
+    parts = name.split("/")
+    if len(parts) == 1:
+        return bool(name) and _WORD.issuperset(name) and "-" not in name and not name[0].isdigit()
+    given = parts[1::2]
+    return parts[::2] == ["projects", "secrets", "versions"] and all(
+        part and (_WORD | frozenset(":.")).issuperset(part) for part in given
+    ) and len(given) == 3
+
+
 class CustomHttp(Deferrable):
     """Anything that says over HTTP how far it is.
 
@@ -195,12 +240,14 @@ class CustomHttp(Deferrable):
     failed when it holds `failure_value` or one of a list of them; `error_field` says why. Without `completion_field` it is done as soon
     as `url` answers with one of `success_status_codes`. `status_field` is another word for `completion_field`, `success_value` for
     `completion_value`. With `cancel_url` Ork can stop it.
+
+    The description is stored with the run: a header that is a credential names it, `headers={"Authorization": secret("JOBS_TOKEN")}`.
     """
 
     service_type = "custom_http"
     url: str
     method: str
-    headers: "Dict[str, str]"
+    headers: "Dict[str, Union[str, Dict[str, str]]]"
     body: "Any"
     success_status_codes: "List[int]"
     completion_field: "Optional[str]"
@@ -215,7 +262,7 @@ class CustomHttp(Deferrable):
         self,
         url: str,
         method: str = "GET",
-        headers: "Optional[Mapping[str, str]]" = None,
+        headers: "Optional[Mapping[str, Union[str, Secret]]]" = None,
         body: "Any" = None,
         success_status_codes: "Sequence[int]" = (200,),
         completion_field: "Optional[str]" = None,
@@ -348,17 +395,24 @@ class _Checker:
             self.fail(field, value, "one of " + ", ".join(_METHODS))
         return text
 
-    def headers(self, value: "Mapping[str, str]") -> "Dict[str, str]":
+    def headers(
+        self, value: "Mapping[str, Union[str, Secret]]"
+    ) -> "Dict[str, Union[str, Dict[str, str]]]":
         given: "Any" = value
         if not isinstance(given, Mapping):
             self.fail("headers", given, "texts by name")
+        headers: "Dict[str, Union[str, Dict[str, str]]]" = {}
         for name, text in value.items():
             label = f"headers[{name!r}]"
             if not self.text(label, name) or not _TOKEN.issuperset(name):
                 self.fail(label, text, "a header's name as key")
+            if isinstance(text, Secret):
+                headers[name] = {"secret": text.name}
+                continue
             if any(char in self.text(label, text) for char in "\r\n\0"):
                 self.fail(label, text, "one line")
-        return dict(value)
+            headers[name] = text
+        return headers
 
     def codes(self, value: "Sequence[int]") -> "List[int]":
         codes: "List[Any]" = list(value)

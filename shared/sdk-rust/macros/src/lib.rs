@@ -35,6 +35,16 @@ pub fn executor(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand(Kind::Executor, attribute, item)
 }
 
+/// Keeps its content but in a program, whose name cargo tells the compiler. Only `ork::main!` is to write it.
+#[doc(hidden)]
+#[proc_macro]
+pub fn unless_program(content: TokenStream) -> TokenStream {
+    match std::env::var_os("CARGO_BIN_NAME") {
+        Some(_) => TokenStream::new(),
+        None => content,
+    }
+}
+
 fn expand(kind: Kind, attribute: TokenStream, item: TokenStream) -> TokenStream {
     let attribute = parse_macro_input!(attribute as Attribute);
     // What is wrong with the function must not hide the function: without it every caller would be wrong as well.

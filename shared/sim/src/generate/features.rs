@@ -24,7 +24,7 @@ const TRIGGERS: [TriggerRule; 6] = [
     TriggerRule::Always,
 ];
 
-const KINDS: [Kind; 17] = [
+const KINDS: [Kind; 20] = [
     Kind::Program,
     Kind::Script,
     Kind::Python,
@@ -33,6 +33,9 @@ const KINDS: [Kind; 17] = [
     Kind::Http,
     Kind::Query,
     Kind::Query,
+    Kind::Execution,
+    Kind::OwnJob,
+    Kind::OwnJob,
     Kind::Sensor,
     Kind::CloudRun,
     Kind::CloudRunImage,

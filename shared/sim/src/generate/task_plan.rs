@@ -27,6 +27,10 @@ pub enum Kind {
     Http,
     /// A query, which Ork starts itself.
     Query,
+    /// An execution of a Cloud Run job that is there, which Ork starts itself.
+    Execution,
+    /// A Cloud Run job that Ork makes of an image for each attempt, runs, and removes.
+    OwnJob,
     /// Waits for an object.
     Sensor,
     /// A Cloud Run job by name.

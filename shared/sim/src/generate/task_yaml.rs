@@ -104,8 +104,12 @@ pub(super) fn keys(plan: &WorkflowPlan, task: &TaskPlan) -> Keys {
         let (key, value) = extra_key(*extra);
         put(key, Some(value));
     }
-    if matches!(task.kind, Kind::Http | Kind::Query | Kind::Sensor) {
-        keys.retain(|(key, _)| !OF_WORKERS.contains(key));
+    if matches!(
+        task.kind,
+        Kind::Http | Kind::Query | Kind::Execution | Kind::OwnJob | Kind::Sensor
+    ) {
+        let own = task.kind == Kind::OwnJob;
+        keys.retain(|(key, _)| !OF_WORKERS.contains(key) || (own && *key == "image"));
     }
     keys
 }
@@ -170,6 +174,18 @@ fn executor(task: &TaskPlan) -> Keys {
             ("query", json!(format!("SELECT '{name}'"))),
             ("params", json!({ "slot": "{{ run.slot }}" })),
             ("project", json!("acme-data")),
+        ],
+        Kind::Execution => vec![
+            ("executor", json!("cloudrun")),
+            ("job", json!("nightly")),
+            ("region", json!("europe-west1")),
+            ("args", json!(["{{ run.id }}"])),
+        ],
+        Kind::OwnJob => vec![
+            ("executor", json!("cloudrun")),
+            ("image", json!(format!("example/{name}:1"))),
+            ("region", json!("europe-west1")),
+            ("poll_interval", json!("5s")),
         ],
         Kind::Sensor => vec![(
             "sensor",

@@ -70,13 +70,13 @@ pub(super) fn left_behind(inner: &Inner, before: &RunState, after: &RunState) ->
         let jobs: Vec<ork_core::Value> = serde_json::from_str(text).unwrap_or_default();
         for (at, job) in jobs.iter().enumerate() {
             let newly_over = now_over & !answers.over & (1 << at) != 0;
-            let at_work = job["id"]
-                .as_str()
-                .and_then(|id| inner.jobs.get(id))
-                .is_some_and(|job| job.is_at_work(inner.now));
+            let id = job["id"].as_str().unwrap_or_default();
+            let runs = inner.jobs.get(id);
+            let stays = inner.made.get(id).is_some_and(|made| made.is_left());
+            let at_work = stays || runs.is_some_and(|job| job.is_at_work(inner.now));
             expect(!newly_over || !at_work, "I23", || {
                 format!(
-                    "job {at} of attempt {attempt} of instance {task}.{index} of run {} is at work and nobody answers for it",
+                    "job {at} of attempt {attempt} of instance {task}.{index} of run {} is at work, or left, and nobody answers for it",
                     after.header.id
                 )
             })?;

@@ -158,7 +158,10 @@ impl Documents {
         limit: usize,
     ) -> Result<Listed, StoreError> {
         let fits = |key: &Key, document: &Document| match (query, key) {
-            (ListQuery::Workflows, Key::Workflow(_)) | (ListQuery::Dead, Key::Dead(_)) => true,
+            (ListQuery::Workflows, Key::Workflow(_))
+            | (ListQuery::Dead, Key::Dead(_))
+            | (ListQuery::ApiKeys, Key::ApiKey(_))
+            | (ListQuery::Audit, Key::Audit(_)) => true,
             (ListQuery::Versions(wanted), Key::WorkflowVersion(name, _)) => wanted == name,
             (ListQuery::Runs { status, workflow }, Key::Run(_)) => {
                 let index = &document.index;

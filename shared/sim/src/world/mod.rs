@@ -3,6 +3,7 @@
 mod documents;
 mod executor;
 mod objects;
+mod own_jobs;
 mod ports;
 pub(crate) mod services;
 mod trackers;
@@ -102,6 +103,8 @@ pub(crate) struct Inner {
     pub(crate) jobs: BTreeMap<String, trackers::Job>,
     /// What tasks without a worker have committed to have done, by its id.
     pub(crate) works: BTreeMap<String, trackers::Ordered>,
+    /// Jobs that were made for one attempt, by the attempt's id.
+    pub(crate) made: BTreeMap<String, own_jobs::Made>,
     /// Attempts that an executor was told to stop.
     pub(crate) stop: Vec<AttemptId>,
     pub(crate) services: services::Services,
@@ -157,6 +160,7 @@ impl World {
             down_until: Time(i64::MIN),
             jobs: BTreeMap::new(),
             works: BTreeMap::new(),
+            made: BTreeMap::new(),
             stop: Vec::new(),
             services: services::Services::default(),
             watch: Watch::new(prepared.clone()),

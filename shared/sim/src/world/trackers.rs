@@ -2,6 +2,7 @@
 
 use ork_core::Value;
 use ork_core::deferred::{Work, WorkOf};
+use ork_core::definition::Operator;
 use ork_core::ids::WorkflowName;
 use ork_core::run::{Category, Graph, RunState, State};
 use ork_core::task::{AttemptId, Output};
@@ -34,6 +35,10 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// Its service knows it.
+    pub(super) fn is_known(&mut self) {
+        self.known_at = Time(i64::MIN);
+    }
     /// Whether it is at work.
     pub(crate) fn is_at_work(&self, now: Time) -> bool {
         !self.gone && self.ready_at > now && self.stops_at.is_none_or(|at| at > now)
@@ -52,7 +57,7 @@ impl Inner {
         Value::Array(list).to_string()
     }
 
-    fn make_job(&mut self, id: &str) {
+    pub(super) fn make_job(&mut self, id: &str) {
         if self.jobs.contains_key(id) {
             return;
         }
@@ -82,7 +87,7 @@ impl Inner {
     }
 
     /// What keeps any question from being answered.
-    fn tracker_trouble(&mut self, job: &Value) -> Result<Job, TrackerError> {
+    pub(super) fn tracker_trouble(&mut self, job: &Value) -> Result<Job, TrackerError> {
         if self.now < self.down_until || self.hit(Fault::TrackerTransient) {
             let retry_after = self
                 .random
@@ -123,9 +128,14 @@ impl Inner {
         Ok(if found.is_at_work(self.now) {
             JobStatus::Running
         } else if found.ready_at > self.now {
-            JobStatus::Failed("it was cancelled".into())
+            JobStatus::failed("it was cancelled")
         } else if found.fails {
-            JobStatus::Failed("simulated".into())
+            // Not drawn: as many draws are made whatever becomes of it.
+            let kind = found.ready_at.0.unsigned_abs() as usize % Category::ALL.len();
+            JobStatus::Failed {
+                category: Category::ALL[kind],
+                why: "simulated".into(),
+            }
         } else {
             let id = job["id"].as_str().unwrap_or_default();
             self.output_of(id)
@@ -195,6 +205,9 @@ impl Inner {
         if !work.operator.starts_a_job() {
             return Ok(Begun::Status(self.looked(work, output)));
         }
+        if work.operator == WorkOf::Operator(Operator::CloudRunImage) {
+            return self.start_own(work);
+        }
         self.make_job(&work.id);
         // It is started, and nobody hears of it.
         if self.hit(Fault::TrackerTransient) {
@@ -225,12 +238,20 @@ impl Inner {
 
     pub(super) fn cancel_job(&mut self, job: &Value) -> Result<Stopping, TrackerError> {
         self.note(31);
+        if job.get("made_for").is_some() || job["operator"] == "cloudrun_image" {
+            return self.remove_own(job);
+        }
         let found = self.tracker_trouble(job)?;
+        Ok(self.stop_job(job, &found))
+    }
+
+    /// Stops a job that its service knows.
+    pub(super) fn stop_job(&mut self, job: &Value, found: &Job) -> Stopping {
         if !found.is_at_work(self.now) {
-            return Ok(Stopping::Over);
+            return Stopping::Over;
         }
         if self.hit(Fault::JobStopIgnored) {
-            return Ok(Stopping::Asked);
+            return Stopping::Asked;
         }
         let stops_at = if self.hit(Fault::JobStopsLate) {
             self.now + Millis(self.random.span(1_000, 900_000))
@@ -242,9 +263,9 @@ impl Inner {
         if let Some(job) = self.jobs.get_mut(id) {
             job.stops_at = Some(job.stops_at.map_or(stops_at, |at| at.min(stops_at)));
             if !job.is_at_work(now) {
-                return Ok(Stopping::Over);
+                return Stopping::Over;
             }
         }
-        Ok(Stopping::Asked)
+        Stopping::Asked
     }
 }

@@ -53,6 +53,8 @@ pub(super) struct Folder {
     root: PathBuf,
     seen: BTreeMap<PathBuf, Stamp>,
     names: BTreeMap<PathBuf, WorkflowName>,
+    /// The files of SQL that each names, as they were.
+    queries: BTreeMap<PathBuf, Vec<(PathBuf, Option<Stamp>)>>,
     project: Option<Stamp>,
     looked: bool,
 }
@@ -64,6 +66,7 @@ impl Folder {
             root,
             seen: BTreeMap::new(),
             names: BTreeMap::new(),
+            queries: BTreeMap::new(),
             project: None,
             looked: false,
         }
@@ -81,6 +84,7 @@ impl Folder {
             .collect();
         for path in gone {
             self.seen.remove(&path);
+            self.queries.remove(&path);
             if let Some(name) = self.names.remove(&path) {
                 news.push(News::Gone { path, name });
             }
@@ -97,7 +101,7 @@ impl Folder {
         self.looked = true;
         let changed: Vec<(PathBuf, Stamp)> = present
             .into_iter()
-            .filter(|(path, stamp)| self.seen.get(path) != Some(stamp))
+            .filter(|(path, stamp)| self.seen.get(path) != Some(stamp) || self.has_new_query(path))
             .collect();
         if changed.is_empty() {
             return news;
@@ -118,6 +122,12 @@ impl Folder {
         news
     }
 
+    /// Whether a file that a workflow file names changed, came or went.
+    fn has_new_query(&self, path: &Path) -> bool {
+        let known = self.queries.get(path).map_or(&[][..], Vec::as_slice);
+        known.iter().any(|(query, was)| stamp(query) != *was)
+    }
+
     fn read(&mut self, path: PathBuf, project: &Project) -> Option<News> {
         let bytes = match workflow_file::read(&path) {
             Ok(bytes) => bytes,
@@ -126,7 +136,13 @@ impl Folder {
         if !workflow_file::claims_to_be_one(&path, &bytes) {
             return None;
         }
-        let mut checked = workflow_file::check(&shown(&path), &bytes, project);
+        let mut checked = workflow_file::check(&shown(&path), &bytes, project, Some(&self.root));
+        let queries = checked.queries.keys().map(|name| {
+            let query = self.root.join(name.as_str());
+            let stamp = stamp(&query);
+            (query, stamp)
+        });
+        self.queries.insert(path.clone(), queries.collect());
         let Some(workflow) = checked.workflow.take() else {
             return Some(News::Wrong {
                 path,
@@ -149,6 +165,7 @@ impl Folder {
             path,
             workflow,
             project: project.clone(),
+            queries: checked.queries,
         })))
     }
 
@@ -166,6 +183,7 @@ impl Folder {
                     workflow: None,
                     found,
                     source,
+                    queries: workflow_file::Queries::new(),
                 }),
             }
         })

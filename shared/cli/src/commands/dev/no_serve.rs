@@ -17,12 +17,12 @@ impl Server {
     }
 
     /// Where it listens, in words.
-    pub(super) fn place(&self) -> String {
+    pub(super) fn place(&self, _: bool) -> String {
         "it was built without the HTTP API (feature `serve`) and listens nowhere".to_owned()
     }
 
     /// Waits for ever.
-    pub(super) async fn serve(self, _recorder: &Embedded, _control: Control) -> Failure {
+    pub(super) async fn serve(self, _recorder: &Embedded, _control: Control, _: bool) -> Failure {
         pending().await
     }
 }

@@ -1,23 +1,22 @@
-//! The HTTP API beside the engine of `ork dev`.
+//! The HTTP API and the pages beside the engine of `ork dev`.
 
-use std::fs::File;
-use std::future::Future;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::future::{Future, ready};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::{Next, from_fn};
-use ork_api::{Log, LogError, Logs, Settings};
+use ork_api::{Access, Log, LogError, Logs, Settings};
 use ork_core::names::ObjectName;
-use ork_local::{Control, Embedded, Files};
+use ork_local::{Control, Embedded, Files, Part};
 use tokio::net::TcpListener;
 
 use crate::failure::Failure;
-use crate::workflow_file::{reason, shown};
+use crate::user;
+use crate::workflow_file::{reason, unreadable};
 
 /// A port that is taken, and nothing served yet.
 pub(super) struct Server {
@@ -49,14 +48,32 @@ impl Server {
     }
 
     /// Where it listens, in words.
-    pub(super) fn place(&self) -> String {
-        format!("API at http://{}/api", self.at)
+    pub(super) fn place(&self, keys: bool) -> String {
+        let whom = match keys {
+            true => "who shows an API key",
+            false => "everybody on this machine",
+        };
+        format!(
+            "API at http://{0}/api, pages at http://{0}, for {whom}",
+            self.at
+        )
     }
 
     /// Serves what `recorder` stores, and has `control` look whenever something was changed. It only ends by failing.
-    pub(super) async fn serve(self, recorder: &Embedded, control: Control) -> Failure {
+    pub(super) async fn serve(self, recorder: &Embedded, control: Control, keys: bool) -> Failure {
         let logs: Arc<dyn Logs> = Arc::new(LogFiles(recorder.files()));
-        let routes = ork_api::router(recorder.engine(), logs, Settings::loopback(self.at));
+        let access = match keys {
+            true => Access::Identified {
+                ways: Vec::new(),
+                keys,
+                at: Some(self.at),
+            },
+            false => Access::Loopback {
+                at: self.at,
+                user: Some(user::name()),
+            },
+        };
+        let routes = ork_api::router(recorder.engine(), logs, Settings::of(access));
         let routes = routes.layer(from_fn(move |request: Request, next: Next| {
             let control = control.clone();
             async move {
@@ -86,23 +103,17 @@ impl Logs for LogFiles {
         from: u64,
         most: u64,
     ) -> Pin<Box<dyn Future<Output = Result<Option<Log>, LogError>> + Send + 'a>> {
-        let read = part(&self.0.path_of(name), from, most);
-        Box::pin(std::future::ready(read))
+        let log = |part: Part| Log {
+            bytes: part.bytes,
+            size: part.size,
+        };
+        let read = match self.0.part(name, from, most) {
+            Ok(part) => Ok(part.map(log)),
+            Err(error) => {
+                let path = self.0.path_of(name);
+                Err(LogError(unreadable(&path, &error)))
+            }
+        };
+        Box::pin(ready(read))
     }
-}
-
-fn part(path: &Path, from: u64, most: u64) -> Result<Option<Log>, LogError> {
-    let failed = |error: std::io::Error| {
-        LogError(format!("cannot read `{}`: {}", shown(path), reason(&error)))
-    };
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    let size = file.metadata().map_err(failed)?.len();
-    file.seek(SeekFrom::Start(from)).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(Some(Log { bytes, size }))
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use ork_core::time::Time;
-use ork_engine::report::RunReport;
+use ork_engine::report::{self, TroubleReport};
 use ork_local::RunView;
 
 use super::look::LookArg;
@@ -109,21 +109,33 @@ fn text(view: &RunView, cost: Option<String>, now: Time, out: &Output) -> String
         ]);
     }
     text.push_str(&table.render(out.data));
-    for (name, task) in RunReport::of(view, now).tasks {
-        for job in task.jobs.iter().filter(|job| !job.done) {
+    for &at in view.graph.order() {
+        for job in report::jobs(&view.state, at).iter().filter(|job| !job.done) {
             let link = job.link.as_deref().map(|link| format!("\n  {link}"));
             text.push_str(&format!(
-                "\n{name} waits for {}{}",
+                "\n{} waits for {}{}",
+                view.graph.task(at).name,
                 harmless(&job.job),
                 link.unwrap_or_default()
             ));
-        }
-        if task.jobs.iter().any(|job| !job.done) {
+            if let Some(trouble) = &job.unanswered {
+                text.push_str(&unanswered("not answered", trouble));
+            }
             text.push('\n');
         }
     }
     text.push_str(&stopping(view, now));
     text
+}
+
+/// Why a question about jobs, or the wish to stop them, came to nothing.
+fn unanswered(what: &str, trouble: &TroubleReport) -> String {
+    let times = match trouble.times {
+        1 => String::new(),
+        times => format!(", {times} times in a row"),
+    };
+    let (at, why) = (&trouble.at, harmless(&trouble.why));
+    format!("\n  {what}{times}, last at {at}: {why}")
 }
 
 /// Jobs elsewhere that nobody waits for any more and that are not known to be over.
@@ -151,6 +163,9 @@ fn stopping(view: &RunView, now: Time) -> String {
         }
         if one.is_refused() {
             text.push_str("; it may be at work still");
+        }
+        if let Some(trouble) = &one.trouble {
+            text.push_str(&unanswered("not taken", &TroubleReport::of(trouble)));
         }
     }
     if !text.is_empty() {

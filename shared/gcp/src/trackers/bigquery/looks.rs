@@ -15,23 +15,12 @@ use serde_json::json;
 use super::memory::Look;
 use super::start::{Inserted, place, placed};
 use super::{BigQueryTracker, HOST, about, is_over, legal, look};
+use crate::trackers::category::of_bigquery;
 use crate::trackers::classify::{Doing, Kind, classify, kind, said, shortened};
 use crate::trackers::request::{BigQueryQuestion, BigQueryRequest};
 
 /// What stands in the place of a look that must not begin any more. It reads nothing and costs nothing.
 const SEAL: &str = "-- Ork: nobody waits for this sensor any more\nSELECT FALSE";
-/// Why a look came to nothing that the next one may come to.
-const PASSING: [&str; 8] = [
-    "backendError",
-    "internalError",
-    "jobBackendError",
-    "jobInternalError",
-    "jobRateLimitExceeded",
-    "quotaExceeded",
-    "rateLimitExceeded",
-    // Somebody stopped this look; the sensor waits all the same.
-    "stopped",
-];
 
 /// What a look came to.
 enum Heard {
@@ -311,7 +300,8 @@ async fn failed(
         });
     };
     Ok(Heard::Failed {
-        passing: PASSING.contains(&&*end.reason),
+        // Somebody stopped this look; the sensor waits all the same.
+        passing: of_bigquery(&end.reason) == Category::Transient || end.reason == "stopped",
         why: format!(
             "the sensor's query failed: {} ({}); BigQuery job {}:{}",
             shortened(&end.message),

@@ -18,6 +18,7 @@ use memory::Looks;
 
 pub use start::{BigQueryStart, DryRun};
 
+use super::category::of_bigquery;
 use super::classify::{About, Doing, classify, shortened};
 use super::client::{Client, Clients, Place};
 use super::names::{self, Alphabet};
@@ -181,5 +182,8 @@ fn status(job: &BigQueryJob, known: &model::Job) -> Result<JobStatus, TrackerErr
     if let Some(link) = at_home.link() {
         text.push_str(&format!("; {link}"));
     }
-    Ok(JobStatus::Failed(text))
+    Ok(JobStatus::Failed {
+        category: of_bigquery(&error.reason),
+        why: text,
+    })
 }

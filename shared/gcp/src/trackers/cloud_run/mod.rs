@@ -1,5 +1,6 @@
 //! Executions of Cloud Run jobs.
 
+mod image;
 mod start;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use ork_engine::ports::{JobStatus, Stopping, TrackerError};
 
 pub use start::ATTEMPT_KEY;
 
+use super::category::of_cloud_run;
 use super::classify::{About, Doing, classify, shortened};
 use super::client::{Client, Clients, Place};
 use super::names::{self, Alphabet};
@@ -80,8 +82,16 @@ impl CloudRunTracker {
         Ok(status(job, &known))
     }
 
-    /// Asks for the execution to be stopped, and looks whether it is over: the service accepts a cancel long before the last task ended.
+    /// Asks for the execution to be stopped, and looks whether it is over. A job that was made for it goes with it.
     pub async fn cancel(&self, job: &CloudRunJob) -> Result<Stopping, TrackerError> {
+        match &job.made_for {
+            None => self.cancel_execution(job).await,
+            Some(id) => self.remove_known(job, id).await,
+        }
+    }
+
+    /// The same for the execution alone: the service accepts a cancel long before the last task ended.
+    async fn cancel_execution(&self, job: &CloudRunJob) -> Result<Stopping, TrackerError> {
         let admin = self.admin(job).await?;
         let call = admin.executions.cancel_execution().set_name(path(job));
         let asked = Box::pin(call.send()).await;
@@ -157,7 +167,7 @@ fn status(job: &CloudRunJob, known: &Execution) -> JobStatus {
         return JobStatus::Succeeded;
     }
     if ended(State::ConditionFailed) || (known.completion_time.is_some() && bad) {
-        return JobStatus::Failed(failure(job, known, end));
+        return failure(job, known, end);
     }
     if known.completion_time.is_none() {
         return JobStatus::Running;
@@ -166,11 +176,11 @@ fn status(job: &CloudRunJob, known: &Execution) -> JobStatus {
     if known.succeeded_count >= known.task_count {
         JobStatus::Succeeded
     } else {
-        JobStatus::Failed(failure(job, known, end))
+        failure(job, known, end)
     }
 }
 
-fn failure(job: &CloudRunJob, known: &Execution, end: Option<&Condition>) -> String {
+fn failure(job: &CloudRunJob, known: &Execution, end: Option<&Condition>) -> JobStatus {
     let described = Job::CloudRun(job.clone());
     let mut text = format!("{} failed", described.name());
     let message = end.map_or("", |end| end.message.trim());
@@ -190,7 +200,10 @@ fn failure(job: &CloudRunJob, known: &Execution, end: Option<&Condition>) -> Str
     if let Some(link) = described.link() {
         text.push_str(&format!("; {link}"));
     }
-    text
+    JobStatus::Failed {
+        category: of_cloud_run(end),
+        why: text,
+    }
 }
 
 fn reason(end: &Condition) -> Option<String> {

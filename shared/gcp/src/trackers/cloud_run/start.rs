@@ -1,6 +1,8 @@
 //! Starts executions. Cloud Run takes no name for one from whoever starts it, so each carries its key among its environment variables, and
 //! a start looks for that first. Two starts of one key at the same moment are two executions: whoever starts sees to it that there is one.
 
+use std::collections::BTreeMap;
+
 use google_cloud_gax::error::Error;
 use google_cloud_run_v2::model::run_job_request::Overrides;
 use google_cloud_run_v2::model::run_job_request::overrides::ContainerOverride;
@@ -21,8 +23,66 @@ use crate::trackers::start::{StartTrouble, not_started};
 pub const ATTEMPT_KEY: &str = "ORK_ATTEMPT_KEY";
 
 /// How many of a job's newest executions are looked through for a key: pages, and what is on one.
-const PAGES: usize = 3;
-const PAGE: i32 = 100;
+pub(super) const PAGES: usize = 3;
+pub(super) const PAGE: i32 = 100;
+
+/// A job, by its parts.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) project: String,
+    pub(super) region: String,
+    pub(super) job: String,
+    /// The id that the job itself was made for.
+    pub(super) made_for: Option<String>,
+}
+
+impl Place {
+    fn of(request: &CloudRunRequest) -> Self {
+        Self {
+            project: request.project.clone(),
+            region: request.region.clone(),
+            job: request.job.clone(),
+            made_for: None,
+        }
+    }
+
+    pub(super) fn path(&self) -> String {
+        path_of_job(&self.project, &self.region, &self.job)
+    }
+
+    /// An execution of it.
+    pub(super) fn described(&self, execution: &str) -> Result<CloudRunJob, TrackerError> {
+        let short = execution.rsplit('/').next().unwrap_or_default();
+        names::id("execution", short, Alphabet::Dns, LONGEST_NAME)?;
+        Ok(CloudRunJob {
+            project: self.project.clone(),
+            region: self.region.clone(),
+            job_name: self.job.clone(),
+            execution_id: short.to_owned(),
+            made_for: self.made_for.clone(),
+        })
+    }
+}
+
+/// Why nothing was run, or why nobody knows.
+pub(super) enum NotRun {
+    /// What the service said.
+    Said(Error),
+    /// What it means already.
+    Trouble(StartTrouble),
+}
+
+impl From<StartTrouble> for NotRun {
+    fn from(trouble: StartTrouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl From<TrackerError> for NotRun {
+    fn from(error: TrackerError) -> Self {
+        Self::Trouble(error.into())
+    }
+}
 
 impl CloudRunTracker {
     /// Starts an execution marked with `id`, or finds the one that was started so before among the 300 newest of its job.
@@ -35,12 +95,29 @@ impl CloudRunTracker {
         names::region(&request.region)?;
         names::id("Cloud Run job", &request.job, Alphabet::Dns, LONGEST_NAME)?;
         let overrides = overrides(request, id).map_err(TrackerError::Permanent)?;
-        let job = path_of_job(&request.project, &request.region, &request.job);
         let admin = self.clients.at(&host(&request.region)).await?;
         let about = about(request);
-        let failed = |error: Error| not_started(&about, &error);
-        if let Some(earlier) = Box::pin(marked(&admin, &job, id)).await.map_err(failed)? {
-            return described(request, &earlier);
+        let place = Place::of(request);
+        let run = self.run_once(&admin, &place, Some(overrides), id, &about);
+        Box::pin(run).await.map_err(|error| match error {
+            NotRun::Said(error) => not_started(&about, &error),
+            NotRun::Trouble(trouble) => trouble,
+        })
+    }
+
+    /// Runs a job unless an execution of it carries `id`.
+    pub(super) async fn run_once(
+        &self,
+        admin: &Admin,
+        place: &Place,
+        overrides: Option<Overrides>,
+        id: &str,
+        about: &About,
+    ) -> Result<CloudRunJob, NotRun> {
+        let job = place.path();
+        let earlier = Box::pin(marked(admin, &job, id)).await;
+        if let Some(earlier) = earlier.map_err(NotRun::Said)? {
+            return Ok(place.described(&earlier)?);
         }
         self.meter.count(
             None,
@@ -49,7 +126,10 @@ impl CloudRunTracker {
                 ..Usage::default()
             },
         );
-        let run = admin.jobs.run_job().set_name(&job).set_overrides(overrides);
+        let mut run = admin.jobs.run_job().set_name(&job);
+        if let Some(overrides) = overrides {
+            run = run.set_overrides(overrides);
+        }
         let operation = Box::pin(run.send())
             .await
             .map_err(|error| match kind(&error) {
@@ -57,8 +137,9 @@ impl CloudRunTracker {
                 Kind::Unclear => StartTrouble::Transient {
                     message: format!("{} was started, perhaps: {}", about.job, said(&error)),
                     retry_after: None,
-                },
-                _ => failed(error),
+                }
+                .into(),
+                _ => NotRun::Said(error),
             })?;
         let started = operation
             .metadata
@@ -66,30 +147,35 @@ impl CloudRunTracker {
         let name = started.map(|execution| execution.name);
         match name.filter(|name| !name.is_empty()) {
             Some(name) => {
-                let mine = described(request, &name)?;
+                let mine = place.described(&name)?;
                 // Somebody may have started the same at the same moment: the first one stays.
-                match Box::pin(marked(&admin, &job, id)).await {
+                match Box::pin(marked(admin, &job, id)).await {
                     Ok(Some(first)) if first.rsplit('/').next() != name.rsplit('/').next() => {
-                        match self.cancel(&mine).await {
+                        match self.cancel_execution(&mine).await {
                             // So new that it is not known yet.
                             Err(TrackerError::Missing(message)) => Err(StartTrouble::Transient {
                                 message,
                                 retry_after: None,
-                            }),
+                            }
+                            .into()),
                             Err(error) => Err(error.into()),
-                            Ok(_) => described(request, &first),
+                            Ok(_) => Ok(place.described(&first)?),
                         }
                     }
                     _ => Ok(mine),
                 }
             }
             // The service did not say which one it is, and its list does.
-            None => match Box::pin(marked(&admin, &job, id)).await.map_err(failed)? {
-                Some(name) => described(request, &name),
+            None => match Box::pin(marked(admin, &job, id))
+                .await
+                .map_err(NotRun::Said)?
+            {
+                Some(name) => Ok(place.described(&name)?),
                 None => Err(StartTrouble::Transient {
                     message: format!("{} was started, and is not to be seen yet", about.job),
                     retry_after: None,
-                }),
+                }
+                .into()),
             },
         }
     }
@@ -109,7 +195,7 @@ impl CloudRunTracker {
         let admin = self.clients.at(&host(&request.region)).await?;
         let about = about(request);
         match Box::pin(marked(&admin, &job, id)).await {
-            Ok(Some(name)) => Ok(described(request, &name)?),
+            Ok(Some(name)) => Place::of(request).described(&name),
             Ok(None) => Err(TrackerError::Missing(format!(
                 "{} has no execution marked {id}",
                 about.job
@@ -130,34 +216,43 @@ fn about(request: &CloudRunRequest) -> About {
 }
 
 fn overrides(request: &CloudRunRequest, id: &str) -> Result<Overrides, String> {
-    if id.is_empty() {
-        return Err("an execution is started without a key".into());
-    }
-    if request.env.contains_key(ATTEMPT_KEY) {
-        return Err(format!(
-            "the environment variable {ATTEMPT_KEY} is Ork's own: leave it out"
-        ));
-    }
-    let variable = |(name, value): (&str, &str)| EnvVar::new().set_name(name).set_value(value);
-    let theirs = request.env.iter().map(|(name, value)| (&**name, &**value));
     let mut container = ContainerOverride::new()
-        .set_env(theirs.chain([(ATTEMPT_KEY, id)]).map(variable))
+        .set_env(variables(&request.env, id)?)
         .set_name(request.container.as_deref().unwrap_or_default());
     if let Some(args) = &request.args {
         container = container.set_args(args).set_clear_args(args.is_empty());
     }
     let mut overrides = Overrides::new().set_container_overrides([container]);
     if let Some(tasks) = request.tasks {
-        let number = i32::try_from(tasks).ok().filter(|tasks| *tasks > 0);
-        overrides = overrides.set_task_count(
-            number
-                .ok_or_else(|| format!("`tasks` is {tasks}: an execution has 1 task at least"))?,
-        );
+        overrides = overrides.set_task_count(task_count(tasks)?);
     }
     if let Some(seconds) = request.timeout_seconds {
         overrides = overrides.set_timeout(Span::clamp(i64::from(seconds), 0));
     }
     Ok(overrides)
+}
+
+/// The environment of a container, the key of its start with it.
+pub(super) fn variables(
+    theirs: &BTreeMap<String, String>,
+    id: &str,
+) -> Result<Vec<EnvVar>, String> {
+    if id.is_empty() {
+        return Err("an execution is started without a key".into());
+    }
+    if theirs.contains_key(ATTEMPT_KEY) {
+        return Err(format!(
+            "the environment variable {ATTEMPT_KEY} is Ork's own: leave it out"
+        ));
+    }
+    let variable = |(name, value): (&str, &str)| EnvVar::new().set_name(name).set_value(value);
+    let theirs = theirs.iter().map(|(name, value)| (&**name, &**value));
+    Ok(theirs.chain([(ATTEMPT_KEY, id)]).map(variable).collect())
+}
+
+pub(super) fn task_count(tasks: u32) -> Result<i32, String> {
+    let number = i32::try_from(tasks).ok().filter(|tasks| *tasks > 0);
+    number.ok_or_else(|| format!("`tasks` is {tasks}: an execution has 1 task at least"))
 }
 
 /// The execution that carries the key, by its full name: the first one, should there be several.
@@ -202,15 +297,4 @@ fn carries(known: &Execution, id: &str) -> bool {
         .any(|variable| {
             variable.name == ATTEMPT_KEY && variable.value().is_some_and(|value| value == id)
         })
-}
-
-fn described(request: &CloudRunRequest, execution: &str) -> Result<CloudRunJob, StartTrouble> {
-    let short = execution.rsplit('/').next().unwrap_or_default();
-    names::id("execution", short, Alphabet::Dns, LONGEST_NAME)?;
-    Ok(CloudRunJob {
-        project: request.project.clone(),
-        region: request.region.clone(),
-        job_name: request.job.clone(),
-        execution_id: short.to_owned(),
-    })
 }

@@ -13,8 +13,10 @@ use google_cloud_dataproc_v1::model::batch::State as BatchState;
 use google_cloud_dataproc_v1::model::job_status::State as JobState;
 use google_cloud_gax::client_builder::Error as BuildError;
 use ork_core::deferred::{DataprocJob, Job};
+use ork_core::run::Category;
 use ork_engine::ports::{JobStatus, Stopping, TrackerError};
 
+use super::category::of_dataproc;
 use super::classify::{About, Doing, Kind, classify, kind, shortened};
 use super::client::{Client, Clients, Place};
 use super::names::{self, Alphabet};
@@ -221,13 +223,13 @@ fn status(job: &DataprocJob, known: &model::Job) -> JobStatus {
         return JobStatus::Running;
     }
     let status = known.status.clone().unwrap_or_default();
-    let what = match status.state {
+    let end = match status.state {
         JobState::Done => return JobStatus::Succeeded,
-        JobState::Cancelled => "was cancelled",
-        _ => "failed",
+        JobState::Cancelled => End::Cancelled,
+        _ => End::Failed,
     };
     let output = &known.driver_output_resource_uri;
-    JobStatus::Failed(failure(job, what, &status.details, output))
+    failure(job, end, &status.details, output)
 }
 
 fn batch_is_over(known: &model::Batch) -> bool {
@@ -238,23 +240,29 @@ fn batch_is_over(known: &model::Batch) -> bool {
 }
 
 fn status_of_batch(job: &DataprocJob, known: &model::Batch) -> JobStatus {
-    let what = match known.state {
+    let end = match known.state {
         BatchState::Succeeded => return JobStatus::Succeeded,
-        BatchState::Failed => "failed",
-        BatchState::Cancelled => "was cancelled",
+        BatchState::Failed => End::Failed,
+        BatchState::Cancelled => End::Cancelled,
         _ => return JobStatus::Running,
     };
     let output = known.runtime_info.as_ref().map(|info| &*info.output_uri);
-    JobStatus::Failed(failure(
-        job,
-        what,
-        &known.state_message,
-        output.unwrap_or_default(),
-    ))
+    failure(job, end, &known.state_message, output.unwrap_or_default())
 }
 
-fn failure(job: &DataprocJob, what: &str, details: &str, output: &str) -> String {
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Failed,
+    Cancelled,
+}
+
+fn failure(job: &DataprocJob, end: End, details: &str, output: &str) -> JobStatus {
     let described = Job::Dataproc(job.clone());
+    let (what, category) = match end {
+        End::Failed => ("failed", of_dataproc(details)),
+        // Somebody wanted it so.
+        End::Cancelled => ("was cancelled", Category::Unknown),
+    };
     let mut text = format!("{} {what}", described.name());
     if !details.trim().is_empty() {
         text.push_str(&format!(": {}", shortened(details)));
@@ -265,5 +273,8 @@ fn failure(job: &DataprocJob, what: &str, details: &str, output: &str) -> String
     if let Some(link) = described.link() {
         text.push_str(&format!("; {link}"));
     }
-    text
+    JobStatus::Failed {
+        category,
+        why: text,
+    }
 }

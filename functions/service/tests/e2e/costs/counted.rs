@@ -18,8 +18,8 @@ use ork_gcp::{Google, Usage, prices};
 use ork_host::{Role, Settings};
 use tokio::net::TcpListener;
 
+use super::instant::instant;
 use crate::connect::connect;
-use crate::instant::instant;
 
 /// How long a run may take.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -1,33 +1,16 @@
-//! Who may ask: on a loopback address everybody on this machine, and nobody's web page.
+//! On a loopback address: everybody on this machine is let in, and nobody's web page.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
-use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-
-use crate::{Problem, Settings};
+use axum::http::{HeaderMap, HeaderName};
 
 /// Lets a request pass that names this very address and was not made by a page from elsewhere.
-pub(crate) async fn local(
-    State(settings): State<Arc<Settings>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match judge(
-        request.headers(),
-        request.uri().authority().map(|one| one.as_str()),
-        settings.local,
-    ) {
-        Ok(()) => next.run(request).await,
-        Err(why) => Problem::new(StatusCode::FORBIDDEN, why).into_response(),
-    }
-}
-
-fn judge(headers: &HeaderMap, authority: Option<&str>, at: SocketAddr) -> Result<(), String> {
+pub(super) fn judge(
+    headers: &HeaderMap,
+    authority: Option<&str>,
+    at: SocketAddr,
+) -> Result<(), String> {
     let host = match authority {
         Some(authority) => authority,
         None => text(headers, &HOST)?.ok_or("the request names no host")?,
@@ -51,7 +34,10 @@ fn judge(headers: &HeaderMap, authority: Option<&str>, at: SocketAddr) -> Result
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, String> {
+pub(super) fn text<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a str>, String> {
     let mut all = headers.get_all(name).iter();
     match (all.next(), all.next()) {
         (None, _) => Ok(None),
@@ -78,7 +64,7 @@ fn names(host: &str, at: SocketAddr) -> bool {
     is_here && port == Some(at.port())
 }
 
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     format!(
         "`{}`",
         text.chars().take(100).collect::<String>().escape_debug()

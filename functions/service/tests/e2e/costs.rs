@@ -1,10 +1,6 @@
 //! What runs cost on the emulators: store writes, object operations and their price, counted where they are made.
 
-#[path = "e2e/connect.rs"]
-mod connect;
-#[path = "costs/counted.rs"]
 mod counted;
-#[path = "costs/instant.rs"]
 mod instant;
 
 use counted::{Cost, Counted, chain, fan};

@@ -1,0 +1,141 @@
+//! The first page: what runs, what failed, what comes, whether all is well.
+
+use askama::Template;
+use axum::extract::State;
+use ork_core::run::{Header, RunStatus};
+use ork_core::time::{Millis, Time};
+use ork_engine::ports::{Clock, Ports};
+
+use super::actor::Actor;
+use super::page::{Frame, Html};
+use super::runs::Line;
+use super::words::{Moment, count};
+use crate::Problem;
+use crate::routes::Ground;
+use crate::site::Site;
+
+/// Runs of a kind that are shown.
+const SHOWN: usize = 10;
+/// Failed runs that are looked at for those of the last day.
+const LOOKED_AT: usize = 50;
+const DAY: Millis = Millis::from_secs(86_400);
+/// Runs that are counted when they are late.
+const COUNTED: usize = 100;
+/// Being late by less than this is nothing to speak of.
+const LATE: Millis = Millis::from_secs(60);
+
+/// A workflow that is due.
+struct Slot {
+    workflow: String,
+    at: Moment,
+    exactly: Moment,
+}
+
+#[derive(Template)]
+#[template(path = "parts/home.html")]
+struct Part {
+    active: Vec<Line>,
+    more_active: bool,
+    failed: Vec<Line>,
+    more_failed: bool,
+    slots: Vec<Slot>,
+    /// What is wrong with the system itself; nothing when all is well.
+    trouble: Vec<String>,
+    looked: Moment,
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Page {
+    frame: Frame,
+    part: Part,
+}
+
+/// The page.
+pub(crate) async fn show<P: Ports>(
+    State(site): Ground<P>,
+    actor: Actor,
+) -> Result<Html<impl Template>, Problem> {
+    Ok(Html(Page {
+        frame: Frame::of("Home", "home", actor),
+        part: look(&site).await?,
+    }))
+}
+
+/// What changes of it.
+pub(crate) async fn part<P: Ports>(State(site): Ground<P>) -> Result<Html<impl Template>, Problem> {
+    Ok(Html(look(&site).await?))
+}
+
+async fn look<P: Ports>(site: &Site<P>) -> Result<Part, Problem> {
+    let now = site.engine.ports().clock().now();
+    let (mut active, mut more_active) = (Vec::new(), false);
+    for status in [
+        RunStatus::Running,
+        RunStatus::Recovering,
+        RunStatus::Paused,
+        RunStatus::Pending,
+    ] {
+        let (found, next) = site.engine.runs(Some(status), None, None, SHOWN).await?;
+        more_active |= next.is_some();
+        active.extend(found);
+    }
+    active.sort_by_key(|one| std::cmp::Reverse(one.created_at));
+    more_active |= active.len() > SHOWN;
+    active.truncate(SHOWN);
+    let found = site
+        .engine
+        .runs(Some(RunStatus::Failed), None, None, LOOKED_AT);
+    let (mut failed, _) = found.await?;
+    failed.retain(|one| one.finished_at.is_some_and(|at| at + DAY > now));
+    let more_failed = failed.len() > SHOWN;
+    failed.truncate(SHOWN);
+    let slots = site.engine.next_slots(8).await?;
+    let lines = |all: &[Header]| all.iter().map(|one| Line::of(one, now)).collect();
+    Ok(Part {
+        active: lines(&active),
+        more_active,
+        failed: lines(&failed),
+        more_failed,
+        slots: slots
+            .into_iter()
+            .map(|(workflow, at)| Slot {
+                workflow: workflow.to_string(),
+                at: Moment::of(at, now),
+                exactly: Moment::exactly(at),
+            })
+            .collect(),
+        trouble: trouble(site, now).await?,
+        looked: Moment::exactly(now),
+    })
+}
+
+/// What is late, and what could not be read.
+async fn trouble<P: Ports>(site: &Site<P>, now: Time) -> Result<Vec<String>, Problem> {
+    let mut found = Vec::new();
+    let late = site.engine.overdue(COUNTED).await?;
+    let late: Vec<_> = late.iter().filter(|(_, at)| *at + LATE < now).collect();
+    if let Some((run, at)) = late.first() {
+        let many = if late.len() == COUNTED {
+            "at least "
+        } else {
+            ""
+        };
+        found.push(format!(
+            "{many}{} should have been looked at by now, {run} since {}: no engine is at work, or it cannot keep up.",
+            count(late.len() as u64, "run"),
+            now.since(*at)
+        ));
+    }
+    let (dead, next) = site.engine.set_aside_page(None, 5).await?;
+    for one in &dead {
+        found.push(format!(
+            "{} cannot be handled since {}: {}",
+            one.key, one.since, one.why
+        ));
+    }
+    if next.is_some() {
+        found.push("There is more that cannot be handled.".to_owned());
+    }
+    Ok(found)
+}

@@ -65,7 +65,7 @@ async fn push<P: Ports + 'static>(
             ref run,
             ref task,
             attempt,
-            file: AttemptFile::Result,
+            file: AttemptFile::Result | AttemptFile::Late,
             ..
         } => {
             let span = Span::current();

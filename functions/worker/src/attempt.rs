@@ -210,7 +210,7 @@ impl<O: Objects> Claimed<'_, O> {
         match over {
             Some(Over::Void) => {
                 handin::log(objects, self.spec, log.as_deref(), Duration::ZERO, stop).await;
-                return Ok(Done::Void);
+                return self.late(end.verdict).await;
             }
             Some(Over::Mute) => {
                 return Err(Trouble::Verdict(ObjectError::Refused(
@@ -276,12 +276,7 @@ impl<O: Objects> Claimed<'_, O> {
         verdict: Verdict,
         log: Option<Vec<u8>>,
     ) -> Result<Done, Trouble> {
-        let Around {
-            objects,
-            stop,
-            meter,
-            ..
-        } = *self.around;
+        let Around { objects, stop, .. } = *self.around;
         let patience = self.around.machine.patience;
         let outcome = match &verdict {
             Verdict::Success { .. } => "success",
@@ -293,10 +288,33 @@ impl<O: Objects> Claimed<'_, O> {
             () = uploading => {}
             () = signs => {
                 info!(outcome, "the attempt has its verdict already");
-                return Ok(Done::Void);
+                return self.late(verdict).await;
             }
         }
         // No signs beside this one: they would take it for somebody else's.
+        let done = self.hand_in(verdict).await?;
+        info!(
+            outcome,
+            first = matches!(done, Done::Verdict),
+            "the attempt is over"
+        );
+        Ok(done)
+    }
+
+    /// What becomes of an attempt that has another verdict: the jobs it handed over to are named, so that somebody stops them.
+    async fn late(&self, verdict: Verdict) -> Result<Done, Trouble> {
+        match verdict {
+            Verdict::Deferred { count, .. } => {
+                info!(jobs = count, "what it handed over to is to be stopped");
+                self.hand_in(verdict).await
+            }
+            Verdict::Success { .. } | Verdict::Failed { .. } => Ok(Done::Void),
+        }
+    }
+
+    async fn hand_in(&self, verdict: Verdict) -> Result<Done, Trouble> {
+        let Around { stop, meter, .. } = *self.around;
+        let patience = self.around.machine.patience;
         let report = Report {
             took: Some(millis(self.began.elapsed())),
             used: meter.map(Metering::total),
@@ -304,7 +322,6 @@ impl<O: Objects> Claimed<'_, O> {
         let first = handin::verdict(self.worker, verdict, report, patience, stop)
             .await
             .map_err(Trouble::Verdict)?;
-        info!(outcome, first, "the attempt is over");
         Ok(if first { Done::Verdict } else { Done::Void })
     }
 }

@@ -114,6 +114,10 @@ pub const PENDING_CHECK_LONGEST: Millis = Millis::from_secs(600);
 pub const TICK_INTERVAL: Millis = Millis::from_secs(60);
 /// No run that is not over stays unlooked at for longer than this, whatever its timers say.
 pub const WAKE_NET: Millis = Millis::from_secs(3600);
+/// How long after a worker's attempt was taken from it what it may say of its jobs is looked for: the notice of that may be lost.
+pub const LATE_LOOK: Millis = Millis::from_secs(60);
+/// How long after that for the last time.
+pub const LATE_LOOK_LAST: Millis = Millis::from_secs(600);
 /// Attempts of one task in flight from which on a verdict that is heard of makes the monitor look for others.
 pub const COLLECT_FROM: u32 = 8;
 /// Verdicts that are settled in one commit, at most.

@@ -98,18 +98,21 @@ pub enum AttemptFile {
     Output,
     /// Standard output and error.
     Log,
+    /// The jobs that the worker started, where the verdict that names them came too late.
+    Late,
     /// Renewed signed URLs, for a worker without credentials whose first ones do not last as long as it may.
     Urls,
 }
 
 impl AttemptFile {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Spec,
         Self::Claim,
         Self::Status,
         Self::Result,
         Self::Output,
         Self::Log,
+        Self::Late,
         Self::Urls,
     ];
     /// Its last path segment.
@@ -121,6 +124,7 @@ impl AttemptFile {
             Self::Result => "result.json",
             Self::Output => "output.json",
             Self::Log => "log.txt",
+            Self::Late => "late.json",
             Self::Urls => "urls.json",
         }
     }

@@ -83,6 +83,10 @@ protections!(
     PublishFirst = "publish_first",
     /// That the jobs of an attempt are to be stopped is kept until they are known to be over.
     CancelKept = "cancel_kept",
+    /// A worker that hands over to jobs after its attempt was ended leaves word of them.
+    LateKept = "late_kept",
+    /// That word is looked for, whether or not anybody was told of it.
+    LateLooked = "late_looked",
     /// Pages are read between two looks at the same header.
     PagesMatch = "pages_match",
 );

@@ -8,7 +8,7 @@ use ork_core::time::Time;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
-const FILES: [AttemptFile; 7] = [
+const FILES: [AttemptFile; 8] = [
     AttemptFile::Spec,
     AttemptFile::Claim,
     AttemptFile::Status,
@@ -16,6 +16,7 @@ const FILES: [AttemptFile; 7] = [
     AttemptFile::Output,
     AttemptFile::Log,
     AttemptFile::Urls,
+    AttemptFile::Late,
 ];
 
 /// Each kind of name by number: a new kind does not compile until it has a number and a place in [`names`].
@@ -35,13 +36,14 @@ fn kind(name: &ObjectName) -> usize {
             AttemptFile::Output => 10,
             AttemptFile::Log => 11,
             AttemptFile::Urls => 12,
+            AttemptFile::Late => 13,
         },
-        ObjectName::Batch(..) => 13,
-        ObjectName::UploadProject(_) => 14,
-        ObjectName::UploadQuery(..) => 15,
+        ObjectName::Batch(..) => 14,
+        ObjectName::UploadProject(_) => 15,
+        ObjectName::UploadQuery(..) => 16,
     }
 }
-const KINDS: usize = 16;
+const KINDS: usize = 17;
 
 /// Words that look like something else: parts of other names, numbers, the longest.
 fn word() -> impl Strategy<Value = String> {
@@ -105,9 +107,9 @@ fn names() -> impl Strategy<Value = ObjectName> {
             3 => ObjectName::Bundle(workflow, hash),
             4 => ObjectName::TaskOutput(run, task),
             5 => ObjectName::TaskText(run, task),
-            13 => ObjectName::Batch(run, hash),
-            14 => ObjectName::UploadProject(workflow),
-            15 => {
+            14 => ObjectName::Batch(run, hash),
+            15 => ObjectName::UploadProject(workflow),
+            16 => {
                 let path = format!("{task}/{index:?}.sql").replace(['(', ')'], "_");
                 ObjectName::UploadQuery(workflow, QueryPath::new(&path).unwrap())
             }

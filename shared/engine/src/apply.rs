@@ -89,9 +89,14 @@ impl<P: Ports> Engine<P> {
         }
         loop {
             let (mut unresolved, mut questions) = (Vec::new(), Vec::new());
+            let mut looks = false;
             out.effects.retain(|effect| match effect {
                 Effect::Resolve { task, generation } => {
                     unresolved.push((*task, *generation));
+                    false
+                }
+                Effect::LookForLate => {
+                    looks = true;
                     false
                 }
                 Effect::Poll(attempt) => {
@@ -100,8 +105,22 @@ impl<P: Ports> Engine<P> {
                 }
                 _ => true,
             });
-            if unresolved.is_empty() && questions.is_empty() {
+            if unresolved.is_empty() && questions.is_empty() && !looks {
                 return Ok(refused);
+            }
+            if looks {
+                let (found, whole) = self.look_for_late(&graph, &loaded.state).await;
+                let now = self.ports.clock().now();
+                for event in found {
+                    self.ports.observe(&loaded.state, &event);
+                    loaded
+                        .state
+                        .apply(&graph, &event, now, out)
+                        .map_err(|refusal| EngineError::refused(refusal.0))?;
+                }
+                if !whole {
+                    loaded.state.look_again(now);
+                }
             }
             // One commit for the question and its answer.
             let said = self.ask(&graph, &loaded.state, &questions, heard, Patience::Quick);

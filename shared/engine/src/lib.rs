@@ -21,6 +21,7 @@ mod documents;
 mod error;
 mod fire;
 mod keys;
+mod late;
 mod loaded;
 mod metered;
 mod outputs;

@@ -89,7 +89,7 @@ impl<P: Ports> Engine<P> {
                     }
                     Effect::RunEnded(_) => self.tell_parent(run, todo).await,
                     // Answered before the commit.
-                    Effect::Resolve { .. } | Effect::Poll(_) => Ok(()),
+                    Effect::Resolve { .. } | Effect::Poll(_) | Effect::LookForLate => Ok(()),
                 };
             trouble = trouble.or_else(|| done.err());
         }

@@ -53,6 +53,18 @@ impl Left {
             report: self.report,
         }
     }
+
+    /// What it means where another verdict stands: jobs that nobody waits for.
+    pub(crate) fn late(self, attempt: Attempt) -> Option<Event> {
+        match self.verdict {
+            Verdict::Deferred { jobs, count, .. } => Some(Event::DeferredLate {
+                attempt,
+                jobs,
+                count,
+            }),
+            Verdict::Success { .. } | Verdict::Failed { .. } => None,
+        }
+    }
 }
 
 /// Bytes of a claim that are read at most.

@@ -20,10 +20,10 @@ use crate::ports::{Objects, Ports};
 use crate::reap::Claimed;
 
 /// An object that has something to say about an attempt.
-struct Said {
-    name: ObjectName,
-    attempt: Attempt,
-    file: AttemptFile,
+pub(crate) struct Said {
+    pub(crate) name: ObjectName,
+    pub(crate) attempt: Attempt,
+    pub(crate) file: AttemptFile,
 }
 
 impl<P: Ports> Engine<P> {
@@ -49,7 +49,7 @@ impl<P: Ports> Engine<P> {
                 continue;
             };
             let state = &loaded.state;
-            if is_over(state, one.attempt) {
+            if is_known(state, &one) {
                 continue;
             }
             let task = one.attempt.task;
@@ -120,13 +120,13 @@ impl<P: Ports> Engine<P> {
             after = (listed.len() == page).then(|| listed[page - 1].to_string());
             let unheard = listed.iter().filter(|name| !told.contains(name));
             let known = unheard.filter_map(|name| of_run(run, &loaded.graph, name));
-            said.extend(known.filter(|one| !is_over(&loaded.state, one.attempt)));
+            said.extend(known.filter(|one| !is_known(&loaded.state, one)));
         }
         Ok(())
     }
 
     /// What an object says, if it says anything.
-    async fn hear(&self, one: Said) -> Result<Option<Event>, EngineError> {
+    pub(crate) async fn hear(&self, one: Said) -> Result<Option<Event>, EngineError> {
         let attempt = one.attempt;
         Ok(match one.file {
             AttemptFile::Claim => (self.claimed(&one.name).await? == Claimed::Worker)
@@ -135,6 +135,10 @@ impl<P: Ports> Engine<P> {
                 let left = self.find_verdict(&one.name).await?;
                 left.map(|left| left.by(attempt))
             }
+            AttemptFile::Late => self
+                .find_verdict(&one.name)
+                .await?
+                .and_then(|left| left.late(attempt)),
             // Signs of life are looked at when they are missed: a commit for each would wear out the run's document.
             AttemptFile::Status
             | AttemptFile::Spec
@@ -146,7 +150,7 @@ impl<P: Ports> Engine<P> {
 }
 
 /// What `name` may say about an attempt of `run`; `None` if it is of another run or of a task that this one does not have.
-fn of_run(run: &RunId, graph: &Graph, name: &ObjectName) -> Option<Said> {
+pub(crate) fn of_run(run: &RunId, graph: &Graph, name: &ObjectName) -> Option<Said> {
     let ObjectName::Attempt {
         run: of,
         task,
@@ -172,6 +176,14 @@ fn of_run(run: &RunId, graph: &Graph, name: &ObjectName) -> Option<Said> {
         },
         file: *file,
     })
+}
+
+/// Whether a state that was committed holds what `one` may say.
+pub(crate) fn is_known(state: &RunState, one: &Said) -> bool {
+    match one.file {
+        AttemptFile::Late => state.knows_jobs_of(one.attempt),
+        _ => is_over(state, one.attempt),
+    }
 }
 
 /// Whether the verdict of an attempt has been settled, in a state that was committed, and there is nothing more to be heard of it.

@@ -106,15 +106,37 @@ impl<'a, O: Objects> Worker<'a, O> {
         match create_verdict(self.objects, self.protections, &name, &bytes).await {
             Ok(_) => Ok(true),
             // Perhaps it was this very worker, whose answer was lost.
-            Err(ObjectError::Precondition(_)) => Ok(self
-                .objects
-                .get(&name, bytes.len() as u64)
-                .await
-                .or_else(|error| match error {
-                    ObjectError::TooLarge { .. } => Ok(None),
-                    other => Err(other),
-                })?
-                .is_some_and(|stands| stands.bytes == bytes)),
+            Err(ObjectError::Precondition(_)) => {
+                let stands = self.objects.get(&name, bytes.len() as u64).await.or_else(
+                    |error| match error {
+                        ObjectError::TooLarge { .. } => Ok(None),
+                        other => Err(other),
+                    },
+                )?;
+                let first = stands.is_some_and(|stands| stands.bytes == bytes);
+                if !first && matches!(left, Verdict::Deferred { .. }) {
+                    self.say_late(&bytes).await?;
+                }
+                Ok(first)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Says which jobs the worker started although its attempt has another verdict: somebody has to stop them.
+    async fn say_late(&self, verdict: &[u8]) -> Result<(), ObjectError> {
+        if !self.protections.hold(Protection::LateKept) {
+            return Ok(());
+        }
+        match self
+            .objects
+            .create(&self.object(AttemptFile::Late), verdict)
+            .await
+        {
+            // There is one worker, and it says the same every time.
+            Ok(_) | Err(ObjectError::Precondition(_)) => Ok(()),
+            // Signed URLs from before there was such an object have none for it. That the verdict is void is what matters here.
+            Err(ObjectError::Refused(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }

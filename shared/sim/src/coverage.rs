@@ -155,6 +155,7 @@ impl Coverage {
                     JobAnswer::Denied(_) => 12,
                 },
             ),
+            Event::DeferredLate { attempt: at, .. } => attempt(at, 5),
             Event::JobsStopped { attempt: at, .. } => attempt(at, 13),
             Event::ChildEnded { attempt: at, .. } => attempt(at, 9),
             Event::Start => self.runs[run][0] += 1,

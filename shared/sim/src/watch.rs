@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ork_core::definition::Overlap;
 use ork_core::ids::{PoolName, RunId, WorkflowName};
 use ork_core::limits;
-use ork_core::run::{Graph, RunState, RunStatus, RunTrigger};
+use ork_core::run::{Attempt, Graph, RunState, RunStatus, RunTrigger};
 use ork_core::time::{Millis, Time};
 use ork_engine::ports::{Key, Write};
 
@@ -17,6 +17,8 @@ mod attempts;
 mod compare;
 pub(crate) mod ends;
 mod jobs;
+
+pub(crate) use jobs::handed_over_late;
 
 pub(crate) use attempts::{
     Left, after_notice, after_tick, attempt_started, effect, leaves_verdicts, left, object_written,
@@ -66,6 +68,8 @@ pub(crate) struct Watch {
     children: BTreeSet<(Place, u32)>,
     /// Attempts whose code ran, by instance.
     pub(crate) began: BTreeMap<Place, Vec<u32>>,
+    /// Attempts whose workers found another verdict when they had handed over to jobs, in time for somebody to look.
+    refused: BTreeSet<(RunId, Attempt)>,
     /// Workers that are alive, by attempt.
     pub(crate) alive: BTreeMap<(Place, u32), u32>,
     /// What whoever is at work now may do that others may not.
@@ -87,6 +91,7 @@ impl Watch {
             slots: BTreeSet::new(),
             children: BTreeSet::new(),
             began: BTreeMap::new(),
+            refused: BTreeSet::new(),
             alive: BTreeMap::new(),
             commanding: false,
             carried_out: Vec::new(),
@@ -155,7 +160,9 @@ impl Inner {
             .map_err(|wrong| ("I5", format!("run {run}: {wrong}")))?;
         let status = state.header.status;
         let net = self.now + limits::WAKE_NET + Millis::from_secs(600);
-        let rests = status.is_terminal() && state.cancellations().next().is_none();
+        let rests = status.is_terminal()
+            && state.header.late.is_none()
+            && state.cancellations().next().is_none();
         expect(wake_at.is_none() == rests, "I6", || {
             format!("run {run} is {status} and is looked at {wake_at:?}")
         })?;

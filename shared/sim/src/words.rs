@@ -40,6 +40,9 @@ pub(crate) fn event(event: &Event) -> String {
             job,
             answer,
         } => format!("job {job} of {} {answer:?}", attempt(at)),
+        Event::DeferredLate {
+            attempt: at, count, ..
+        } => format!("{} had deferred to {count}", attempt(at)),
         Event::JobsStopped {
             attempt: at,
             over,

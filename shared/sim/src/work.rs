@@ -111,7 +111,7 @@ pub(crate) async fn work(handle: Handle, spec: Box<TaskSpec>) -> End {
     End::Done
 }
 
-/// Runs the code, with signs of life; `None`: it was told that it is over.
+/// Runs the code, with signs of life; `None`: it was told that it is over, and has nothing to say to that.
 pub(crate) async fn run(
     handle: &Handle,
     worker: &Worker<'_, Handle>,
@@ -149,7 +149,9 @@ pub(crate) async fn run(
                 .await
                 .is_ok_and(|on| !on)
         {
-            return None;
+            // Its code is told to end, and may say which jobs it has started.
+            let started = matches!(verdict, Verdict::Deferred { .. });
+            return started.then_some(verdict);
         }
     }
 }
@@ -189,6 +191,9 @@ pub(crate) async fn leave(
     for _ in 0..6 {
         match worker.finish(&verdict).await {
             Ok(first) => {
+                if !first && matches!(verdict, Verdict::Deferred { .. }) {
+                    crate::watch::handed_over_late(&mut handle.world().lock(), spec);
+                }
                 stands = first;
                 break;
             }

@@ -220,3 +220,70 @@ fn a_verdict_that_came_first_stands() {
     assert_eq!(code, Some(0), "{log}");
     assert_eq!(bench.verdict(&spec), Some(verdict));
 }
+
+const HANDED_OVER: &str =
+    "{'deferred': [{'service_type': 'bigquery', 'project': 'p', 'job_id': 'j', 'location': 'EU'}]}";
+
+/// What an attempt that was ended meanwhile has handed over to, as its worker says.
+fn said_late(bench: &Bench, spec: &TaskSpec, log: &str) {
+    let late = bench
+        .text(spec, AttemptFile::Late)
+        .unwrap_or_else(|| panic!("nobody hears of its job: {log}"));
+    let Verdict::Deferred {
+        jobs: Output::Inline(jobs),
+        count: 1,
+        ..
+    } = ork_engine::decode_verdict(late.as_bytes())
+    else {
+        panic!("{late}");
+    };
+    assert!(jobs.contains(r#""job_id":"j""#), "{jobs}");
+}
+
+#[test]
+fn what_a_task_hands_over_to_after_its_attempt_was_ended_is_named_in_an_object_of_its_own() {
+    let ended = Verdict::Failed {
+        category: Category::Timeout,
+        message: "said by somebody else".to_owned(),
+        log_tail: Vec::new(),
+        exit_code: None,
+    };
+    // It comes to its end by itself, or is told to end and hands over then.
+    for told in [false, true] {
+        let bench = Bench::new();
+        let (go, own) = (bench.path("go"), bench.path("own"));
+        bench.file(
+            "tasks.py",
+            &format!(
+                "import os, pathlib, signal, time\n\
+                 def main():\n\
+                 \x20   class Told(Exception): pass\n\
+                 \x20   def on_term(*_): raise Told\n\
+                 \x20   signal.signal(signal.SIGTERM, on_term)\n\
+                 \x20   pathlib.Path({own:?}).write_text(str(os.getpid()) + '\\n')\n\
+                 \x20   try:\n\
+                 \x20       while not pathlib.Path({go:?}).exists(): time.sleep(0.01)\n\
+                 \x20   except Told: pass\n\
+                 \x20   return {HANDED_OVER}\n",
+                own = own.display().to_string(),
+                go = go.display().to_string(),
+            ),
+        );
+        let mut spec = python("tasks.py", "main");
+        spec.heartbeat = Millis::from_secs(if told { 1 } else { 30 });
+        let batch = bench.batch(std::slice::from_ref(&spec));
+        let worker = bench.start(&batch, 0);
+        number_in(&own);
+        bench.put(
+            &spec.object(AttemptFile::Result),
+            &ork_engine::encode_verdict(&ended),
+        );
+        if !told {
+            std::fs::write(&go, "").expect("written");
+        }
+        let (code, log) = worker.end();
+        assert_eq!(code, Some(0), "{log}");
+        assert_eq!(bench.verdict(&spec).as_ref(), Some(&ended), "it stands");
+        said_late(&bench, &spec, &log);
+    }
+}

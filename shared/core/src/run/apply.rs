@@ -42,6 +42,11 @@ impl RunState {
                 job,
                 answer,
             } => step.job(*attempt, *job, answer),
+            Event::DeferredLate {
+                attempt,
+                jobs,
+                count,
+            } => step.deferred_late(*attempt, jobs, *count),
             Event::JobsStopped {
                 attempt,
                 over,

@@ -123,7 +123,13 @@ impl Step<'_> {
             Verdict::Success { output } => self.succeed(attempt, output),
             Verdict::Failed {
                 category, message, ..
-            } => self.fail(attempt, *category, message),
+            } => {
+                // Whoever wrote this: it is what Ork says of a worker that may be at work.
+                if matches!(category, Category::Lost | Category::Timeout) {
+                    self.taken_away(attempt.task, attempt.index);
+                }
+                self.fail(attempt, *category, message);
+            }
             Verdict::Deferred { jobs, count, every } => self.defer(attempt, jobs, *count, *every),
         }
     }

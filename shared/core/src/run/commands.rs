@@ -105,11 +105,11 @@ impl Step<'_> {
             if instance.status() == InstanceStatus::Deferred {
                 return self.stop_jobs(attempt, 0);
             }
-            self.effect(if self.is_child(task) {
-                Effect::StopChild(attempt)
-            } else {
-                Effect::Stop(attempt)
-            });
+            if self.is_child(task) {
+                return self.effect(Effect::StopChild(attempt));
+            }
+            self.taken_away(task, index);
+            self.effect(Effect::Stop(attempt));
         }
     }
 

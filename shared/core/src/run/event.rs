@@ -95,6 +95,15 @@ pub enum Event {
         /// What was said of it.
         answer: JobAnswer,
     },
+    /// A worker handed over to jobs, and its attempt had been ended before it could say so.
+    DeferredLate {
+        /// Which attempt.
+        attempt: Attempt,
+        /// The list of descriptions.
+        jobs: Output,
+        /// How many.
+        count: u32,
+    },
     /// Jobs of an attempt that is over were to be stopped.
     JobsStopped {
         /// Which attempt.
@@ -296,6 +305,9 @@ pub enum Effect {
     BeginJobs(Attempt),
     /// Ask for the jobs of an attempt that is over to be stopped; answer with [`Event::JobsStopped`] unless nothing was learnt.
     StopJobs(Attempt),
+    /// Look for what workers said after their attempts had been ended, before committing; answer with [`Event::DeferredLate`] and
+    /// [`Event::Finished`], or with [`RunState::look_again`](super::RunState::look_again).
+    LookForLate,
     /// A task has ended: its output can be shown.
     TaskEnded(TaskIndex),
     /// The run has ended.

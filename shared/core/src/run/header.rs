@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::RunStatus;
+use super::{LateLooks, RunStatus};
 use crate::Value;
 use crate::ids::{RunId, VersionHash, WorkflowName};
 use crate::time::Time;
@@ -100,6 +100,9 @@ pub struct Header {
     /// Who cancelled it last, until it is at work again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<String>,
+    /// When to look for what workers said after their attempts had been ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<LateLooks>,
     /// What a newer Ork wrote and this one keeps.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
@@ -132,6 +135,7 @@ impl Header {
             usage: UsageByFunction::default(),
             started_by: None,
             cancelled_by: None,
+            late: None,
             extra: BTreeMap::new(),
         }
     }

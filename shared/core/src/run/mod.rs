@@ -13,6 +13,7 @@ mod document;
 mod event;
 mod graph;
 mod header;
+mod late;
 mod note;
 mod progress;
 mod record;
@@ -33,6 +34,7 @@ pub use event::{
 };
 pub use graph::Graph;
 pub use header::{Header, ParentRef, RunTrigger};
+pub use late::LateLooks;
 pub use note::{HeldBack, Note, NoteKind};
 pub use progress::{Progress, TaskProgress};
 pub use state::{

@@ -1,6 +1,6 @@
 //! Jobs that nobody waits for any more: stopped, and asked for until they are known to be over.
 
-use super::deferral::{all_jobs, bit_of};
+use super::deferral::all_jobs;
 use super::tasks::Step;
 use super::{Attempt, Effect, Instance, NotStopped, NoteKind, RunState, State, Trouble, Unstopped};
 use crate::definition::TaskIndex;
@@ -86,21 +86,6 @@ impl Step<'_> {
         };
         let (jobs, count, done) = (deferral.jobs.clone(), deferral.count, deferral.done);
         self.cancel_jobs(attempt, &jobs, count, over | done);
-    }
-
-    /// A worker handed over to jobs after its attempt was ended: nobody waits for them.
-    pub(super) fn deferred_late(&mut self, attempt: Attempt, jobs: &Output, count: u32) {
-        let Some(instance) = self.run.owned(attempt.task, attempt.index) else {
-            return;
-        };
-        let was = attempt.attempt <= instance.attempt && instance.attempt - attempt.attempt < 64;
-        let told = instance.handed_over & bit_of(attempt.attempt) != 0;
-        if was && !told && count > 0 && count as usize <= limits::DEFERRED_JOBS {
-            self.run
-                .instance_mut(attempt.task, attempt.index)
-                .handed_over |= bit_of(attempt.attempt);
-            self.cancel_jobs(attempt, jobs, count, 0);
-        }
     }
 
     pub(super) fn cancel_jobs(&mut self, attempt: Attempt, jobs: &Output, count: u32, over: u64) {

@@ -12,9 +12,10 @@ impl RunState {
     /// A ready instance that nobody has claimed keeps the run due: this is what replaces an outbox.
     pub fn next_wake_at(&mut self, now: Time) -> Option<Time> {
         match self.header.status {
-            // Nothing but jobs that are to be stopped.
+            // Nothing but jobs that are to be stopped, and what workers may say of others.
             RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled => {
-                return self.first_timer();
+                let late = self.header.late.map(|late| late.at);
+                return [self.first_timer(), late].into_iter().flatten().min();
             }
             // Whoever frees its place tells it; should that be lost, it finds out after a share of the time it has waited already.
             RunStatus::Pending => {
@@ -29,8 +30,9 @@ impl RunState {
         let announce = (self.has_ready() && self.header.status != RunStatus::Paused)
             .then(|| now + limits::ANNOUNCE_AGAIN);
         let net = (now + limits::WAKE_NET).min(self.header.deadline_at.unwrap_or(Time(i64::MAX)));
+        let late = self.header.late.map(|late| late.at);
         Some(
-            [timer, announce, Some(net)]
+            [timer, announce, late, Some(net)]
                 .into_iter()
                 .flatten()
                 .min()
@@ -58,7 +60,8 @@ impl RunState {
         let timer = self.timers.first().map(|&(at, _)| at);
         let deadline = self.header.deadline_at;
         let deadline = deadline.filter(|_| !self.header.status.is_terminal());
-        [timer, deadline].into_iter().flatten().min()
+        let late = self.header.late.map(|late| late.at);
+        [timer, deadline, late].into_iter().flatten().min()
     }
 
     /// The earliest instant before `until` at which something goes on that waits for time and nothing else: a retry, a question about deferred
@@ -91,6 +94,8 @@ impl Step<'_> {
             return;
         }
         let over = header.status.is_terminal();
+        self.look_for_late();
+        let header = &self.run.header;
         if !over && header.deadline_at.is_some_and(|at| at <= self.now) {
             self.note_run(NoteKind::DeadlinePassed);
             self.run.header.error = Some(format!(

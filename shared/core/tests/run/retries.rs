@@ -4,6 +4,7 @@ use ork_core::limits;
 use ork_core::run::{Category, Effect, InstanceStatus, NoteKind, State};
 use ork_core::time::Millis;
 
+use crate::timing::effects;
 use crate::world::World;
 
 /// Fails instance after instance at once and gives the pauses in milliseconds.
@@ -277,6 +278,86 @@ fn an_attempt_that_handed_over_after_its_end_has_its_jobs_stopped_once() {
     assert_eq!(world.run.cancellations().count(), 0);
     world.play("defer a#1 2");
     assert_eq!(world.run.cancellations().count(), 0, "told once more");
+}
+
+#[test]
+fn jobs_of_a_verdict_that_came_too_late_are_stopped_once_whatever_their_attempt_is_by_then() {
+    let mut world = World::new("  a: {x, timeout: 60s, retries: {max: 1, delay: 0s}}\n");
+    world.play("start; claim 1 remote; started a; fail a timeout; claim 1 remote; started a");
+    let stop = "stop the jobs of a#1";
+    assert_eq!(effects(&mut world, "late a#1 2"), stop);
+    assert_eq!(effects(&mut world, "late a#1 2"), "", "once is enough");
+    assert_eq!(
+        effects(&mut world, "late a#3 1"),
+        "",
+        "there was no such attempt"
+    );
+    assert_eq!(effects(&mut world, "late a#2 0"), "", "nothing to stop");
+    assert_eq!(
+        effects(&mut world, "late a#2 65"),
+        "",
+        "more than anybody may have"
+    );
+    // Its own verdict, which says otherwise, has not been heard of yet.
+    assert_eq!(effects(&mut world, "late a#2 1"), "stop the jobs of a#2");
+    world.play("fail a timeout; stopped a#1 3");
+    assert_eq!(world.states(), "a failed");
+    assert_eq!(world.run.cancellations().count(), 1);
+    world.play("stopped a#2 1");
+    assert_eq!(world.run.cancellations().count(), 0);
+}
+
+#[test]
+fn what_a_worker_says_after_its_attempt_was_taken_is_looked_for_twice() {
+    for (story, looks) in [
+        ("started a; cancel", true),
+        ("cancel", true),
+        ("started a; fail a timeout", true),
+        ("started a; fail a lost", true),
+        // It may have begun, and nobody was told.
+        ("fail a lost", true),
+        // Its worker said so, and has nothing more to say.
+        ("started a; fail a unknown", false),
+        ("started a; ok a", false),
+        ("defer a 1; cancel; stopped a#1 1", false),
+    ] {
+        let mut world = World::new("  a: {x}\n");
+        world.play(&format!("start; claim 1 remote; {story}"));
+        let found = looks_of(&mut world);
+        let expected: &[i64] = if looks { &[60, 600] } else { &[] };
+        assert_eq!(found, expected, "{story}");
+    }
+    let mut world = World::new("  a: {x}\n");
+    world.play("start; claim 1; started a; cancel");
+    assert_eq!(
+        looks_of(&mut world),
+        [0_i64; 0],
+        "whoever is its parent has ended it"
+    );
+}
+
+#[test]
+fn attempts_that_are_taken_later_are_looked_for_as_long() {
+    let mut world = World::new("  a: {x, retries: {max: 5, delay: 1s}}\n");
+    world.play("start; claim 1 remote; started a; fail a timeout; +50s; tick; claim 1 remote; started a; fail a timeout");
+    world.play("cancel");
+    assert_eq!(looks_of(&mut world), [10, 600]);
+}
+
+/// The seconds from now on at which it is looked.
+fn looks_of(world: &mut World) -> Vec<i64> {
+    let began = world.now;
+    let mut found = Vec::new();
+    while let Some(late) = world.run.header.late {
+        assert!(world.run.next_wake_at(world.now) <= Some(late.at));
+        let wait = late.at.since(world.now).0 / 1000;
+        assert_eq!(effects(world, "tick"), "", "too early");
+        let asked = effects(world.play(&format!("+{wait}s")), "tick");
+        assert!(asked.contains("look for late verdicts"), "{asked}");
+        found.push((world.now.0 - began.0) / 1000);
+        assert!(found.len() < 9, "it looks on and on: {found:?}");
+    }
+    found
 }
 
 #[test]

@@ -278,7 +278,10 @@ impl<'a> Around<'a> {
                     result,
                 }]
             }
-            Effect::StopChild(_) | Effect::TaskEnded(_) | Effect::RunEnded(_) => Vec::new(),
+            Effect::StopChild(_)
+            | Effect::LookForLate
+            | Effect::TaskEnded(_)
+            | Effect::RunEnded(_) => Vec::new(),
         }
     }
 

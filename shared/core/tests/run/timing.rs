@@ -5,7 +5,7 @@ use ork_core::time::Millis;
 
 use crate::world::{MADE, World};
 
-fn effects(world: &mut World, line: &str) -> String {
+pub(crate) fn effects(world: &mut World, line: &str) -> String {
     let out = world.line(line).unwrap();
     out.effects
         .iter()

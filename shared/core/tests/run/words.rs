@@ -186,6 +186,11 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
                 answer,
             }
         }
+        "late" => Event::DeferredLate {
+            attempt: who(),
+            jobs: Output::Inline("[{}]".into()),
+            count: arg(1).parse().expect("a number of jobs"),
+        },
         "stopped" => {
             let refused = |because| NotStopped {
                 why: "nobody may stop it".into(),
@@ -279,6 +284,7 @@ pub(crate) fn effect(graph: &Graph, effect: &Effect) -> String {
         Effect::Poll(who) => format!("ask about the jobs of {}", attempt(who)),
         Effect::BeginJobs(who) => format!("begin the jobs of {}", attempt(who)),
         Effect::StopJobs(who) => format!("stop the jobs of {}", attempt(who)),
+        Effect::LookForLate => "look for late verdicts".to_owned(),
         Effect::TaskEnded(task) => format!("task {} ended", name(*task)),
         Effect::RunEnded(status) => format!("run ended {status}"),
     }

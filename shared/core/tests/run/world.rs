@@ -218,8 +218,10 @@ impl World {
         let mut run = self.run.clone();
         assert_eq!(
             run.next_wake_at(self.now).is_none(),
-            self.run.header.status.is_terminal() && self.run.cancellations().next().is_none(),
-            "a run that is not over, or has jobs to be stopped, has an instant to be looked at"
+            self.run.header.status.is_terminal()
+                && self.run.header.late.is_none()
+                && self.run.cancellations().next().is_none(),
+            "a run that is not over, or has jobs to be stopped or looked for, has an instant to be looked at"
         );
         let latest = self
             .run

@@ -83,7 +83,9 @@ impl World {
                 continue;
             };
             let status = state.header.status;
-            let rests = status.is_terminal() && state.cancellations().next().is_none();
+            let rests = status.is_terminal()
+                && state.header.late.is_none()
+                && state.cancellations().next().is_none();
             assert_eq!(
                 document.index.wake_at.is_none(),
                 rests,

@@ -12,6 +12,7 @@ mod deferral;
 mod deploy;
 mod fire;
 mod found;
+mod late;
 mod metering;
 mod places;
 mod remote;

@@ -109,6 +109,11 @@ fn event(graph: &Graph, run: &RunState, word: u8, about: u8) -> Event {
                 },
             },
         },
+        b'D' => Event::DeferredLate {
+            attempt,
+            jobs: Output::Inline("[{}]".into()),
+            count: u32::from(about) % 3,
+        },
         b'z' => Event::JobsStopped {
             attempt,
             over: u64::from(about),

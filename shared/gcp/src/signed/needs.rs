@@ -52,6 +52,7 @@ const NEEDS: [(AttemptFile, Way); URLS_AN_ATTEMPT] = [
     // As much as the engine reads of one.
     (AttemptFile::Result, Way::Write(Writing::Once, 4 * SMALL)),
     (AttemptFile::Result, Way::Read),
+    (AttemptFile::Late, Way::Write(Writing::Once, 4 * SMALL)),
     (
         AttemptFile::Output,
         Way::Write(Writing::Once, limits::OUTPUT_BYTES as u64),
@@ -62,7 +63,7 @@ const NEEDS: [(AttemptFile, Way); URLS_AN_ATTEMPT] = [
 
 /// Signatures that the URLs of one attempt take; the bundle of its code takes another, which is shared, and the URL that reads renewed ones
 /// one more.
-pub const URLS_AN_ATTEMPT: usize = 8;
+pub const URLS_AN_ATTEMPT: usize = 9;
 
 /// An attempt as far as its URLs go.
 #[derive(Debug, Clone, PartialEq, Eq)]

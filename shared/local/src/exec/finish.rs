@@ -69,7 +69,8 @@ impl Reactor {
         Some(attempt)
     }
 
-    /// Settles an attempt whose pipes are read: judged by `judge` unless we killed it.
+    /// Settles an attempt whose pipes are read: judged by `judge`, unless we killed it and it has not handed over to jobs. Those are
+    /// somebody's to stop, whoever is to blame.
     pub(crate) fn end(
         &mut self,
         mut attempt: Attempt,
@@ -79,7 +80,12 @@ impl Reactor {
         let log_bytes = attempt.log.finish();
         let grace = self.shared.config.grace;
         let mut verdict = match attempt.why {
-            Some(why) => killed(why, &attempt.job.spec, grace, attempt.forced),
+            Some(why) => match judge(&mut attempt) {
+                handed_over @ Verdict::Deferred { .. } => handed_over,
+                Verdict::Success { .. } | Verdict::Failed { .. } => {
+                    killed(why, &attempt.job.spec, grace, attempt.forced)
+                }
+            },
             None => judge(&mut attempt),
         };
         if let Verdict::Failed { log_tail, .. } = &mut verdict {

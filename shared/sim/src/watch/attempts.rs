@@ -37,7 +37,11 @@ pub(crate) fn object_written(inner: &mut Inner, name: &ObjectName, by_worker: bo
         return;
     };
     let rewrites = inner.objects.rewrites_of(name);
-    if matches!(file, AttemptFile::Claim | AttemptFile::Result) && rewrites > 0 {
+    if matches!(
+        file,
+        AttemptFile::Claim | AttemptFile::Result | AttemptFile::Late
+    ) && rewrites > 0
+    {
         inner.violated("I2", format!("{name} was written again"));
     }
     if file == AttemptFile::Claim && by_worker {

@@ -17,7 +17,8 @@ use crate::world::Inner;
 /// Whether a run is still to come to its end.
 fn is_open(inner: &Inner, tracked: &super::Tracked) -> bool {
     if tracked.state.header.status.is_terminal() {
-        return tracked.state.cancellations().next().is_some();
+        let looks = tracked.state.header.late.is_some();
+        return looks || tracked.state.cancellations().next().is_some();
     }
     // Whoever depends on what was garbled may wait for ever.
     let waits_for_others = || {
@@ -119,6 +120,7 @@ pub(crate) fn check(inner: &mut Inner) {
     outputs(inner);
     dead_letters(inner);
     pools(inner);
+    super::jobs::refused(inner);
 }
 
 /// I19: what succeeded has its output where people look for it.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use ork_core::definition::TaskIndex;
+use ork_core::ids::RunId;
 use ork_core::limits;
-use ork_core::run::{InstanceStatus, RunState, State};
-use ork_core::task::Output;
+use ork_core::run::{Attempt, InstanceStatus, RunState, State};
+use ork_core::task::{Output, TaskSpec};
+use ork_core::time::Millis;
 
 use super::{Seen, expect};
 use crate::world::Inner;
@@ -83,4 +85,45 @@ pub(super) fn left_behind(inner: &Inner, before: &RunState, after: &RunState) ->
         }
     }
     Ok(())
+}
+
+/// A worker handed over to jobs and found that its attempt has another verdict.
+pub(crate) fn handed_over_late(inner: &mut Inner, spec: &TaskSpec) {
+    let attempt = Attempt::from(&spec.id);
+    let Some(tracked) = inner.watch.runs.get(&spec.id.run) else {
+        return;
+    };
+    // The verdict that stands may not have been settled yet; nobody looks before it is.
+    let open = tracked
+        .state
+        .instance(attempt.task, attempt.index)
+        .is_some_and(|one| one.attempt == attempt.attempt && one.status().is_in_flight());
+    // The clocks of those who look may be wrong.
+    let soon = inner.now + Millis(2 * inner.largest_skew);
+    let looks = tracked
+        .state
+        .header
+        .late
+        .is_some_and(|late| late.until > soon);
+    if open || looks {
+        inner.watch.refused.insert((spec.id.run.clone(), attempt));
+    }
+}
+
+/// I23: the jobs of those are known, and with that asked to be stopped.
+pub(super) fn refused(inner: &mut Inner) {
+    if inner.watch.is_tainted() {
+        return;
+    }
+    let unknown = |(run, attempt): &&(RunId, Attempt)| {
+        let tracked = inner.watch.runs.get(run);
+        tracked.is_some_and(|tracked| !tracked.state.knows_jobs_of(*attempt))
+    };
+    if let Some((run, at)) = inner.watch.refused.iter().find(unknown) {
+        let what = format!(
+            "attempt {} of instance {}.{} of run {run} handed over to jobs after its end, and nobody heard of them",
+            at.attempt, at.task, at.index
+        );
+        inner.violated("I23", what);
+    }
 }

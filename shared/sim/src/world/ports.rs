@@ -231,7 +231,7 @@ impl Inner {
         let ObjectName::Attempt { run, file, .. } = name else {
             return;
         };
-        if matches!(file, File::Claim | File::Result) {
+        if matches!(file, File::Claim | File::Result | File::Late) {
             let message = Message::Notice(run.clone(), name.clone());
             let (lost, late, doubled) =
                 (Fault::NoticeLost, Fault::NoticeLate, Fault::NoticeDoubled);

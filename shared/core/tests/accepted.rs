@@ -11,12 +11,13 @@ use ork_core::schema::{
 use ork_core::time::Millis;
 use proptest::prelude::*;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "strict.yaml",
     "planned.yaml",
     "executors.yaml",
     "without_worker.yaml",
     "own_job.yaml",
+    "fail_fast.yaml",
     "mixed.yaml",
     "pipeline.workflow",
 ];

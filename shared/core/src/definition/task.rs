@@ -42,6 +42,9 @@ pub struct Task {
     /// How many instances may fail before the task does.
     #[serde(default, skip_serializing_if = "Tolerate::is_none")]
     pub tolerate: Tolerate,
+    /// Once more of them have failed than may, the others are ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fail_fast: bool,
     /// Instances in flight at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,

@@ -63,6 +63,7 @@ pub(super) fn task(name: TaskName, executor: Executor, style: Style) -> Task {
         foreach: None,
         batch: None,
         tolerate: Tolerate::None,
+        fail_fast: false,
         concurrency: None,
         retries: retries(),
         timeout: timeout(style),

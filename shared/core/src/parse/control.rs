@@ -1,4 +1,4 @@
-//! When a task runs and how often: trigger, `when`, `foreach`, `parallel`, `batch`, `tolerate`, `concurrency`.
+//! When a task runs and how often: trigger, `when`, `foreach`, `parallel`, `batch`, `tolerate`, `fail_fast`, `concurrency`.
 
 use crate::definition::{Count, Task, Tolerate, TriggerRule};
 use crate::diagnostic::Diagnostics;
@@ -65,7 +65,7 @@ pub(super) fn apply(
         }
     }
     let fans_out = foreach.is_some() || parallel.is_some();
-    for key in ["tolerate", "concurrency"] {
+    for key in ["tolerate", "fail_fast", "concurrency"] {
         if let Some(field) = settings.own.field(key)
             && !fans_out
         {
@@ -81,6 +81,9 @@ pub(super) fn apply(
     if let Some(field) = settings.field("tolerate") {
         let read = tolerate(&field, found);
         task.tolerate = if fans_out { read } else { Tolerate::None };
+    }
+    if let Some(field) = settings.field("fail_fast") {
+        task.fail_fast = field.boolean(found) == Some(true) && fans_out;
     }
     if let Some(field) = settings.field("concurrency") {
         task.concurrency = field.integer(1..=most, found).filter(|_| fans_out);

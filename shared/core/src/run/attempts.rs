@@ -257,6 +257,7 @@ impl Step<'_> {
                 because,
             },
         );
+        self.end_siblings(attempt.task);
         self.end_if_done(attempt.task);
     }
 

@@ -78,7 +78,7 @@ impl Step<'_> {
     }
 
     /// Cancels the instances of a task that have not ended.
-    fn end_instances(&mut self, task: TaskIndex) {
+    pub(super) fn end_instances(&mut self, task: TaskIndex) {
         let definition = self.definition(task);
         for index in 0..self.run.task(task).count {
             if self.run.instances(task)[index as usize]

@@ -128,6 +128,13 @@ pub enum NoteKind {
         /// How many may fail.
         tolerated: u32,
     },
+    /// Too many instances have failed, and the task ends with that.
+    SiblingsEnded {
+        /// Failed instances.
+        failed: u32,
+        /// How many are cancelled.
+        left: u32,
+    },
     /// An attempt is late.
     Overdue(Overdue),
     /// An event came too late or twice.
@@ -253,6 +260,12 @@ impl Note {
                     write!(text, "{status}: {failed} failed, {tolerated} tolerated")
                 }
             },
+            NoteKind::SiblingsEnded { failed, left } => {
+                write!(
+                    text,
+                    "{failed} failed (`fail_fast`): {left} left are cancelled"
+                )
+            }
             NoteKind::Overdue(Overdue::Start) => write!(text, "did not begin in time"),
             NoteKind::Overdue(Overdue::Heartbeat) => write!(text, "no sign of life in time"),
             NoteKind::Overdue(Overdue::Timeout) => write!(text, "ran longer than its timeout"),

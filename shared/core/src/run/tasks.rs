@@ -332,7 +332,9 @@ impl<'a> Step<'a> {
         }
         let failed = state.counts.of(InstanceStatus::Failed);
         let tolerated = definition.tolerate.allowed(state.count);
-        let outcome = if state.counts.of(InstanceStatus::Cancelled) > 0 {
+        let cancelled = state.counts.of(InstanceStatus::Cancelled) > 0;
+        // Some may have been cancelled since others failed.
+        let outcome = if cancelled && !(definition.fail_fast && failed > tolerated) {
             TaskOutcome::Cancelled
         } else if failed > tolerated {
             TaskOutcome::Failed
@@ -352,6 +354,20 @@ impl<'a> Step<'a> {
                 },
             );
         }
+    }
+
+    /// Where the workflow says so, the instances of a task end when more of them have failed than may: it fails whatever they come to.
+    pub(super) fn end_siblings(&mut self, task: TaskIndex) {
+        let definition = self.graph.task(task);
+        let state = self.run.task(task);
+        let failed = state.counts.of(InstanceStatus::Failed);
+        let left = state.count - state.counts.ended();
+        if !definition.fail_fast || left == 0 || failed <= definition.tolerate.allowed(state.count)
+        {
+            return;
+        }
+        self.note(task, None, NoteKind::SiblingsEnded { failed, left });
+        self.end_instances(task);
     }
 
     /// A task has ended.

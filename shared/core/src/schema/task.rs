@@ -235,6 +235,14 @@ fn graph() -> Vec<(&'static str, Value)> {
             ),
         ),
         (
+            "fail_fast",
+            described(
+                "Fail fast",
+                "Once more instances have failed than `tolerate` allows, those that are left are cancelled, and their jobs stopped.",
+                json!({ "type": "boolean" }),
+            ),
+        ),
+        (
             "concurrency",
             described(
                 "Concurrency",

@@ -1,6 +1,6 @@
 //! How many instances a task gets and how their ends make its own.
 
-use ork_core::run::{Event, Out, Resolution};
+use ork_core::run::{Event, NoteKind, Out, Resolution};
 use ork_core::{limits, run::InstanceStatus};
 
 use crate::world::World;
@@ -96,6 +96,71 @@ fn a_run_takes_no_more_instances_than_its_documents_have_room_for() {
         world.why("d")
     );
     world.check_quickly();
+}
+
+#[test]
+fn a_task_that_fails_fast_ends_its_other_instances_once_too_many_have_failed() {
+    let mut world = fan(", tolerate: 1, fail_fast: true, retries: {max: 1, delay: 1s}");
+    world.play(
+        "resolve each run 6; claim 4 remote; started each[0]; started each[3]; defer each[2] 2",
+    );
+    world.play("fail each[0] permanent; ok each[1]");
+    let waits = world.states();
+    world.play("fail each[3] unknown");
+    assert_eq!(
+        world.run.task(1).counts().of(InstanceStatus::Cancelled),
+        0,
+        "{waits}: one may fail, and one will be tried again"
+    );
+    world.play("+1s; tick; claim 1 remote");
+    let out = world.line("fail each[3] permanent").unwrap();
+    let asked: Vec<_> = out
+        .effects
+        .iter()
+        .map(|effect| crate::words::effect(&world.graph, effect))
+        .collect();
+    assert!(
+        asked.contains(&"stop the jobs of each[2]#1".to_owned()),
+        "{asked:?}"
+    );
+    assert_eq!(
+        world.run.task(1).status().as_str(),
+        "failed",
+        "and not cancelled: {}",
+        world.states()
+    );
+    let of = |status| world.run.task(1).counts().of(status);
+    assert_eq!(
+        [
+            InstanceStatus::Failed,
+            InstanceStatus::Success,
+            InstanceStatus::Cancelled
+        ]
+        .map(of),
+        [2, 1, 3]
+    );
+    let ended = out
+        .notes
+        .iter()
+        .find(|note| matches!(note.kind, NoteKind::SiblingsEnded { failed: 2, left: 3 }));
+    assert!(ended.is_some(), "{:?}", out.notes);
+    // The others have another chance with those that failed.
+    world.play("retry");
+    assert_eq!(
+        world.run.task(1).counts().of(InstanceStatus::Pending),
+        5,
+        "{}",
+        world.states()
+    );
+    world.check();
+}
+
+#[test]
+fn without_it_the_others_go_on() {
+    let mut world = fan("");
+    world.play("resolve each run 3; claim 3; fail each[0] permanent");
+    assert_eq!(world.run.task(1).counts().of(InstanceStatus::Cancelled), 0);
+    assert_eq!(world.run.task(1).counts().ended(), 1, "{}", world.states());
 }
 
 #[test]

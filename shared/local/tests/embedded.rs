@@ -462,3 +462,86 @@ tasks:
         assert_eq!(left.len(), 1);
     }
 }
+
+mod handing_over {
+    //! A task that is told to end may say which jobs it has started.
+
+    use std::path::PathBuf;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use ork_core::Value;
+    use ork_core::deferred::Work;
+    use ork_engine::ports::{Begun, JobStatus, Stopping, Tracker, TrackerError};
+
+    use super::*;
+
+    /// Keeps the last job that it was asked to stop, in a file.
+    #[derive(Debug)]
+    struct Stops(PathBuf);
+
+    impl Tracker for Stops {
+        async fn poll(&self, _: &Value) -> Result<JobStatus, TrackerError> {
+            Ok(JobStatus::Running)
+        }
+        async fn start(&self, _: &Work) -> Result<Begun, TrackerError> {
+            Err(TrackerError::Permanent(
+                "nothing is started here".to_owned(),
+            ))
+        }
+        async fn cancel(&self, job: &Value) -> Result<Stopping, TrackerError> {
+            std::fs::write(&self.0, job.to_string()).expect("written");
+            Ok(Stopping::Over)
+        }
+    }
+
+    #[test]
+    fn jobs_of_an_attempt_that_was_ended_for_its_siblings_are_stopped() {
+        let text = r#"
+name: w
+tasks:
+  each:
+    executor: process
+    parallel: 2
+    fail_fast: true
+    retries: 0
+    command: |
+      if [ {{ parallel_index }} = 0 ]; then until [ -e began ]; do sleep 0.02; done; exit 1; fi
+      trap 'echo "ORK_OUTPUT:{\"deferred\":[{\"service_type\":\"custom_http\",\"url\":\"https://example.com/x\"}]}"; exit 0' TERM
+      touch began
+      while :; do sleep 0.02; done
+  after: {executor: process, depends_on: [each], trigger: all_done, command: "until [ -e stopped ]; do sleep 0.02; done"}
+"#;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("w.yaml");
+        std::fs::write(&file, text).expect("written");
+        let parsed =
+            parse_workflow("w.yaml", text.as_bytes()).unwrap_or_else(|found| panic!("{found:#?}"));
+        let stopped = folder.path().join("stopped");
+        let view = runtime().block_on(async {
+            let mut config = config(folder.path());
+            config.jobs = Some(Arc::new(Stops(stopped.clone())));
+            let mut embedded = Embedded::open(config).expect("opens");
+            let pools = BTreeMap::new();
+            let deployed = embedded.deploy(&parsed.workflow, &file, &pools);
+            deployed.await.expect("deploys");
+            let started = embedded.start(StartRun::of(parsed.workflow.name.clone()));
+            let run = started.await.expect("starts").id;
+            let until = Until::RunsEnd(vec![run.clone()]);
+            let mut silent = Silent;
+            let driving = embedded.drive(until, &mut silent, Control::new());
+            // Nothing that works takes longer, however busy the machine.
+            let driven = tokio::time::timeout(Duration::from_secs(60), driving).await;
+            driven.expect("its job is stopped").expect("drives");
+            embedded.run(&run).await.expect("is there")
+        });
+        let status = |task: &str| {
+            let task = view.graph.workflow.task_index(task).expect("is there");
+            view.state.task(task).status()
+        };
+        assert_eq!(status("each"), InstanceStatus::Failed);
+        assert_eq!(status("after"), InstanceStatus::Success);
+        let job = std::fs::read_to_string(stopped).expect("a job");
+        assert!(job.contains("https://example.com/x"), "{job}");
+    }
+}

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use ork_core::ids::RunId;
 use ork_core::run::{Attempt, Event, RunStatus};
+use ork_core::task::Verdict;
 use ork_core::time::{Millis, Time};
 use ork_engine::EngineError;
 use ork_engine::ports::Clock;
@@ -256,18 +257,25 @@ impl Embedded {
                 ..
             } => {
                 self.world().executor.ended(&id);
-                if let ork_core::task::Verdict::Failed { log_tail, .. } = &verdict {
+                if let Verdict::Failed { log_tail, .. } = &verdict {
                     observer.attempt_ended(&id, log_tail);
                 }
                 desk.urgent = true;
-                if stopped {
-                    // Whoever stopped it has settled it; its end only frees a place.
-                    return;
-                }
-                let event = Event::Finished {
-                    attempt: Attempt::from(&id),
-                    verdict,
-                    report: None,
+                let attempt = Attempt::from(&id);
+                let event = match verdict {
+                    // Whoever stopped it has settled it, but for jobs that it began before it could be told.
+                    Verdict::Deferred { jobs, count, .. } if stopped => Event::DeferredLate {
+                        attempt,
+                        jobs,
+                        count,
+                    },
+                    // Its end only frees a place.
+                    _ if stopped => return,
+                    verdict => Event::Finished {
+                        attempt,
+                        verdict,
+                        report: None,
+                    },
                 };
                 (id, event)
             }

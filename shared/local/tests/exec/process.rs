@@ -403,6 +403,35 @@ fn deferred_jobs_come_through_as_such() {
 }
 
 #[test]
+fn who_hands_over_when_it_is_told_to_end_has_handed_over() {
+    for timeout in [false, true] {
+        let mut bench = Bench::new(1);
+        let mut spec = bench.shell(
+            r#"trap 'echo "ORK_OUTPUT:{\"deferred\":[{\"url\":\"x\"}]}"; exit 0' TERM; touch began; while :; do sleep 0.01; done"#,
+        );
+        if timeout {
+            spec.timeout = ork_core::time::Millis::from_secs(1);
+        }
+        let id = bench.submit(spec);
+        appears(&bench.dir.workflow_dir.join("began"));
+        if !timeout {
+            bench.executor.stop(&id);
+        }
+        let end = bench.ended(&id);
+        assert_eq!(end.stopped, !timeout);
+        let jobs = Output::Inline(r#"[{"url":"x"}]"#.into());
+        assert_eq!(
+            end.verdict,
+            Verdict::Deferred {
+                jobs,
+                count: 1,
+                every: None
+            }
+        );
+    }
+}
+
+#[test]
 fn attempts_run_in_order_of_submission_and_no_more_than_allowed() {
     let mut bench = Bench::new(1);
     let ids: Vec<_> = (0..20)

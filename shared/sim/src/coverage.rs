@@ -292,6 +292,8 @@ impl Pair {
             ("instance", "dispatched" | "deferred", "child ended") => {
                 Some("a sub-workflow's attempt is running from its claim to its end")
             }
+            // The answer to a start may come when its task has been reset.
+            ("instance", "pending", "job running") => None,
             (
                 "instance",
                 "pending" | "queued" | "dispatched" | "running" | "skipped",

@@ -190,7 +190,7 @@ async fn code_is_read_and_attempts_share_its_signature() {
         .attempts(BUCKET, &specs, now())
         .await
         .expect("signed");
-    assert_eq!(world.signatures() - before, 5 * 8 + 1);
+    assert_eq!(world.signatures() - before, 5 * 9 + 1);
     for (urls, spec) in urls.into_iter().zip(specs) {
         let objects = UrlObjects::new(urls, spec).expect("its own");
         let code = objects.get(&bundle(), PLENTY).await.expect("an answer");

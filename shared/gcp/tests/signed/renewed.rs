@@ -163,7 +163,7 @@ async fn only_attempts_that_take_long_have_urls_that_an_older_worker_does_not_ta
         let spec = taking(1, timeout);
         let before = world.signatures();
         let urls = world.urls(&spec, now()).await;
-        assert_eq!(world.signatures() - before, 9 + u64::from(renewed));
+        assert_eq!(world.signatures() - before, 10 + u64::from(renewed));
         let written = serde_json::to_value(&urls).expect("plain data");
         assert_eq!(written["format"], format);
         let url = urls.url(&spec.object(AttemptFile::Urls), Method::Get);
@@ -220,10 +220,10 @@ async fn urls_are_signed_again_when_they_are_old_and_what_lasts_costs_nothing() 
     assert_eq!((used(), signatures()), ((0, 0), 0));
 
     tell(&long, &[1, 2], now()).await;
-    assert_eq!((used(), signatures()), ((2, 2), 20), "for the first time");
+    assert_eq!((used(), signatures()), ((2, 2), 22), "for the first time");
     let young = now() + hours(4) - Millis::from_secs(60);
     tell(&long, &[1, 2], young).await;
-    assert_eq!((used(), signatures()), ((0, 2), 20), "they are young");
+    assert_eq!((used(), signatures()), ((0, 2), 22), "they are young");
     let spec = taking(2, hours(30));
     let name = spec.object(AttemptFile::Urls);
     let first = site.world.objects.metadata(&name).await.expect("asked");

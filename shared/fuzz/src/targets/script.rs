@@ -42,7 +42,9 @@ pub(super) fn play(graph: &Graph, run: &mut RunState, script: &[u8], sound: bool
         }
         run.progress(graph, now);
         let wake = run.next_wake_at(now);
-        let rests = run.header.status.is_terminal() && run.cancellations().next().is_none();
+        let rests = run.header.status.is_terminal()
+            && run.header.late.is_none()
+            && run.cancellations().next().is_none();
         assert_eq!(wake.is_none(), rests, "its wake");
     }
 }

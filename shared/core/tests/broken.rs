@@ -407,6 +407,61 @@ fn what_a_task_without_a_worker_cannot_have_is_refused_with_what_to_do_instead()
 }
 
 #[test]
+fn what_no_service_would_take_is_said_with_what_it_takes() {
+    let text = "name: w\ntasks:\n  a: {url: example.com/jobs}\n  b:\n    query: SELECT 1\n    destination: days\n    labels: {Team: x}\n  c: {sensor: {workflow: w}}\n  d:\n    executor: dataproc\n    region: europe-west1\n    cluster: big\n    job: {pySparkJob: {}}\n  e: {url: 'http://intranet.example', timeout: 5m}\n";
+    insta::assert_snapshot!(rendered("w.yaml", text), @r#"
+    error[ORK031]: `url` of task `a`: `example.com/jobs` is not a URL
+     --> w.yaml:3:12
+      |
+    3 |   a: {url: example.com/jobs}
+      |            ^^^^^^^^^^^^^^^^
+      = hint: write it in full, as in https://example.com/jobs
+
+    error[ORK025]: `destination` of task `b`: `days` is not a table of BigQuery
+     --> w.yaml:6:18
+      |
+    6 |     destination: days
+      |                  ^^^^
+      = hint: write dataset.table or project.dataset.table, without backquotes
+
+    error[ORK025]: `labels` of task `b`: `Team` is not the key of a label
+     --> w.yaml:7:14
+      |
+    7 |     labels: {Team: x}
+      |              ^^^^
+      = hint: labels know no capitals: write `team`
+
+    error[ORK045]: task `c` waits for the run of `w` for this run's own slot, which is this run: it never ends
+     --> w.yaml:8:26
+      |
+    8 |   c: {sensor: {workflow: w}}
+      |                          ^
+      = hint: name another workflow; an earlier run of this one is waited for with its `slot`, or with `within`
+
+    error[ORK021]: `job` of task `d` does not say what to run
+      --> w.yaml:13:10
+       |
+    13 |     job: {pySparkJob: {}}
+       |          ^
+       = hint: did you mean `pysparkJob`?
+
+    warning[ORK031]: `url` of task `e` is plain http, which is asked only where `ORK_OUTGOING_ALLOW` of the deployment lists its host
+      --> w.yaml:14:12
+       |
+    14 |   e: {url: 'http://intranet.example', timeout: 5m}
+       |            ^^^^^^^^^^^^^^^^^^^^^^^^^
+       = hint: write https://, or have the host listed: requests go to public https addresses otherwise
+
+    warning[ORK107]: `timeout` of task `e` is 5m, and a request has 30s for its whole answer, whatever `timeout` is
+      --> w.yaml:14:48
+       |
+    14 |   e: {url: 'http://intranet.example', timeout: 5m}
+       |                                                ^^
+       = hint: leave it out; what takes longer is begun by one request and waited for by a `sensor`
+    "#);
+}
+
+#[test]
 fn carets_stand_below_wide_characters_and_tabs() {
     let text = "name: w\ndescription: 日本語 🎉 ok\ntasks:\n  a: {description: \"日本語\tn\u{303}\",\tcomand: é}\n";
     insta::assert_snapshot!(rendered("w.yaml", text), @r#"

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::Value;
-use crate::definition::{Binding, Count, Executor, Reference, Root, TriggerRule, Workflow};
+use crate::definition::{
+    Binding, Count, Executor, Operator, Reference, Root, TriggerRule, Workflow,
+};
 use crate::diagnostic::{Diagnostics, Position};
 use crate::types::Type;
 
 use super::codes;
+use super::sensor;
 use super::tasks::Read;
 
 /// Checks all tasks. `workflow` has its params, and not yet its tasks.
@@ -24,6 +27,20 @@ pub(super) fn check(workflow: &Workflow, tasks: &[Read], found: &mut Diagnostics
             found
                 .error(codes::SELF_WORKFLOW, task.at, message)
                 .hint("name another workflow, or use `foreach` to repeat");
+        }
+        if let Executor::Remote {
+            operator: Operator::WorkflowSensor,
+            request,
+        } = &task.task.executor
+            && sensor::awaits_itself(request, &workflow.name)
+        {
+            let message = format!(
+                "task `{}` waits for the run of `{}` for this run's own slot, which is this run: it never ends",
+                task.task.name, workflow.name
+            );
+            found
+                .error(codes::SELF_SENSOR, task.awaited_at.unwrap_or(task.at), message)
+                .hint("name another workflow; an earlier run of this one is waited for with its `slot`, or with `within`");
         }
         checker.fields(task, found);
         checker.fan_out(task, found);

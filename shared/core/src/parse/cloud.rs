@@ -6,6 +6,10 @@ pub(super) enum Name {
     Project,
     Region,
     Location,
+    /// A job of Cloud Run.
+    RunJob,
+    /// A table of BigQuery.
+    Table,
 }
 
 impl Name {
@@ -20,6 +24,8 @@ impl Name {
                     && !text.ends_with('-')
                     && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
             }
+            Self::RunJob => text.len() <= 63 && is_label(text),
+            Self::Table => is_table(text),
         }
     }
 
@@ -28,6 +34,8 @@ impl Name {
             Self::Project => "the id of a Google Cloud project",
             Self::Region => "the name of a Google Cloud region",
             Self::Location => "a location of BigQuery",
+            Self::RunJob => "the name of a Cloud Run job",
+            Self::Table => "a table of BigQuery",
         }
     }
 
@@ -38,6 +46,10 @@ impl Name {
             }
             Self::Region => "write one such as europe-west1",
             Self::Location => "write EU, US or a region such as europe-west1",
+            Self::RunJob => {
+                "write its short name, of small letters, digits and `-`, a letter first and no `-` last"
+            }
+            Self::Table => "write dataset.table or project.dataset.table, without backquotes",
         }
     }
 }
@@ -59,6 +71,21 @@ fn is_project(text: &str) -> bool {
     (is_number(id) && id.len() <= 20) || ((6..=30).contains(&id.len()) && is_label(id))
 }
 
+/// `dataset.table`, or `project.dataset.table`. A project may have dots of its own: `example.com:project`.
+fn is_table(text: &str) -> bool {
+    // Letters of every script; `$` stands before a partition.
+    let part = |text: &str, more: &str| {
+        !text.is_empty()
+            && text
+                .chars()
+                .all(|c| c.is_alphanumeric() || more.contains(c))
+    };
+    let mut parts = text.rsplitn(3, '.');
+    parts.next().is_some_and(|table| part(table, "_-$ "))
+        && parts.next().is_some_and(|dataset| part(dataset, "_-"))
+        && parts.next().is_none_or(is_project)
+}
+
 /// Small letters, digits and `-`, a letter first and no `-` last.
 fn is_label(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase()) && is_host_part(text)
@@ -71,7 +98,7 @@ fn is_host_part(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Name::{Location, Project, Region};
+    use super::Name::{Location, Project, Region, RunJob, Table};
 
     #[test]
     fn names_that_google_would_take_fit_and_others_do_not() {
@@ -119,6 +146,40 @@ mod tests {
                 Location,
                 &["EU", "US", "europe-west3", "asia-northeast1"],
                 &["", "E U", "EU&x=1", "europe_west3", "-EU", "EU-", "1EU"],
+            ),
+            (
+                RunJob,
+                &["export", "export-2", "e"],
+                &[
+                    "",
+                    "Export",
+                    "2nd",
+                    "export-",
+                    "projects/p/locations/r/jobs/export",
+                ],
+            ),
+            (
+                Table,
+                &[
+                    "shop.days",
+                    "acme-data.shop.days",
+                    "example.com:acme.shop.days$20260601",
+                    "shop.Umsätze 2026-06",
+                    "123456.shop.days",
+                ],
+                &[
+                    "",
+                    "days",
+                    "shop.",
+                    ".days",
+                    "..",
+                    ".shop.days",
+                    "`shop.days`",
+                    "acme:shop.days",
+                    "shop.days;",
+                    "a.b.shop.days",
+                    "acme/shop.days",
+                ],
             ),
         ] {
             for good in good {

@@ -51,6 +51,7 @@ codes! {
     KEYS_EXCLUDE = "ORK028", "keys that exclude each other";
     NO_TASKS = "ORK029", "a workflow without tasks";
     TOO_MANY_TASKS = "ORK030", "too many tasks";
+    BAD_URL = "ORK031", "not a URL that can be asked";
 
     // The graph.
     UNKNOWN_TASK = "ORK040", "an unknown task";
@@ -58,6 +59,7 @@ codes! {
     DUPLICATE_DEPENDENCY = "ORK042", "a dependency written twice";
     CYCLE = "ORK043", "a cycle";
     SELF_WORKFLOW = "ORK044", "a workflow that runs itself";
+    SELF_SENSOR = "ORK045", "a run that waits for itself";
 
     // References and bindings.
     BAD_PATH = "ORK050", "not a path to a value";
@@ -98,6 +100,7 @@ codes! {
     UNKNOWN_WORKER = "ORK104", "an unknown worker profile";
     BAD_SECRET = "ORK105", "not the name of a secret";
     SECRET_NOT_GIVEN = "ORK106", "a secret that the task cannot be given";
+    CUT_SHORT = "ORK107", "a time that another one cuts short";
 
     // Schedules.
     BAD_CRON = "ORK110", "not a cron expression";

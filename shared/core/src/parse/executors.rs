@@ -8,6 +8,7 @@ use crate::ids::WorkflowName;
 use crate::schema::executors::{EXECUTORS, OWN_KEYS, Word, shown, word};
 
 use super::codes;
+use super::dataproc;
 use super::fields::Field;
 use super::node::Kind;
 use super::programs::{command, command_line, source};
@@ -94,7 +95,7 @@ fn unstated(
             "{} has `{key}` and lacks the key `executor`",
             task.own.owner
         );
-        found.error(codes::MISSING_KEY, task.own.at, message).hint("say what runs it: python, process, library, bigquery, cloudrun, dataproc, http, service, docker, kubernetes or dbt");
+        found.error(codes::MISSING_KEY, task.own.at, message).hint("say what runs it: python, process, library, bigquery, cloudrun, dataproc, http, sensor, service, docker, kubernetes or dbt");
         return None;
     } else {
         return Some(Executor::Marker);
@@ -204,7 +205,7 @@ fn build(
             }
         }
         Word::BigQuery => remote::bigquery(task, scope, found),
-        Word::Dataproc => remote::dataproc(task, scope, found),
+        Word::Dataproc => dataproc::dataproc(task, scope, found),
         Word::Sensor => sensor::sensor(task, scope, found),
         // With a region it is any job there; without one it is a worker job of the deployment.
         Word::CloudRun if task.field("region").is_some() => {

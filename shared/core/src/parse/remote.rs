@@ -16,19 +16,27 @@ use super::cloud::Name;
 use super::codes;
 use super::executors::{both, is_map, needs};
 use super::fields::Field;
+use super::labels;
 use super::node::{Kind, Node, Plain};
 use super::programs::literal_or_template;
 use super::scope::{Moment, Scope};
 use super::settings::Settings;
+use super::url;
 use super::without_worker::{is_secret, no_secret, secrets_of};
 
 /// What a key's value must be when it is written out. A template may become anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Want {
     Text,
+    /// What a request is made to.
+    Url,
     Whole,
+    /// How many tasks an execution has.
+    Tasks,
     Flag,
     Map,
+    /// Labels of a BigQuery job.
+    Labels,
     /// The parameters of a query.
     Params,
     Headers,
@@ -51,25 +59,29 @@ pub(super) const BIGQUERY: &Keys = &[
     ("query", Want::Text),
     ("project", Want::Name(Name::Project)),
     ("location", Want::Name(Name::Location)),
-    ("destination", Want::Text),
+    ("destination", Want::Name(Name::Table)),
     ("write", Want::Word(&WRITES)),
     ("params", Want::Params),
     ("dry_run", Want::Flag),
     ("maximum_bytes_billed", Want::Whole),
-    ("labels", Want::Map),
+    ("labels", Want::Labels),
     ("poll_interval", Want::Span),
 ];
 pub(super) const CLOUD_RUN: &Keys = &[
-    ("job", Want::Text),
+    ("job", Want::Name(Name::RunJob)),
     ("image", Want::Text),
     ("project", Want::Name(Name::Project)),
     ("region", Want::Name(Name::Region)),
     ("args", Want::Texts),
     ("service_account", Want::Text),
     ("container", Want::Text),
-    ("task_count", Want::Whole),
+    ("task_count", Want::Tasks),
     ("poll_interval", Want::Span),
 ];
+/// Tasks of one execution of a Cloud Run job.
+const MOST_TASKS: i64 = 10_000;
+/// Labels of a job of BigQuery. One more is Ork's, which says whose run it is of.
+const MOST_LABELS: usize = 63;
 /// Those of them that a job which is there has already.
 const IMAGE_ONLY: [&str; 2] = ["image", "service_account"];
 pub(super) const DATAPROC: &Keys = &[
@@ -157,51 +169,9 @@ pub(super) fn cloud_run(
     operator(Operator::CloudRunImage, &keys, &[], task, scope, found)
 }
 
-fn without(keys: &Keys, left_out: &[&str]) -> Vec<(&'static str, Want)> {
+pub(super) fn without(keys: &Keys, left_out: &[&str]) -> Vec<(&'static str, Want)> {
     let keys = keys.iter().copied();
     keys.filter(|(key, _)| !left_out.contains(key)).collect()
-}
-
-/// A job of a cluster, or a batch, which has none.
-pub(super) fn dataproc(
-    task: &Settings<'_>,
-    scope: &mut Scope<'_>,
-    found: &mut Diagnostics,
-) -> Option<Executor> {
-    let (job, cluster) = (task.own.field("job"), task.own.field("cluster"));
-    let batch = task.own.field("batch").filter(is_map);
-    let other = if batch.is_some() {
-        for (key, field) in [("job", &job), ("cluster", &cluster)] {
-            if let Some(field) = field {
-                return both(task, "batch", key, field, found);
-            }
-        }
-        "batch"
-    } else {
-        // A template may become a job that says where it runs.
-        let placed = |job: &Field<'_>| !is_map(job) || job.node.get("placement").is_some();
-        if task.field("cluster").is_none() && job.as_ref().is_some_and(|job| !placed(job)) {
-            return needs(task, "dataproc", "cluster", "`cluster: name`", found);
-        }
-        "job"
-    };
-    // A cluster in `defaults` is for the jobs of the file.
-    let no_cluster: &[&str] = if batch.is_some() { &["cluster"] } else { &[] };
-    let keys = without(DATAPROC, no_cluster);
-    operator(
-        Operator::Dataproc,
-        &keys,
-        &[
-            (
-                other,
-                "`cluster: name` and `job: {pysparkJob: …}`, or `batch: {pysparkBatch: …}`",
-            ),
-            ("region", "`region: europe-west1`"),
-        ],
-        task,
-        scope,
-        found,
-    )
 }
 
 /// A request that is made once.
@@ -239,6 +209,7 @@ pub(super) fn http(
         .field("body")
         .and_then(|field| bindings::free(&field, scope, found));
     match task.field("url") {
+        Some(field) if !url::check(&field, found) => None,
         Some(field) => Some(Executor::Http {
             method: method.to_owned(),
             url: scope.template(&field, Moment::Instance, found)?,
@@ -355,6 +326,9 @@ pub(super) fn value(
     scope: &mut Scope<'_>,
     found: &mut Diagnostics,
 ) -> Option<Binding> {
+    if want == Want::Url && !url::check(field, found) {
+        return None;
+    }
     let written = field.node.text().filter(|text| expr::has_template(text));
     match (want, written) {
         // When to ask next is the file's to say.
@@ -385,7 +359,9 @@ fn span(field: &Field<'_>, found: &mut Diagnostics) -> Option<Binding> {
 fn checked(field: &Field<'_>, want: Want, found: &mut Diagnostics) -> bool {
     let is_map = matches!(field.node.kind, Kind::Map(_));
     match want {
-        Want::Text => field.text(found).is_some(),
+        Want::Text | Want::Url => is_text(field, found),
+        Want::Tasks => field.integer::<u32>(1..=MOST_TASKS, found).is_some(),
+        Want::Labels => labels::check(field, MOST_LABELS, found),
         Want::Whole => field.integer::<i64>(1..=i64::MAX, found).is_some(),
         Want::Flag => field.boolean(found).is_some(),
         Want::Word(words) => {
@@ -425,6 +401,13 @@ fn checked(field: &Field<'_>, want: Want, found: &mut Diagnostics) -> bool {
             None => false,
         },
         Want::Codes => match field.items(true, "a list of status codes", found) {
+            Some(items) if items.is_empty() => {
+                let message = format!("{} is an empty list, which no answer fits", field.label);
+                found.error(codes::WRONG_KIND, field.node.at, message).hint(
+                    "name a status code, or leave the key out: then 200 to 299 are a success",
+                );
+                false
+            }
             Some(items) => items
                 .iter()
                 .all(|item| item.integer::<u16>(100..=599, found).is_some()),
@@ -432,6 +415,17 @@ fn checked(field: &Field<'_>, want: Want, found: &mut Diagnostics) -> bool {
         },
         Want::Map | Want::Any | Want::Span => true,
     }
+}
+
+/// A text with something in it.
+fn is_text(field: &Field<'_>, found: &mut Diagnostics) -> bool {
+    let text = field.text(found);
+    let blank = text.is_some_and(|text| text.trim().is_empty());
+    if blank {
+        let message = format!("{} holds nothing but spaces", field.label);
+        found.error(codes::WRONG_KIND, field.node.at, message);
+    }
+    text.is_some() && !blank
 }
 
 fn is_name(field: &Field<'_>, name: Name, found: &mut Diagnostics) -> bool {

@@ -1,13 +1,15 @@
 //! Tasks that wait for something: an object, a query that becomes true, an answer, a run of another workflow.
 
-use crate::definition::{Executor, Input, Operator};
-use crate::diagnostic::Diagnostics;
+use crate::Value;
+use crate::definition::{Binding, Executor, Input, Operator};
+use crate::diagnostic::{Diagnostics, Position};
+use crate::ids::WorkflowName;
 use crate::schema::executors::METHODS;
 
 use super::cloud::Name;
 use super::codes;
 use super::executors::needs;
-use super::fields::Field;
+use super::fields::{Field, Fields};
 use super::node::Kind;
 use super::remote::{Keys, Want, named, read, value};
 use super::scope::Scope;
@@ -19,7 +21,7 @@ const BIGQUERY_SENSOR: &Keys = &[
     ("location", Want::Name(Name::Location)),
     ("params", Want::Params),
     ("maximum_bytes_billed", Want::Whole),
-    ("labels", Want::Map),
+    ("labels", Want::Labels),
 ];
 const WORKFLOW_SENSOR: &Keys = &[
     ("name", Want::Workflow),
@@ -27,7 +29,7 @@ const WORKFLOW_SENSOR: &Keys = &[
     ("within", Want::Span),
 ];
 const HTTP_SENSOR: &Keys = &[
-    ("url", Want::Text),
+    ("url", Want::Url),
     ("method", Want::Word(&METHODS)),
     ("headers", Want::Headers),
     ("body", Want::Any),
@@ -110,6 +112,33 @@ pub(super) fn sensor(
     Some(Executor::Remote { operator, request })
 }
 
+/// Where a task names the workflow whose run it waits for.
+pub(super) fn awaited_at(task: &Fields<'_>) -> Option<Position> {
+    let sensor = task.field("sensor")?;
+    let workflow = sensor.node.get("workflow")?;
+    Some(workflow.get("name").unwrap_or(workflow).at)
+}
+
+/// Whether what is asked for is a run of `workflow` for the slot of the run that asks: that one is still at work, and no other may have
+/// its slot. An earlier slot may be waited for, and one that a template gives.
+pub(super) fn awaits_itself(request: &[Input], workflow: &WorkflowName) -> bool {
+    let of = |key: &str| request.iter().find(|input| input.name == key);
+    let itself = of("name").is_some_and(|name| {
+        matches!(&name.value, Binding::Const(Value::String(name)) if name == workflow.as_str())
+    });
+    let own_slot = match of("slot").map(|slot| &slot.value) {
+        None => true,
+        Some(Binding::Template(slot)) => {
+            let text = slot.value.as_str().unwrap_or_default();
+            let inner = text.trim().strip_prefix("{{");
+            let inner = inner.and_then(|text| text.strip_suffix("}}"));
+            inner.is_some_and(|path| ["run.slot", "slot"].contains(&path.trim()))
+        }
+        Some(_) => false,
+    };
+    itself && own_slot && of("within").is_none()
+}
+
 /// The settings of a sensor that are a map.
 fn map(
     field: &Field<'_>,
@@ -129,7 +158,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::Value;
     use crate::schema::workflow_schema;
 
     #[test]

@@ -19,7 +19,9 @@ use super::graph::Graph;
 use super::kinds::Aliases;
 use super::node::{Key, Kind, Node};
 use super::scope::{Scope, Use};
+use super::sensor;
 use super::settings::{self, Settings};
+use super::times;
 use super::without_worker;
 
 /// A task and the places of its parts, for the checks that need all tasks.
@@ -35,6 +37,8 @@ pub(super) struct Read {
     pub(super) input_type_at: Option<Position>,
     pub(super) foreach_at: Option<Position>,
     pub(super) parallel_at: Option<Position>,
+    /// Where it names the workflow whose run it waits for.
+    pub(super) awaited_at: Option<Position>,
     pub(super) uses: Vec<Use>,
     /// Whether its executor could be read; without it little is known about it.
     pub(super) whole: bool,
@@ -202,6 +206,7 @@ fn one(
         .map(str::to_owned);
     task.depends_on = graph.depends_on(index);
     settings::apply(&mut task, &settings, context.style, context.project, found);
+    times::check(&task, &settings, found);
     control::apply(&mut task, &settings, &mut scope, found);
     let placed = inputs(&settings, &mut scope, found);
     let places = placed
@@ -233,6 +238,7 @@ fn one(
         input_type_at: own.field("input_type").map(|field| field.key_at),
         foreach_at: own.field("foreach").map(|field| referring(field.node)),
         parallel_at: own.field("parallel").map(|field| referring(field.node)),
+        awaited_at: sensor::awaited_at(own),
         uses: scope.uses,
         whole,
         fans_out: own.field("foreach").is_some() || own.field("parallel").is_some(),

@@ -101,7 +101,7 @@ pub(super) fn properties() -> Vec<(&'static str, Value)> {
             described(
                 "Task count",
                 "How many tasks the execution has instead of the job's own number.",
-                json!({ "type": ["integer", "string"], "minimum": 1 }),
+                json!({ "type": ["integer", "string"], "minimum": 1, "maximum": 10_000 }),
             ),
         ),
         (
@@ -140,7 +140,7 @@ fn codes() -> Value {
     described(
         "Success status codes",
         "Status codes that are a success; 200 to 299 when not stated.",
-        json!({ "anyOf": [{ "type": "integer" }, { "type": "string" }, { "type": "array", "items": { "type": "integer", "minimum": 100, "maximum": 599 } }] }),
+        json!({ "anyOf": [{ "type": "integer" }, { "type": "string" }, { "type": "array", "minItems": 1, "items": { "type": "integer", "minimum": 100, "maximum": 599 } }] }),
     )
 }
 

@@ -9,8 +9,10 @@ use crate::Context;
 
 /// The id of a job that the attempt of `ctx` starts; `name` tells its several jobs apart.
 ///
-/// It is derived from run, task, index and attempt. A start that is tried again, because its answer was lost, therefore names the
-/// same job, and the service's "already exists" means that it was started.
+/// It is derived from run, task, index and attempt. A request that is made twice by an attempt, because the answer to the first was
+/// lost, therefore names the same job, and the service's "already exists" means that it was started. The next attempt has another id: it
+/// does not find the job of an earlier one. Where that one handed the job over, Ork has it stopped before the next attempt starts; where
+/// it died before that, nobody knows the job, and it goes on.
 ///
 /// ```
 /// let ctx = ork::Context::default();

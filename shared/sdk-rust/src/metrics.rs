@@ -14,7 +14,8 @@ const PREFIX: &str = "ORK_METRIC:";
 /// Where a task counts and measures: `ctx.metrics`.
 ///
 /// Each number becomes one line of JSON in the file that `ORK_METRICS_FILE` names, or without one a line `ORK_METRIC:<json>` on
-/// standard error.
+/// standard error, which is part of the attempt's log. Ork sets no such file and does not collect the lines: whoever wants to add them
+/// up reads the log.
 ///
 /// ```
 /// # let ctx = ork::Context::default();
@@ -55,11 +56,11 @@ impl Metrics {
         );
         tagged
     }
-    /// Something happened `value` times; counts of one name are added up.
+    /// Something happened `value` times. Counts of one name are to be added up by whoever reads them.
     pub fn count(&self, name: &str, value: impl Amount) {
         self.record("count", name, value.number());
     }
-    /// A level; the last one of a name holds.
+    /// A level. To whoever reads them, the last one of a name holds.
     pub fn gauge(&self, name: &str, value: impl Amount) {
         self.record("gauge", name, value.number());
     }

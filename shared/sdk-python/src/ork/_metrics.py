@@ -2,7 +2,8 @@
 
 Each metric is one line of JSON: `{"kind": "count", "name": "rows", "value": 3, "tags": {"table": "orders"}}`. `kind` is `count`, `gauge`
 or `timing` (in seconds), `tags` (its labels) is left out when there are none. Lines go to the end of the file that ORK_METRICS_FILE names; without
-it, or when it cannot be written, to standard error behind `ORK_METRIC:`, where they are part of the attempt's log.
+it, or when it cannot be written, to standard error behind `ORK_METRIC:`, where they are part of the attempt's log. Ork sets no such file and does
+not collect the lines: whoever wants to add them up reads the log (docs/tasks.md, "Metrics").
 
 A metric never fails its task: one that cannot be recorded is left out, and standard error says so once.
 """
@@ -73,11 +74,11 @@ class Metrics:
         self._warned: "set[str]" = set()
 
     def count(self, name: str, n: "Number" = 1, **labels: object) -> None:
-        """Something happened `n` times; counts of one name are added up."""
+        """Something happened `n` times. Counts of one name are to be added up by whoever reads them."""
         self._record("count", name, n, labels)
 
     def gauge(self, name: str, value: "Number", **labels: object) -> None:
-        """A level; the last one of a name holds."""
+        """A level. To whoever reads them, the last one of a name holds."""
         self._record("gauge", name, value, labels)
 
     @overload

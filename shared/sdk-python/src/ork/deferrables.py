@@ -323,10 +323,14 @@ def defer(*jobs: "Union[Deferrable, Mapping[str, Any]]", **more: "Any") -> "Dict
 
 
 def job_id(ctx: "Context", name: str = "", style: "Style" = "bigquery") -> str:
-    """An id for a job, to be chosen by the client: the same whenever the same attempt of a task asks.
+    """An id for a job, to be chosen by the client: the same whenever the same attempt of a task asks, and another one in the next attempt.
 
-    A worker that starts the job, dies and is replaced asks for the same id, so that the second start finds the first job ("already
-    exists" then means success). It is made of the SHA-256 of the UTF-8 text `<run id>/<task name>/<index>/<attempt>/<name>`, numbers in
+    A request that is made twice, because the answer to the first was lost, therefore finds the first job: "already exists" then means
+    success. A job that an earlier attempt started is not found by it. Where that attempt handed the job over, Ork has it stopped before the
+    next attempt starts; where it died before that, nobody knows the job, and it goes on. Who wants to find it again makes an id of
+    `ctx.run_id`, `ctx.task_name` and `ctx.index`, and has to look whether the job of that id has failed: its id is used up.
+
+    The id is made of the SHA-256 of the UTF-8 text `<run id>/<task name>/<index>/<attempt>/<name>`, numbers in
     decimal digits; index is `ctx.index`, the instance's position among all instances of its task (0 without fan-out). `name` tells several
     jobs of one attempt apart. For BigQuery the id is `ork_` and all 64 hexadecimal digits, in lower case; for Dataproc (`style="dataproc"`,
     jobs and batches) it is `ork-` and the first 40.

@@ -99,6 +99,7 @@ pub struct HttpJob {
     #[serde(
         default,
         alias = "status_field",
+        alias = "success_field",
         skip_serializing_if = "Option::is_none"
     )]
     pub completion_field: Option<String>,
@@ -399,6 +400,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// A key that was passed over would make a job of it that is done at the first answer.
+    #[test]
+    fn what_sensors_call_their_keys_is_understood_of_a_description() {
+        for (field, value) in [
+            ("completion_field", "completion_value"),
+            ("status_field", "success_value"),
+            ("success_field", "success_value"),
+        ] {
+            let job = json!({"service_type": "custom_http", "url": "https://x.example", field: "state", value: "done"});
+            let Ok(Job::CustomHttp(read)) = Job::read(&job) else {
+                panic!("{job}")
+            };
+            assert_eq!(read.completion_field.as_deref(), Some("state"), "{job}");
+            assert_eq!(read.completion_value, Some(json!("done")), "{job}");
+        }
+        let two = json!({"service_type": "custom_http", "url": "https://x.example", "success_field": "a", "status_field": "b"});
+        let why = Job::read(&two).expect_err("two fields");
+        assert!(why.contains("duplicate field"), "{why}");
+    }
 
     #[test]
     fn a_described_job_of_google_has_a_link_and_nothing_else_has() {

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use ork_core::Value;
+use ork_core::run::Category;
 use ork_core::time::Millis;
 
 use crate::answer::Answer;
 use crate::classify::{is_later, retry_after_of};
 use crate::client::Client;
 use crate::error::OutgoingError;
-use crate::field::{at, cut, is_stated};
+use crate::field::{at, category, cut, is_stated};
 
 /// A request, its templates rendered. It has no `Debug`: headers, body and query may be secret.
 #[derive(Clone, PartialEq)]
@@ -35,6 +36,9 @@ pub struct Condition {
     pub field: Option<String>,
     /// What has to stand there: a value or a list of them. Without it anything but `false` will do.
     pub value: Option<Value>,
+    /// What stands there when it came to nothing, which is [`SendError::Failed`]: a value or a list of them. What is a success by
+    /// `value` is none.
+    pub failure: Option<Value>,
     /// Status codes that say that it is not there yet, which is [`SendError::Unmet`].
     pub not_yet: Vec<u16>,
 }
@@ -53,6 +57,14 @@ pub enum SendError {
     /// The answer came with a right status code, but does not say what it has to. A sensor asks again.
     #[error("{0}")]
     Unmet(String),
+    /// The answer says that what it tells of has failed.
+    #[error("{why}")]
+    Failed {
+        /// The kind of failure, if the value is one of Ork's words for them.
+        category: Category,
+        /// What stands where.
+        why: String,
+    },
     /// What came is not what this service answers: another status code, or nothing that can be read. One such answer may be that of
     /// somebody in its place, a page of maintenance say; a sensor asks again, and believes three in a row.
     #[error("{0}")]
@@ -110,7 +122,18 @@ impl Condition {
             .map_err(|why| SendError::Unexpected(format!("{from}: {why}")))?;
         let unmet = |why: String| Err(SendError::Unmet(format!("{from}: `{field}` {why}")));
         let shown = |value: &Value| cut(&value.to_string(), 200).into_owned();
+        let is = |stated: &Option<Value>, found| {
+            stated
+                .as_ref()
+                .is_some_and(|stated| is_stated(found, stated))
+        };
         match (at(&json, field), &self.value) {
+            (Some(found), _) if is(&self.failure, found) && !is(&self.value, found) => {
+                Err(SendError::Failed {
+                    category: category(found),
+                    why: format!("{from}: `{field}` is {}", shown(found)),
+                })
+            }
             (None, _) => unmet("is not in the answer".into()),
             (Some(found), Some(value)) if !is_stated(found, value) => {
                 unmet(format!("is {}, not {}", shown(found), shown(value)))

@@ -40,6 +40,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("steps", "tasks"),
     ("cron", "schedule"),
     ("imports", "import"),
+    // The descriptions of deferred jobs call them so.
+    ("completion_field", "success_field"),
+    ("status_field", "success_field"),
+    ("completion_value", "success_value"),
     ("tz", "timezone"),
     ("timezone", "schedule"),
 ];

@@ -34,9 +34,11 @@ pub(super) fn check(field: &Field<'_>, most: usize, found: &mut Diagnostics) -> 
     for (key, node) in entries {
         if !is_key(&key.text) {
             let message = format!("{}: `{}` is not the key of a label", field.label, key.text);
-            found
-                .error(codes::BAD_NAME, key.at, message)
-                .hint(hint(&key.text, "a letter first"));
+            found.error(codes::BAD_NAME, key.at, message).hint(hint(
+                &key.text,
+                is_key,
+                "a letter first",
+            ));
             good = false;
         }
         let value = Field::new(format!("`{}` in {}", key.text, field.label), node);
@@ -44,9 +46,11 @@ pub(super) fn check(field: &Field<'_>, most: usize, found: &mut Diagnostics) -> 
             Some(text) if is_value(text) || expr::has_template(text) => {}
             Some(text) => {
                 let message = format!("{}: `{text}` is not the value of a label", value.label);
-                found
-                    .error(codes::BAD_NAME, node.at, message)
-                    .hint(hint(text, "or nothing at all"));
+                found.error(codes::BAD_NAME, node.at, message).hint(hint(
+                    text,
+                    is_value,
+                    "or nothing at all",
+                ));
                 good = false;
             }
             // Says what it is instead.
@@ -56,9 +60,9 @@ pub(super) fn check(field: &Field<'_>, most: usize, found: &mut Diagnostics) -> 
     good
 }
 
-fn hint(text: &str, more: &str) -> String {
+fn hint(text: &str, fits: fn(&str) -> bool, more: &str) -> String {
     let small = text.to_lowercase();
-    if small != text && is_value(&small) && (more.contains("nothing") || is_key(&small)) {
+    if fits(&small) {
         return format!("labels know no capitals: write `{small}`");
     }
     format!("write up to {LONGEST} small letters, digits, `_` and `-`, {more}")

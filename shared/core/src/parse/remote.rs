@@ -99,9 +99,10 @@ const CONDITIONS: &Keys = &[
     ("success_value", Want::Any),
 ];
 /// Keys that say nothing without another one, and what to write.
-const PAIRS: [(&str, &str, &str); 2] = [
+const PAIRS: [(&str, &str, &str); 3] = [
     ("write", "destination", "destination: dataset.table"),
     ("success_value", "success_field", "success_field: status"),
+    ("failure_value", "success_field", "success_field: status"),
 ];
 
 /// A task whose settings are keys of the task itself.
@@ -208,18 +209,20 @@ pub(super) fn http(
     let body = task
         .field("body")
         .and_then(|field| bindings::free(&field, scope, found));
-    match task.field("url") {
-        Some(field) if !url::check(&field, found) => None,
-        Some(field) => Some(Executor::Http {
-            method: method.to_owned(),
-            url: scope.template(&field, Moment::Instance, found)?,
-            headers,
-            body,
-            conditions: conditions(task, scope, found),
-            secret_headers,
-        }),
-        None => needs(task, name, "url", "`url: https://…`", found),
-    }
+    let conditions = conditions(task, scope, found);
+    let Some(field) = task.field("url") else {
+        return needs(task, name, "url", "`url: https://…`", found);
+    };
+    let good = url::check(&field, found);
+    let url = scope.template(&field, Moment::Instance, found)?;
+    good.then(|| Executor::Http {
+        method: method.to_owned(),
+        url,
+        headers,
+        body,
+        conditions,
+        secret_headers,
+    })
 }
 
 /// The headers of a map that are secrets. One that is misspelled is said, and left out.
@@ -326,18 +329,17 @@ pub(super) fn value(
     scope: &mut Scope<'_>,
     found: &mut Diagnostics,
 ) -> Option<Binding> {
-    if want == Want::Url && !url::check(field, found) {
-        return None;
-    }
+    let good = want != Want::Url || url::check(field, found);
     let written = field.node.text().filter(|text| expr::has_template(text));
-    match (want, written) {
+    let read = match (want, written) {
         // When to ask next is the file's to say.
         (Want::Span, _) => span(field, found),
         (_, Some(_)) => scope
             .data(field, Moment::Instance, found)
             .map(Binding::Template),
         _ => checked(field, want, found).then(|| bindings::free(field, scope, found))?,
-    }
+    };
+    read.filter(|_| good)
 }
 
 fn span(field: &Field<'_>, found: &mut Diagnostics) -> Option<Binding> {

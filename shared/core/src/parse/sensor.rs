@@ -36,6 +36,7 @@ const HTTP_SENSOR: &Keys = &[
     ("success_status_codes", Want::Codes),
     ("success_field", Want::Text),
     ("success_value", Want::Any),
+    ("failure_value", Want::Any),
 ];
 const SENSORS: [&str; 4] = ["object", "bigquery", "http", "workflow"];
 

@@ -22,7 +22,9 @@ fn request(task: &Task, settings: &Settings<'_>, found: &mut Diagnostics) {
     let Some(field) = settings.own.field("timeout") else {
         return;
     };
-    if task.timeout > limits::POLL_TIMEOUT {
+    // Whoever reads the key says what is wrong with it.
+    let legible = field.duration(Millis(1), &mut Diagnostics::new(""));
+    if legible.is_some() && task.timeout > limits::POLL_TIMEOUT {
         let message = format!(
             "{} is {}, and a request has {} for its whole answer, whatever `timeout` is",
             field.label,

@@ -208,11 +208,19 @@ fn sensor() -> Value {
                 "success_value",
                 described("Success value", "What must stand there.", json!({})),
             ),
+            (
+                "failure_value",
+                described(
+                    "Failure value",
+                    "What stands there when it came to nothing, so that the task fails: a value, or a list of them.",
+                    json!({}),
+                ),
+            ),
         ],
     );
     http.insert(
         "dependentRequired".to_owned(),
-        json!({ "success_value": ["success_field"] }),
+        json!({ "success_value": ["success_field"], "failure_value": ["success_field"] }),
     );
     let workflow = object(
         "Workflow",

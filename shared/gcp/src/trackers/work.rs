@@ -136,6 +136,7 @@ impl Services {
             Ok(value) => return Ok(Begun::Status(JobStatus::Gave(value))),
             Err(SendError::Transient { message, .. }) => (Category::Transient, message),
             Err(SendError::Unmet(why)) => (Category::Unknown, why),
+            Err(SendError::Failed { category, why }) => (category, why),
             Err(SendError::Unexpected(why) | SendError::Permanent(why)) => {
                 (Category::Permanent, why)
             }
@@ -149,6 +150,7 @@ impl Services {
         let status = match send(&self.client, &request(work)?, &condition).await {
             Ok(value) => JobStatus::Gave(value),
             Err(SendError::Unmet(_)) => JobStatus::Running,
+            Err(SendError::Failed { category, why }) => JobStatus::Broke { category, why },
             Err(SendError::Transient {
                 message,
                 retry_after,
@@ -280,14 +282,19 @@ fn condition(work: &Work) -> Result<Condition, TrackerError> {
         Some(_) => Some(text(work, "success_field")?.to_owned()),
     };
     let value = work.request.get("success_value").cloned();
-    if value.is_some() && field.is_none() {
-        let why = "`success_value` needs `success_field`, which says where it must stand";
-        return Err(TrackerError::Permanent(why.into()));
+    let failure = work.request.get("failure_value").cloned();
+    for (key, value) in [("success_value", &value), ("failure_value", &failure)] {
+        if value.is_some() && field.is_none() {
+            return Err(TrackerError::Permanent(format!(
+                "`{key}` needs `success_field`, which says where it must stand"
+            )));
+        }
     }
     Ok(Condition {
         status,
         field,
         value,
+        failure,
         not_yet: Vec::new(),
     })
 }

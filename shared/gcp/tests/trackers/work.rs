@@ -81,6 +81,12 @@ async fn what_the_file_did_not_say_is_asked_for_before_anybody_is() {
             "p",
             "success_field",
         ),
+        (
+            "http_sensor",
+            json!({"url": "http://127.0.0.1:1", "failure_value": "failed"}),
+            "p",
+            "`failure_value` needs `success_field`",
+        ),
     ] {
         let said = trackers(&server, project)
             .start(&work(operator, request))
@@ -201,6 +207,64 @@ async fn a_sensor_waits_while_it_is_not_there_and_fails_when_it_never_will_be() 
     let never = asks.start(&http(&server)).await;
     // It is believed when it is said several times: a page in the service's place looks the same.
     assert!(matches!(never, Err(TrackerError::Denied(_))), "{never:?}");
+}
+
+#[tokio::test]
+async fn a_sensor_fails_as_soon_as_the_answer_says_that_what_it_waits_for_did() {
+    let running = Ok(Begun::Status(JobStatus::Running));
+    let server = Server::start().await;
+    let asks = trackers(&server, "");
+    let wait = |request: Value| {
+        let mut all = json!({"url": server.url(), "success_field": "job.state"});
+        for (key, value) in request.as_object().expect("a map") {
+            all[key] = value.clone();
+        }
+        work("http_sensor", all)
+    };
+    let state = |state: Value| Answer::ok(json!({"job": {"state": state}}));
+    let both =
+        json!({"success_value": "done", "failure_value": ["failed", "cancelled", "transient"]});
+    for (request, said, category) in [
+        (&both, json!("running"), None),
+        (&both, json!("failed"), Some(Category::Unknown)),
+        (&both, json!("cancelled"), Some(Category::Unknown)),
+        // One of Ork's own words says what kind of failure it is.
+        (&both, json!("transient"), Some(Category::Transient)),
+        (
+            &json!({"failure_value": "permanent"}),
+            json!("permanent"),
+            Some(Category::Permanent),
+        ),
+        (
+            &json!({"success_value": 0, "failure_value": -1}),
+            json!(-1),
+            Some(Category::Unknown),
+        ),
+    ] {
+        server.then([state(said.clone())]);
+        let found = asks.start(&wait(request.clone())).await;
+        match (category, found) {
+            (None, found) => assert_eq!(found, running),
+            (Some(expected), Ok(Begun::Status(JobStatus::Broke { category, why }))) => {
+                assert_eq!(category, expected, "{said}");
+                assert!(why.contains(&format!("`job.state` is {said}")), "{why}");
+            }
+            (_, found) => panic!("{said}: {found:?}"),
+        }
+    }
+    // What is stated to be a success is one, and without `success_value` all that is no failure.
+    for request in [
+        json!({"success_value": ["done"], "failure_value": "done"}),
+        json!({"failure_value": "failed"}),
+    ] {
+        server.then([state(json!("done"))]);
+        let found = asks.start(&wait(request)).await;
+        assert!(
+            matches!(found, Ok(Begun::Status(JobStatus::Gave(_)))),
+            "{found:?}"
+        );
+    }
+    assert_eq!(server.asked().len(), 8);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub struct WorkflowSummary {
     pub enabled: bool,
     /// When the current version was stored.
     pub deployed_at: String,
-    /// Where its files are: a file on a laptop, a bundle in the cloud.
+    /// Where its files are: the name of a file on a laptop, a bundle in the cloud.
     pub source: Option<String>,
     /// Runs that hold a place, where places are counted.
     pub active_runs: usize,
@@ -39,10 +39,19 @@ impl WorkflowSummary {
             version: standing.current.to_string(),
             enabled: standing.enabled,
             deployed_at: standing.deployed_at.rfc3339(),
-            source: standing.source.clone(),
+            source: standing.source.as_deref().map(source).map(str::to_owned),
             active_runs: standing.active.len(),
             queued_runs: standing.queued.len(),
         }
+    }
+}
+
+/// Where the files of a version are, as others may know it: of a path on this machine the name of the file.
+pub(crate) fn source(stored: &str) -> &str {
+    if std::path::Path::new(stored).is_absolute() {
+        stored.rsplit(['/', '\\']).next().unwrap_or(stored)
+    } else {
+        stored
     }
 }
 
@@ -101,7 +110,7 @@ pub struct ParamDocument {
     /// Whether a run has to give it.
     pub required: bool,
     /// What it is when a run does not give it.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Value>)]
     pub default: Option<serde_json::Value>,
 }
 
@@ -218,6 +227,10 @@ pub struct InstanceDocument {
     pub duration_ms: Option<Millis>,
     /// When its next attempt may begin, while it waits for that.
     pub retry_at: Option<String>,
+    /// Whether it succeeded because somebody said so; absent where not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub marked: bool,
     /// Its last failure, also while it retries or after it succeeded.
     pub failure: Option<FailureDocument>,
 }
@@ -246,6 +259,7 @@ impl InstanceDocument {
                 State::Retrying { due } => Some(due.rfc3339()),
                 _ => None,
             },
+            marked: instance.is_marked(),
             failure: instance.failure.as_deref().map(|failure| FailureDocument {
                 attempt: failure.attempt,
                 category: failure.category.as_str(),

@@ -11,7 +11,9 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{Response, ResponseBuilder};
 
 use crate::access::table::{self, Need};
-use crate::routes::{audit, commands, events, health, keys, logs, me, runs, tasks, workflows};
+use crate::routes::{
+    audit, backfill, commands, events, health, keys, logs, me, runs, tasks, workflows,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,6 +35,7 @@ use crate::routes::{audit, commands, events, health, keys, logs, me, runs, tasks
         workflows::schedule,
         workflows::versions,
         runs::start,
+        backfill::backfill,
         runs::list,
         runs::show,
         commands::cancel,
@@ -48,6 +51,7 @@ use crate::routes::{audit, commands, events, health, keys, logs, me, runs, tasks
         commands::pause_task,
         commands::resume_task,
         commands::retry_task,
+        commands::mark_success,
     )
 )]
 struct Document;

@@ -51,12 +51,13 @@ mod verdict;
 use std::path::Path;
 use std::sync::Arc;
 
+use ork_core::Value;
 use ork_core::definition::{Executor, TaskIndex, Workflow};
 use ork_core::ids::{RunId, VersionHash, WorkflowName};
 use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::run::{Command, Graph, Header, RunStatus};
 use ork_core::time::Millis;
-use ork_engine::{EngineError, EngineErrorKind, Started, WorkflowDocument};
+use ork_engine::{Backfill, EngineError, EngineErrorKind, SlotRange, Started, WorkflowDocument};
 use ork_local::{Embedded, RunView, StartRun};
 
 use crate::config::Config;
@@ -246,6 +247,26 @@ impl Site {
     /// Starts a run.
     pub(crate) async fn start(&self, wish: StartRun) -> Result<Started, Failure> {
         use_cases!(self, engine => Box::pin(engine.by(user::act()).start(wish)).await)
+            .map_err(failure)
+    }
+
+    /// The slots of a range, and which of them have runs.
+    pub(crate) async fn slots_in(
+        &self,
+        name: &WorkflowName,
+        range: SlotRange,
+    ) -> Result<Backfill, Failure> {
+        use_cases!(self, engine => engine.slots_in(name, range).await).map_err(failure)
+    }
+
+    /// Makes a run for every slot of a range that has none.
+    pub(crate) async fn backfill(
+        &self,
+        name: &WorkflowName,
+        range: SlotRange,
+        params: &serde_json::Map<String, Value>,
+    ) -> Result<Backfill, Failure> {
+        use_cases!(self, engine => Box::pin(engine.by(user::act()).backfill(name, range, params)).await)
             .map_err(failure)
     }
 

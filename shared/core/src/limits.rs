@@ -26,6 +26,8 @@ pub const DOCUMENT_BYTES: usize = 900 * 1024;
 pub const INLINE_OUTPUT_BYTES: usize = 1024;
 /// Bytes of an error text kept with an instance; the rest is in the attempt's log.
 pub const ERROR_BYTES: usize = 1024;
+/// Bytes of the error text kept with a run that failed because a task did.
+pub const FAILED_BYTES: usize = 240;
 /// Bytes of the reason why questions about jobs get no answer, kept with an instance.
 pub const TROUBLE_BYTES: usize = 240;
 /// Bytes of one task's output.
@@ -48,6 +50,8 @@ pub const RENDERED_BYTES: usize = 1 << 20;
 pub const DEFERRED_JOBS: usize = 64;
 /// Runs waiting for a place of one workflow.
 pub const QUEUED_RUNS: usize = 5_000;
+/// Slots of a range for which runs are made at once.
+pub const BACKFILL_SLOTS: usize = 500;
 /// Sub-workflow depth.
 pub const SUBWORKFLOW_DEPTH: u32 = 8;
 

@@ -417,6 +417,12 @@ fn sign(header: &mut Header, events: &[Event], deed: Option<&Deed>) {
             Event::Command(
                 Command::Retry | Command::RetryTask { .. } | Command::Recover { .. },
             ) => header.cancelled_by = None,
+            // A run of which nothing goes on by it is cancelled as before.
+            Event::Command(Command::MarkSuccess { .. })
+                if header.status != RunStatus::Cancelled =>
+            {
+                header.cancelled_by = None;
+            }
             _ => {}
         }
     }

@@ -10,6 +10,7 @@ use ork_core::Value;
 use ork_core::definition::TaskIndex;
 use ork_core::ids::{RecordId, RunId, WorkflowName};
 use ork_core::run::{Command, Graph, Header, RecoverFrom};
+use ork_core::task::Output;
 use ork_core::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -209,6 +210,22 @@ impl Deed {
             Command::PauseTask { task } => of_task("task.pause", *task),
             Command::ResumeTask { task } => of_task("task.resume", *task),
             Command::RetryTask { task } => of_task("task.retry", *task),
+            Command::MarkSuccess {
+                task,
+                index,
+                output,
+            } => {
+                let mut deed = of_task("task.mark_success", *task);
+                if let Some(index) = index {
+                    deed = deed.saying("index", *index);
+                }
+                match output {
+                    Output::Inline(text) if !output.is_null() => {
+                        deed.saying("output", serde_json::from_str(text).unwrap_or(Value::Null))
+                    }
+                    _ => deed,
+                }
+            }
             Command::Recover { from } => {
                 let deed = plain("run.recover");
                 match from {

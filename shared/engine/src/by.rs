@@ -28,6 +28,10 @@ impl<P: Ports> Engine<P> {
 }
 
 impl<P: Ports> By<'_, P> {
+    pub(crate) const fn engine(&self) -> &Engine<P> {
+        self.engine
+    }
+
     /// Does something to a run.
     pub async fn command(&self, run: &RunId, command: Command) -> Result<Stepped, EngineError> {
         let deed = Deed::of_command(&self.act, run, &command);
@@ -44,6 +48,9 @@ impl<P: Ports> By<'_, P> {
         }
         if let Some(version) = &wish.version {
             deed = deed.saying("version", version.short());
+        }
+        if let Some(slot) = wish.slot {
+            deed = deed.saying("slot", slot.rfc3339());
         }
         if !wish.only.is_empty() {
             let names: Vec<&str> = wish.only.iter().map(|name| name.as_str()).collect();

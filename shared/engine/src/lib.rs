@@ -10,6 +10,7 @@ mod advance;
 mod apply;
 mod attempt_objects;
 mod audit;
+mod backfill;
 pub mod batch;
 mod by;
 mod children;
@@ -50,6 +51,7 @@ pub use attempt_objects::{
     ClaimObject, decode_report, decode_verdict, encode_verdict, encode_verdict_with,
 };
 pub use audit::{AuditDetail, AuditFilter, AuditRecord, AuditResult, AuditTarget};
+pub use backfill::{Backfill, BackfillReport, BackfillSlot, SlotRange, SlotReport, SlotStanding};
 pub use by::By;
 pub use deploy::Deployment;
 pub use documents::{PoolDocument, WorkflowDocument};

@@ -35,7 +35,7 @@ pub struct RunSummary {
     /// Where it stands: pending, running, paused, success, failed, cancelled or recovering.
     pub status: &'static str,
     /// What made it: `"manual"`, `"schedule"`, `"parent"` or `{"event": "…"}`.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    #[cfg_attr(feature = "openapi", schema(value_type = TriggerDocument))]
     pub trigger: RunTrigger,
     /// The instant it was due, when a schedule made it; else when it was made.
     pub slot: String,
@@ -51,6 +51,21 @@ pub struct RunSummary {
     /// Its inputs by name.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub params: serde_json::Map<String, Value>,
+}
+
+/// What made a run, as documents say it.
+#[cfg(feature = "openapi")]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TriggerDocument {
+    /// A person or program.
+    Manual,
+    /// A schedule's slot.
+    Schedule,
+    /// An event, in words.
+    Event(String),
+    /// A task of another run.
+    Parent,
 }
 
 /// How far a run is.
@@ -110,6 +125,9 @@ pub struct TaskReport {
     /// Ready to its end, or to now, in milliseconds.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
     pub actual_duration_ms: Option<Millis>,
+    /// Instances that succeeded because somebody said so, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub marked: Option<u32>,
     /// Jobs elsewhere that its attempts wait for, the first twenty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub jobs: Vec<JobReport>,
@@ -235,6 +253,7 @@ impl TaskReport {
             instances: instances(state, at),
             estimated_duration_ms: seen.estimated_duration,
             actual_duration_ms: seen.actual_duration,
+            marked: marked(state, at),
             jobs: jobs(state, at),
         }
     }
@@ -249,6 +268,11 @@ impl TroubleReport {
             times: trouble.times,
         }
     }
+}
+
+fn marked(state: &RunState, at: TaskIndex) -> Option<u32> {
+    let all = state.instances(at).iter().filter(|one| one.is_marked());
+    u32::try_from(all.count()).ok().filter(|n| *n > 0)
 }
 
 /// How far each task of `view` is at `now`, by name.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ork_core::definition::{TaskIndex, TriggerRule};
 use ork_core::ids::{PoolName, TaskName};
-use ork_core::run::{Instance, InstanceStatus, RunStatus, State, TaskPhase};
+use ork_core::run::{Category, Instance, InstanceStatus, RunStatus, State, TaskPhase};
 use ork_core::time::Time;
 use serde::Serialize;
 
@@ -235,7 +235,7 @@ fn active(view: &RunView, at: TaskIndex, shared: &Shared, now: Time) -> Vec<Reas
         reasons.push(ready(view, at, queued, shared));
     }
     if counts.of(InstanceStatus::Dispatched) > 0 {
-        reasons.extend(dispatched(view.state.instances(at)));
+        reasons.extend(dispatched(view.state.instances(at), now));
     }
     if counts.of(InstanceStatus::Deferred) > 0 {
         reasons.extend(deferred(view.state.instances(at)));
@@ -304,7 +304,7 @@ fn ready(view: &RunView, at: TaskIndex, queued: u32, shared: &Shared) -> Reason 
     )
 }
 
-fn dispatched(instances: &[Instance]) -> Option<Reason> {
+fn dispatched(instances: &[Instance], now: Time) -> Option<Reason> {
     let handed = instances.iter().filter_map(|one| match one.state {
         State::Dispatched { since, begin } => Some((since, begin)),
         _ => None,
@@ -313,8 +313,9 @@ fn dispatched(instances: &[Instance]) -> Option<Reason> {
     let (since, begin) = all.iter().min_by_key(|(since, _)| *since)?;
     let n = count(all.len());
     let text = format!(
-        "{}handed to the executor at {since}; its worker has not begun yet",
-        of_them(n)
+        "{}handed to the executor {} ago; its worker has not begun yet",
+        of_them(n),
+        now.since(*since)
     );
     let reason = Reason::of("start", n, text);
     Some(match begin {
@@ -359,6 +360,9 @@ fn retrying(instances: &[Instance], now: Time) -> Option<Reason> {
     let (due, one) = all.iter().min_by_key(|(due, _)| *due)?;
     let n = count(all.len());
     let why = match &one.failure {
+        Some(failure) if failure.category == Category::Unknown => {
+            format!("attempt {} failed", failure.attempt)
+        }
         Some(failure) => format!("attempt {} failed ({})", failure.attempt, failure.category),
         None => format!("attempt {} did not begin", one.attempt),
     };

@@ -3,8 +3,10 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use ork_core::Value;
 use ork_core::definition::TaskIndex;
 use ork_core::run::{Command, RecoverFrom};
+use ork_core::task::Output;
 use ork_engine::RunView;
 use ork_engine::ports::{Clock, Ports};
 use ork_engine::report::RunReport;
@@ -40,6 +42,17 @@ pub(crate) struct RecoverRequest {
     from_task: Option<String>,
     /// What failed or was cancelled, and everything after it.
     failed: bool,
+}
+
+/// What counts as succeeded.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MarkRequest {
+    /// Only this instance; all that have not succeeded when absent.
+    index: Option<u32>,
+    /// What each of them gives, at most 1 KiB of JSON; null when absent.
+    #[schema(value_type = Option<Value>)]
+    output: Option<Value>,
 }
 
 macro_rules! command {
@@ -106,6 +119,32 @@ task_command!(
     /// Runs one ended task again, and everything after it.
     retry_task, "/api/runs/{run}/tasks/{task}/retry", |task| Command::RetryTask { task }
 );
+
+/// Counts a task, or one instance of it, as succeeded without being run; what follows it goes on.
+#[utoipa::path(post, path = "/api/runs/{run}/tasks/{task}/mark-success", tag = "tasks",
+    params(("run" = String, Path, description = "the run"), ("task" = String, Path, description = "one of its tasks")), request_body = MarkRequest, responses(
+    (status = 200, description = "how far the run is then", body = RunReport),
+    (status = 404, description = "there is no such run or task", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "it succeeded already or is at work, or could not have given this; nothing changed", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn mark_success<P: Ports>(
+    State(site): Ground<P>,
+    who: Who,
+    Path((run, name)): Path<(String, String)>,
+    Told(asked): Told<MarkRequest>,
+) -> Result<Json<RunReport>, Problem> {
+    carry_out(&site, &who, &run, |view| {
+        let output = asked.output.map_or_else(Output::null, |value| {
+            Output::Inline(value.to_string().into())
+        });
+        Ok(Command::MarkSuccess {
+            task: task(view, &name)?,
+            index: asked.index,
+            output,
+        })
+    })
+    .await
+}
 
 /// Ends a run; what is at work is stopped, jobs elsewhere too.
 #[utoipa::path(post, path = "/api/runs/{run}/cancel", tag = "runs", params(("run" = String, Path, description = "the run")), request_body = CancelRequest, responses(

@@ -1,6 +1,7 @@
 //! The routes, a file for each kind of thing.
 
 pub(crate) mod audit;
+pub(crate) mod backfill;
 pub(crate) mod commands;
 pub(crate) mod events;
 pub(crate) mod health;
@@ -46,6 +47,7 @@ pub(crate) fn all<P: Ports + 'static>() -> Router<Arc<Site<P>>> {
         )
         .route("/workflows/{name}/versions", get(workflows::versions::<P>))
         .route("/workflows/{name}/runs", post(runs::start::<P>))
+        .route("/workflows/{name}/backfill", post(backfill::backfill::<P>))
         .route("/runs", get(runs::list::<P>))
         .route("/runs/{run}", get(runs::show::<P>))
         .route("/runs/{run}/cancel", post(commands::cancel::<P>))
@@ -69,6 +71,10 @@ pub(crate) fn all<P: Ports + 'static>() -> Router<Arc<Site<P>>> {
         .route(
             "/runs/{run}/tasks/{task}/retry",
             post(commands::retry_task::<P>),
+        )
+        .route(
+            "/runs/{run}/tasks/{task}/mark-success",
+            post(commands::mark_success::<P>),
         )
 }
 

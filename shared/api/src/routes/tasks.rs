@@ -98,7 +98,7 @@ pub(crate) async fn show<P: Ports>(
 /// What a task gave: its value, or for a fan-out the list; null where there is nothing (yet).
 #[utoipa::path(get, path = "/api/runs/{run}/tasks/{task}/output", tag = "tasks",
     params(("run" = String, Path, description = "the run"), ("task" = String, Path, description = "one of its tasks")), responses(
-    (status = 200, description = "the output, any JSON", body = Object),
+    (status = 200, description = "the output, any JSON", body = Value),
     (status = 404, description = "there is no such run or task", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn output<P: Ports>(

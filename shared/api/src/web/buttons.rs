@@ -1,7 +1,7 @@
 //! What can be done to a run as it stands, as buttons.
 
 use ork_core::definition::TaskIndex;
-use ork_core::run::{RunStatus, TaskOutcome, TaskPhase};
+use ork_core::run::{InstanceStatus, RunStatus, TaskOutcome, TaskPhase};
 use ork_engine::RunView;
 
 /// A button.
@@ -102,6 +102,16 @@ pub(crate) fn of_task(view: &RunView, at: TaskIndex) -> Vec<Button> {
         let clear = Button::plain("Clear and run again", to("retry"));
         all.push(clear.confirm(question));
     }
+    let counts = state.counts();
+    let at_work = counts.of(InstanceStatus::Dispatched) + counts.of(InstanceStatus::Running) > 0;
+    let succeeded = counts.of(InstanceStatus::Success) == counts.total()
+        && state.phase == TaskPhase::Ended(TaskOutcome::Success);
+    if !at_work && !succeeded && header.status != RunStatus::Pending && header.asks_for(at) {
+        all.push(Button {
+            is_link: true,
+            ..Button::plain("Mark as succeeded…", to("mark-success"))
+        });
+    }
     let may_recover = header.recovery_attempts < view.graph.workflow.max_recovery_attempts;
     if header.status.is_terminal() && may_recover && header.asks_for(at) {
         let question = format!("Recover the run from {name} on? Earlier results are kept.");
@@ -122,6 +132,7 @@ pub(crate) fn news(done: &str) -> Option<String> {
         "task_pause" => "The task is paused.",
         "task_resume" => "The task goes on.",
         "task_retry" => "The task and everything after it run again.",
+        "mark" => "It counts as succeeded; what follows it goes on.",
         "enable" => "Its schedules fire again.",
         "deploy" => "It is stored as the current version; runs that are under way keep theirs.",
         "disable" => "Its schedules are paused.",

@@ -9,7 +9,7 @@ use ork_core::definition::Workflow;
 use ork_core::ids::{PoolName, RunId, WorkflowName};
 use ork_core::run::Command;
 use ork_engine::ports::Ports;
-use ork_engine::{Act, EngineError, StartRun, Started};
+use ork_engine::{Act, Backfill, EngineError, SlotRange, StartRun, Started};
 
 use super::actor::Actor;
 use crate::Problem;
@@ -54,6 +54,19 @@ pub(crate) async fn start<P: Ports>(
         .engine
         .by(require(actor, actor.operates, "start runs")?);
     Ok(Box::pin(by.start(wish)).await)
+}
+
+/// Makes a run for every slot of a range that has none.
+pub(crate) async fn backfill<P: Ports>(
+    site: &Site<P>,
+    actor: &Actor,
+    name: &WorkflowName,
+    range: SlotRange,
+) -> Result<Backfill, Problem> {
+    let act = require(actor, actor.operates, "start runs")?;
+    let by = site.engine.by(act);
+    let filled = Box::pin(by.backfill(name, range, &serde_json::Map::new())).await;
+    filled.map_err(|error| Problem::of(error, StatusCode::UNPROCESSABLE_ENTITY))
 }
 
 /// Lets schedules fire or not.

@@ -24,6 +24,9 @@ const REASON: usize = 1_000;
 #[template(path = "confirm.html")]
 struct Sure {
     frame: Frame,
+    run: String,
+    /// The task that it is about, if it is about one.
+    task: Option<String>,
     question: String,
     explains: &'static str,
     to: String,
@@ -59,6 +62,8 @@ pub(crate) async fn ask<P: Ports>(
     match what.as_str() {
         "cancel" => Ok(Html(Sure {
             frame: Frame::of("Cancel", "runs", actor),
+            run: run.clone(),
+            task: None,
             question: format!("Cancel run {run}?"),
             explains: "What is at work is stopped, and what waits does not begin. It can be retried afterwards.",
             to: format!("{back}/cancel"),
@@ -112,6 +117,8 @@ pub(crate) async fn ask_task<P: Ports>(
     };
     Ok(Html(Sure {
         frame: Frame::of(question.clone(), "runs", actor),
+        run,
+        task: Some(name),
         question,
         explains,
         to: format!("{back}/{what}"),

@@ -122,7 +122,7 @@ async fn trouble<P: Ports>(site: &Site<P>, now: Time) -> Result<Vec<String>, Pro
             ""
         };
         found.push(format!(
-            "{many}{} should have been looked at by now, {run} since {}: no engine is at work, or it cannot keep up.",
+            "{many}{} should have been looked at by now, {run} for {} already: no engine is at work, or it cannot keep up.",
             count(late.len() as u64, "run"),
             now.since(*at)
         ));
@@ -130,8 +130,10 @@ async fn trouble<P: Ports>(site: &Site<P>, now: Time) -> Result<Vec<String>, Pro
     let (dead, next) = site.engine.set_aside_page(None, 5).await?;
     for one in &dead {
         found.push(format!(
-            "{} cannot be handled since {}: {}",
-            one.key, one.since, one.why
+            "{} could not be handled for {} now: {}",
+            one.key,
+            now.since(one.since),
+            one.why
         ));
     }
     if next.is_some() {

@@ -40,13 +40,15 @@ pub(crate) struct Instance {
     /// The address of its attempt's log.
     log: String,
     badge: Badge,
+    /// It succeeded because somebody said so.
+    is_marked: bool,
     latest: u32,
     attempt: u32,
     attempts: Vec<u32>,
     started: Option<Moment>,
     finished: Option<Moment>,
     took: String,
-    failure: Option<(u32, &'static str, String)>,
+    failure: Option<(u32, Option<&'static str>, String)>,
     output: Option<String>,
     is_cut: bool,
     tail: Tail,
@@ -135,6 +137,7 @@ pub(crate) async fn of<P: Ports>(
     Ok(Instance {
         log: format!("{page}/log?attempt={attempt}"),
         badge: Badge::instance(one.status()),
+        is_marked: one.is_marked(),
         latest,
         attempt,
         attempts: (latest.saturating_sub(ATTEMPTS) + 1..=latest)
@@ -145,7 +148,7 @@ pub(crate) async fn of<P: Ports>(
         took: words::span(one.took()),
         failure: one.failure.as_deref().map(|failure| {
             let message = failure.message.as_ref().to_owned();
-            (failure.attempt, failure.category.as_str(), message)
+            (failure.attempt, words::category(failure.category), message)
         }),
         output: output.map(|text| words::cut(&pretty(&text), SHOWN)),
         is_cut,

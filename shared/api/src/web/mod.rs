@@ -3,6 +3,7 @@
 
 mod actor;
 mod assets;
+mod backfill;
 mod buttons;
 mod change;
 mod commands;
@@ -14,6 +15,7 @@ mod instance;
 mod jobs;
 mod live;
 mod log;
+mod mark;
 mod page;
 mod pools;
 mod run;
@@ -61,6 +63,10 @@ pub(crate) fn all<P: Ports + 'static>() -> Router<Arc<Site<P>>> {
         .route("/runs/{run}/tasks/{task}", get(task::show::<P>))
         .route("/runs/{run}/tasks/{task}/live", get(task::part::<P>))
         .route(
+            "/runs/{run}/tasks/{task}/mark-success",
+            get(mark::ask::<P>).post(mark::mark::<P>),
+        )
+        .route(
             "/runs/{run}/tasks/{task}/at/{index}",
             get(instance::show::<P>),
         )
@@ -90,6 +96,10 @@ pub(crate) fn all<P: Ports + 'static>() -> Router<Arc<Site<P>>> {
         .route(
             "/workflows/{name}/start",
             get(start::show::<P>).post(start::start::<P>),
+        )
+        .route(
+            "/workflows/{name}/backfill",
+            get(backfill::show::<P>).post(backfill::fill::<P>),
         )
         .route(
             "/workflows/{name}/graph",

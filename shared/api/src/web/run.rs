@@ -15,7 +15,7 @@ use super::buttons::{self, Button};
 use super::page::{Frame, Html};
 use super::runs::{took, trigger};
 use super::tasks::{Choice, Sort, Tasks};
-use super::words::{self, Badge, Moment, address};
+use super::words::{self, Badge, Moment, Why, address};
 use crate::Problem;
 use crate::request::Asked;
 use crate::routes::{Ground, view};
@@ -44,7 +44,7 @@ struct Part {
     started: Option<Moment>,
     eta: Option<Moment>,
     error: Option<String>,
-    reasons: Vec<String>,
+    reasons: Vec<Why>,
     buttons: Vec<Button>,
     stopping: Vec<String>,
     choices: Vec<Choice>,
@@ -157,7 +157,7 @@ async fn part_of<P: Ports>(
         started: header.started_at.map(|at| Moment::of(at, now)),
         eta: seen.eta.map(|at| Moment::of(at, now)),
         error: header.error.clone(),
-        reasons: why.run.iter().map(|one| one.text.clone()).collect(),
+        reasons: why.run.iter().map(|one| Why::of(one, now)).collect(),
         buttons: if actor.operates {
             buttons::of_run(view)
         } else {
@@ -165,7 +165,7 @@ async fn part_of<P: Ports>(
         },
         stopping: stopping(view),
         choices: Sort::choices(view, wanted.show),
-        tasks: Tasks::of(view, &seen.tasks, &why, wanted.show, wanted.from),
+        tasks: Tasks::of(view, &seen.tasks, &why, wanted.show, wanted.from, now),
     })
 }
 

@@ -48,7 +48,7 @@ impl Line {
             trigger: trigger(header),
             created: Moment::of(header.created_at, now),
             took: words::span(took(header, now)),
-            error: header.error.as_deref().map(|error| words::cut(error, 160)),
+            error: why(header).map(|error| words::cut(&error, 160)),
         }
     }
 }
@@ -59,11 +59,26 @@ pub(crate) fn took(header: &Header, now: Time) -> Option<Millis> {
     Some(header.finished_at.unwrap_or(now).since(from))
 }
 
+/// Why it failed or was cancelled: what is said of the run as a whole, or what happened to the first task that failed.
+fn why(header: &Header) -> Option<String> {
+    let blamed = header.failed.as_ref();
+    let blamed = blamed.filter(|_| header.status == RunStatus::Failed);
+    header.error.clone().or_else(|| {
+        let one = blamed?;
+        // One line of a table: what was printed around it is on the run's page.
+        let why = one.why.lines().find(|line| !line.trim().is_empty());
+        Some(format!("{}: {}", one.task, why.unwrap_or("failed")))
+    })
+}
+
 /// What made a run, in words.
 pub(crate) fn trigger(header: &Header) -> String {
     match &header.trigger {
+        RunTrigger::Manual if header.slot < header.created_at => {
+            format!("by hand, for slot {}", words::instant(header.slot))
+        }
         RunTrigger::Manual => "by hand".to_owned(),
-        RunTrigger::Schedule => format!("schedule, slot {}", header.slot),
+        RunTrigger::Schedule => format!("schedule, slot {}", words::instant(header.slot)),
         RunTrigger::Event(what) => format!("event: {}", words::cut(what, 100)),
         RunTrigger::Parent => "another run".to_owned(),
     }

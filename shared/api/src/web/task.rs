@@ -40,7 +40,7 @@ struct Row {
     attempt: u32,
     took: String,
     finished: Option<Moment>,
-    failure: Option<(&'static str, String)>,
+    failure: Option<(Option<&'static str>, String)>,
 }
 
 /// A choice of instances.
@@ -161,7 +161,7 @@ async fn part_of<P: Ports>(
         .transpose()
         .map_err(|error| Problem::bad(format!("`status`: {error}")))?;
     let mut part = Part {
-        task: Line::of(view, at, &seen, &why),
+        task: Line::of(view, at, &seen, &why, now),
         buttons: if actor.operates {
             buttons::of_task(view, at)
         } else {
@@ -229,7 +229,7 @@ impl Part {
             finished: one.finished_at.map(|at| Moment::of(at, now)),
             failure: one.failure.as_deref().map(|failure| {
                 let message = words::cut(&failure.message, 200);
-                (failure.category.as_str(), message)
+                (words::category(failure.category), message)
             }),
         });
         self.rows = Some(rows.collect());

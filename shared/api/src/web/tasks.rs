@@ -4,12 +4,13 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use ork_core::definition::TaskIndex;
 use ork_core::run::{InstanceStatus, TaskProgress};
+use ork_core::time::Time;
 use ork_engine::RunView;
 use ork_engine::report::{self, JobReport};
 use ork_engine::why::Explanation;
 use serde::Deserialize;
 
-use super::words::{self, Badge, address};
+use super::words::{self, Badge, Why, address};
 
 /// Tasks of a page.
 const SHOWN: usize = 100;
@@ -89,7 +90,7 @@ pub(crate) struct Line {
     pub(crate) attempts: u64,
     pub(crate) category: Option<&'static str>,
     pub(crate) error: Option<String>,
-    pub(crate) reasons: Vec<String>,
+    pub(crate) reasons: Vec<Why>,
     pub(crate) took: String,
     pub(crate) estimate: Option<String>,
     pub(crate) is_late: bool,
@@ -124,6 +125,7 @@ impl Tasks {
         why: &Explanation,
         sort: Sort,
         from: u32,
+        now: Time,
     ) -> Self {
         let order = view.graph.order().iter().copied();
         let wanted: Vec<TaskIndex> = order
@@ -145,7 +147,7 @@ impl Tasks {
             run: view.header.id.to_string(),
             lines: wanted[from..to]
                 .iter()
-                .map(|&at| Line::of(view, at, &seen[at as usize], why))
+                .map(|&at| Line::of(view, at, &seen[at as usize], why, now))
                 .collect(),
             first: from + 1,
             total: wanted.len(),
@@ -164,6 +166,7 @@ impl Line {
         at: TaskIndex,
         seen: &TaskProgress,
         why: &Explanation,
+        now: Time,
     ) -> Self {
         let definition = view.graph.task(at);
         let state = view.state.task(at);
@@ -191,13 +194,14 @@ impl Line {
             attempts: seen.attempts,
             category: error
                 .and_then(|_| failed())
-                .map(|failure| failure.category.as_str()),
+                .and_then(|failure| words::category(failure.category)),
             error: error.map(|error| words::cut(error, 300)),
             reasons: reasons
                 .into_iter()
                 .flatten()
-                .map(|one| one.text.clone())
-                .chain(skipped.map(str::to_owned))
+                .map(|one| Why::of(one, now))
+                .chain(skipped.map(Why::from))
+                .chain(marked(view, at).as_deref().map(Why::from))
                 .collect(),
             took: words::span(seen.actual_duration),
             estimate: estimate.map(|estimate| estimate.to_string()),
@@ -207,6 +211,17 @@ impl Line {
                 .is_some_and(|(took, estimate)| took.0 > estimate.0 + estimate.0 / 2),
             jobs: report::jobs(&view.state, at),
         }
+    }
+}
+
+/// Of what nobody saw succeed it is said.
+fn marked(view: &RunView, at: TaskIndex) -> Option<String> {
+    let all = view.state.instances(at);
+    let marked = all.iter().filter(|one| one.is_marked()).count();
+    match (marked, all.len()) {
+        (0, _) => None,
+        (1, 1) => Some("marked as succeeded".to_owned()),
+        (marked, all) => Some(format!("{marked} of {all} instances marked as succeeded")),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use ork_core::run::{InstanceStatus, RunStatus};
+use ork_core::run::{Category, InstanceStatus, RunStatus};
 use ork_core::time::{Millis, Time};
+use ork_engine::why::Reason;
 
 /// An instant, said from now: `3 min ago`, `in 2 h`.
 #[derive(Debug, Clone, Template)]
@@ -32,11 +33,71 @@ impl Moment {
     }
     /// The instant itself.
     pub(crate) fn exactly(at: Time) -> Self {
-        let iso = at.rfc3339();
-        let whole = iso.split_once('.').map_or(iso.as_str(), |(whole, _)| whole);
-        let text = format!("{} UTC", whole.trim_end_matches('Z').replace('T', " "));
-        Self { iso, text }
+        Self {
+            iso: at.rfc3339(),
+            text: instant(at),
+        }
     }
+}
+
+/// An instant within a sentence: `2026-06-01 02:30:00 UTC`.
+pub(crate) fn instant(at: Time) -> String {
+    let iso = at.rfc3339();
+    let whole = iso.split_once('.').map_or(iso.as_str(), |(whole, _)| whole);
+    format!("{} UTC", whole.trim_end_matches('Z').replace('T', " "))
+}
+
+/// What a schedule's clock shows, out of RFC 9557: `2026-03-29 03:00 Europe/Berlin`.
+pub(crate) fn wall_clock(local: &str) -> String {
+    let (reading, zone) = local.split_once('[').unwrap_or((local, "UTC]"));
+    let (day, time) = reading.split_once('T').unwrap_or((reading, ""));
+    let time = time.split(['+', '-', 'Z']).next().unwrap_or_default();
+    // Slots lie on whole minutes; what does not is shown as it is.
+    let time = time.strip_suffix(":00").unwrap_or(time);
+    format!("{day} {time} {}", zone.trim_end_matches(']'))
+}
+
+/// Why something waits, with the instant at which that changes where people wait for it.
+#[derive(Debug, Clone, Template)]
+#[template(
+    source = r#"{{ text }}{% if let Some((what, at)) = until %} ({{ what }} {{ at }}){% endif %}"#,
+    ext = "html"
+)]
+pub(crate) struct Why {
+    text: String,
+    until: Option<(&'static str, Moment)>,
+}
+
+impl HtmlSafe for Why {}
+
+impl Why {
+    pub(crate) fn of(reason: &Reason, now: Time) -> Self {
+        // Of the others the text says how long.
+        let what = match reason.kind {
+            "start" => Some("given up"),
+            "jobs" => Some("asked again"),
+            _ => None,
+        };
+        let until = reason.until.as_deref().and_then(|at| Time::parse(at).ok());
+        Self {
+            text: reason.text.clone(),
+            until: what.zip(until.map(|at| Moment::of(at, now))),
+        }
+    }
+}
+
+impl From<&str> for Why {
+    fn from(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            until: None,
+        }
+    }
+}
+
+/// The category of a failure, where it says anything.
+pub(crate) fn category(of: Category) -> Option<&'static str> {
+    (of != Category::Unknown).then(|| of.as_str())
 }
 
 /// A span in its largest unit, as said in passing.
@@ -174,6 +235,25 @@ mod tests {
         }
         let exact = Moment::exactly(Time(1_000_000_000_123)).to_string();
         assert!(exact.contains(">2001-09-09 01:46:40 UTC<"), "{exact}");
+    }
+
+    #[test]
+    fn wall_clocks_are_read_without_their_offsets() {
+        for (local, shown) in [
+            ("2026-06-01T06:00:00+00:00[UTC]", "2026-06-01 06:00 UTC"),
+            (
+                "2026-03-29T03:00:00+02:00[Europe/Berlin]",
+                "2026-03-29 03:00 Europe/Berlin",
+            ),
+            (
+                "2026-03-29T03:00:00-05:00[America/New_York]",
+                "2026-03-29 03:00 America/New_York",
+            ),
+            ("2026-03-29T03:00:00Z", "2026-03-29 03:00 UTC"),
+            ("2026-03-29T03:00:07Z", "2026-03-29 03:00:07 UTC"),
+        ] {
+            assert_eq!(wall_clock(local), shown, "{local}");
+        }
     }
 
     #[test]

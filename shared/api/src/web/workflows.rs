@@ -19,7 +19,7 @@ use super::assets::ASSETS;
 use super::change;
 use super::page::{Frame, Html};
 use super::runs::Line;
-use super::words::{Moment, address, count};
+use super::words::{self, Moment, address, count};
 use super::{buttons, drawings, form::Form};
 use crate::Problem;
 use crate::request::Asked;
@@ -219,7 +219,7 @@ fn facts(standing: &WorkflowDocument, workflow: &Workflow) -> Vec<(&'static str,
         ("Tasks", workflow.tasks.len().to_string()),
     ];
     if let Some(source) = &standing.source {
-        facts.push(("Source", source.clone()));
+        facts.push(("Source", crate::documents::source(source).to_owned()));
     }
     if let Some(most) = workflow.max_active_runs {
         facts.push(("Runs at once", format!("{most} at most")));
@@ -269,7 +269,7 @@ fn slots(standing: &WorkflowDocument, workflow: &Workflow, now: Time) -> Vec<Slo
     let next = next.into_iter();
     next.map(|one| Slot {
         at: Moment::of(one.slot, now),
-        local: one.local,
+        local: words::wall_clock(&one.local),
         note: one.note,
     })
     .collect()

@@ -1,9 +1,11 @@
 //! The API over an embedded engine in a folder: every route, every kind of refusal, as whoever asks sees them.
 
 mod access;
+mod backfill;
 mod contract;
 mod events;
 mod hostile;
+mod marks;
 mod pages;
 mod pages_of_workflows;
 mod routes;

@@ -58,7 +58,7 @@ async fn a_run_is_shown_from_its_start_to_its_end() {
         &[
             r#"class="state bad">failed"#,
             "3/3",
-            r#"<b class="category">unknown</b>"#,
+            r#"<span class="why bad">`test` exited with code 1"#,
             r#"action="/runs/r1/retry""#,
             "100%",
         ],
@@ -71,7 +71,15 @@ async fn a_run_is_shown_from_its_start_to_its_end() {
     assert!(!part.text.contains("<html"), "{}", part.text);
     shows(
         &site.get("/").await,
-        &["Failed in the last day", r#"href="/runs/r1""#],
+        &[
+            "Failed in the last day",
+            r#"href="/runs/r1""#,
+            r#"<span class="why">last: `test` exited with code 1"#,
+        ],
+    );
+    shows(
+        &site.get("/runs").await,
+        &[r#"<span class="why">last: `test` exited with code 1"#],
     );
     shows(&site.get("/runs?status=success").await, &["No run fits."]);
 }
@@ -98,6 +106,7 @@ async fn buttons_change_runs_and_lead_back() {
         &[
             "Cancel run r1?",
             r#"method="post" action="/runs/r1/cancel""#,
+            r#"<a href="/runs">Runs</a> / <a href="/runs/r1">r1</a></p>"#,
         ],
     );
     send(&site, "/runs/r1/cancel", "reason=%3Cb%3Eenough%3C%2Fb%3E").await;

@@ -25,7 +25,8 @@ async fn a_workflow_is_shown_paused_and_run_from_its_form() {
         &site.get("/workflows/typed").await,
         &[
             "every 5 minutes",
-            "Europe/Berlin",
+            " Europe/Berlin</span>",
+            "<dd>flow.yaml</dd>",
             "fires",
             "Run now",
             "enum[small, large]",

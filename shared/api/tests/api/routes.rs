@@ -271,6 +271,43 @@ async fn what_is_wrong_is_said() {
         ("POST", "/api/runs/r1/resume", ""),
         ("POST", "/api/runs/r1/tasks/nobody/pause", ""),
         ("POST", "/api/runs/nobody/cancel", ""),
+        ("POST", "/api/runs/r1/tasks/nobody/mark-success", ""),
+        (
+            "POST",
+            "/api/runs/r1/tasks/each/mark-success",
+            r#"{"index": 3}"#,
+        ),
+        (
+            "POST",
+            "/api/runs/r1/tasks/first/mark-success",
+            r#"{"index": -1}"#,
+        ),
+        ("POST", "/api/workflows/flow/backfill", "{}"),
+        (
+            "POST",
+            "/api/workflows/nobody/backfill",
+            r#"{"from": "2020-06-01T00:00:00Z", "to": "2020-06-02T00:00:00Z"}"#,
+        ),
+        (
+            "POST",
+            "/api/workflows/flow/backfill",
+            r#"{"from": "yesterday", "to": "2020-06-02T00:00:00Z"}"#,
+        ),
+        (
+            "POST",
+            "/api/workflows/flow/backfill",
+            r#"{"from": "2020-06-03T00:00:00Z", "to": "2020-06-02T00:00:00Z"}"#,
+        ),
+        (
+            "POST",
+            "/api/workflows/flow/backfill",
+            r#"{"from": "2020-06-03T00:00:00Z", "to": "9000-06-02T00:00:00Z"}"#,
+        ),
+        (
+            "POST",
+            "/api/workflows/flow/backfill",
+            r#"{"from": "2010-06-03T00:00:00Z", "to": "2020-06-02T00:00:00Z"}"#,
+        ),
         ("GET", "/api/runs/r1/tasks/nobody", ""),
         ("GET", "/api/runs/r1/tasks/each?cursor=x", ""),
         ("GET", "/api/runs/r1/tasks/each/logs?index=3", ""),

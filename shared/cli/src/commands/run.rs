@@ -13,6 +13,7 @@ pub(crate) mod cost;
 pub(crate) mod list;
 pub(crate) mod logs;
 mod look;
+pub(crate) mod mark_success;
 pub(crate) mod pause;
 pub(crate) mod recover;
 pub(crate) mod resume;
@@ -53,6 +54,8 @@ pub(crate) enum RunCommand {
     Retry(retry::RetryArgs),
     /// Retry from a chosen place; how often a run may be recovered is limited
     Recover(recover::RecoverArgs),
+    /// Count a task as succeeded without running it; what follows it goes on
+    MarkSuccess(mark_success::MarkSuccessArgs),
 }
 
 impl RunArgs {
@@ -70,6 +73,7 @@ impl RunArgs {
             Some(RunCommand::Resume(args)) => args.go_on.show.json,
             Some(RunCommand::Retry(args)) => args.go_on.show.json,
             Some(RunCommand::Recover(args)) => args.go_on.show.json,
+            Some(RunCommand::MarkSuccess(args)) => args.go_on.show.json,
         }
     }
 }
@@ -98,5 +102,6 @@ pub(crate) fn run(args: RunArgs, config: &Config, out: &Output) -> Result<Exit, 
         Some(RunCommand::Resume(args)) => resume::resume(&args, config, out),
         Some(RunCommand::Retry(args)) => retry::retry(&args, config, out),
         Some(RunCommand::Recover(args)) => recover::recover(&args, config, out),
+        Some(RunCommand::MarkSuccess(args)) => mark_success::mark_success(&args, config, out),
     }
 }

@@ -8,6 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::site::Site;
 
+pub(crate) mod backfill;
 pub(crate) mod delete;
 pub(crate) mod deploy;
 pub(crate) mod enable;
@@ -30,6 +31,8 @@ pub(crate) enum WorkflowCommand {
     Enable(enable::EnableArgs),
     /// Let the schedules of a workflow not fire; slots that pass meanwhile are gone
     Disable(enable::EnableArgs),
+    /// Start a run for every past slot between two instants that has none
+    Backfill(backfill::BackfillArgs),
     /// Remove a workflow; its versions and runs stay
     Delete(delete::DeleteArgs),
 }
@@ -42,6 +45,7 @@ impl WorkflowCommand {
             Self::List(args) => args.json,
             Self::Status(args) => args.json,
             Self::Versions(args) => args.json,
+            Self::Backfill(args) => args.json,
             Self::Enable(_) | Self::Disable(_) | Self::Delete(_) => false,
         }
     }
@@ -60,6 +64,7 @@ pub(crate) fn run(
         WorkflowCommand::Versions(args) => versions::versions(&args, config, out),
         WorkflowCommand::Enable(args) => enable::enable(&args, true, config, out),
         WorkflowCommand::Disable(args) => enable::enable(&args, false, config, out),
+        WorkflowCommand::Backfill(args) => backfill::backfill(&args, config, out),
         WorkflowCommand::Delete(args) => delete::delete(&args, config, out),
     }
 }

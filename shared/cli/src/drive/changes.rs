@@ -148,6 +148,7 @@ fn of_instance(old: Option<&Instance>, new: &Instance, max: u16, now: Time) -> V
         .as_ref()
         .map_or(Category::Unknown, |failure| failure.category);
     match &new.state {
+        State::Success { .. } if new.is_marked() => kinds.push(NoteKind::MarkedSuccess),
         State::Success { .. } => kinds.push(NoteKind::Succeeded {
             attempt,
             took: new.took().unwrap_or_default(),

@@ -12,6 +12,7 @@ impl Step<'_> {
         if let Command::PauseTask { task }
         | Command::ResumeTask { task }
         | Command::RetryTask { task }
+        | Command::MarkSuccess { task, .. }
         | Command::Recover {
             from: RecoverFrom::Task(task),
         } = command
@@ -26,6 +27,11 @@ impl Step<'_> {
             Command::ResumeTask { task } => self.resume_task(*task),
             Command::Retry => self.retry(),
             Command::RetryTask { task } => self.retry_task(*task),
+            Command::MarkSuccess {
+                task,
+                index,
+                output,
+            } => self.mark_success(*task, *index, output),
             Command::Recover { from } => self.recover(from),
         }
     }
@@ -93,7 +99,7 @@ impl Step<'_> {
         }
     }
 
-    fn stop_if_in_flight(&mut self, task: TaskIndex, index: u32) {
+    pub(super) fn stop_if_in_flight(&mut self, task: TaskIndex, index: u32) {
         let instance = &self.run.instances(task)[index as usize];
         if instance.status().is_in_flight() {
             let attempt = Attempt {
@@ -245,7 +251,7 @@ impl Step<'_> {
     }
 
     /// A run that was asked for some tasks stays with them.
-    fn refuse_unasked(&self, task: TaskIndex) -> Result<(), Refusal> {
+    pub(super) fn refuse_unasked(&self, task: TaskIndex) -> Result<(), Refusal> {
         if self.run.header.asks_for(task) {
             return Ok(());
         }
@@ -362,6 +368,7 @@ impl Step<'_> {
             };
             header.finished_at = None;
             header.error = None;
+            header.failed = None;
             header.deadline_at = self.graph.workflow.deadline.map(|span| self.now + span);
         }
         self.run.count_upstreams(self.graph);
@@ -370,6 +377,11 @@ impl Step<'_> {
                 self.consider(task);
             }
         }
+    }
+
+    /// Gives a task a new life in which nothing of it is kept.
+    pub(super) fn reset_whole(&mut self, task: TaskIndex) {
+        self.reset_task(task, Mark::All);
     }
 
     fn reset_task(&mut self, task: TaskIndex, mark: Mark) {

@@ -247,6 +247,15 @@ pub enum Command {
         /// Which.
         task: TaskIndex,
     },
+    /// Count a task, or one instance of it, as succeeded without being run.
+    MarkSuccess {
+        /// Which.
+        task: TaskIndex,
+        /// The instance; all of them that have not succeeded when absent.
+        index: Option<u32>,
+        /// What each of them gives: JSON text of at most [`crate::limits::INLINE_OUTPUT_BYTES`].
+        output: Output,
+    },
     /// Retry with a limit, from a chosen place.
     Recover {
         /// From where.

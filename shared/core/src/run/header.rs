@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LateLooks, RunStatus};
 use crate::Value;
-use crate::ids::{RunId, VersionHash, WorkflowName};
+use crate::ids::{RunId, TaskName, VersionHash, WorkflowName};
 use crate::time::Time;
 use crate::usage::UsageByFunction;
 
@@ -35,6 +35,15 @@ pub struct ParentRef {
     pub index: u32,
     /// Its attempt.
     pub attempt: u32,
+}
+
+/// The task by whose failure a run failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedTask {
+    /// Its name.
+    pub task: TaskName,
+    /// What happened to the first of its instances that failed, at most [`crate::limits::FAILED_BYTES`].
+    pub why: String,
 }
 
 /// A run as a whole.
@@ -103,6 +112,10 @@ pub struct Header {
     /// When to look for what workers said after their attempts had been ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late: Option<LateLooks>,
+    /// The first task that failed, upstreams first, when that is why the run failed; until it is at work again. Runs that failed under an
+    /// older Ork have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FailedTask>,
     /// What a newer Ork wrote and this one keeps.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
@@ -136,6 +149,7 @@ impl Header {
             started_by: None,
             cancelled_by: None,
             late: None,
+            failed: None,
             extra: BTreeMap::new(),
         }
     }

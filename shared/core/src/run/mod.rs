@@ -14,6 +14,7 @@ mod event;
 mod graph;
 mod header;
 mod late;
+mod mark;
 mod note;
 mod progress;
 mod record;
@@ -33,7 +34,7 @@ pub use event::{
     Refusal, Resolution, Unstopped,
 };
 pub use graph::Graph;
-pub use header::{Header, ParentRef, RunTrigger};
+pub use header::{FailedTask, Header, ParentRef, RunTrigger};
 pub use late::LateLooks;
 pub use note::{HeldBack, Note, NoteKind};
 pub use progress::{Progress, TaskProgress};

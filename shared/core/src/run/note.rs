@@ -150,6 +150,8 @@ pub enum NoteKind {
     Resumed,
     /// It was cancelled.
     Cancelled,
+    /// Somebody counts it as succeeded.
+    MarkedSuccess,
     /// It runs again.
     Reset {
         /// Instances that are kept.
@@ -276,6 +278,7 @@ impl Note {
             NoteKind::Paused => write!(text, "paused"),
             NoteKind::Resumed => write!(text, "resumed"),
             NoteKind::Cancelled => write!(text, "cancelled"),
+            NoteKind::MarkedSuccess => write!(text, "marked as succeeded"),
             NoteKind::Reset { kept: 0 } => write!(text, "runs again"),
             NoteKind::Reset { kept } => write!(text, "runs again, {kept} instance(s) kept"),
             NoteKind::OwnerLost { attempt } => write!(

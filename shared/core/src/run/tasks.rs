@@ -1,8 +1,8 @@
 //! Tasks: when they become ready, how many instances they get, how they end, and the end of the run.
 
 use super::{
-    Effect, Failure, Graph, InstanceStatus, NoteKind, Out, Resolution, RunState, RunStatus,
-    SkipReason, State, TaskOutcome, TaskPhase, state::cut,
+    Effect, FailedTask, Failure, Graph, InstanceStatus, NoteKind, Out, Resolution, RunState,
+    RunStatus, SkipReason, State, TaskOutcome, TaskPhase, state::cut,
 };
 use crate::definition::{Count, Executor, Task, TaskIndex, TriggerRule};
 use crate::limits;
@@ -212,16 +212,7 @@ impl<'a> Step<'a> {
     /// Gives a task its instances.
     fn expand(&mut self, task: TaskIndex, instances: u32) {
         let definition = self.definition(task);
-        let used = u32::try_from(self.run.instances.len()).expect("bounded");
-        let more = self.run.growth(task, instances);
-        if instances > limits::INSTANCES_PER_TASK
-            || used.saturating_add(more) > limits::INSTANCES_PER_RUN
-        {
-            let why = format!(
-                "it would have {instances} instances; a task may have {} and a run {} (use `batch` to put several items into one)",
-                limits::INSTANCES_PER_TASK,
-                limits::INSTANCES_PER_RUN
-            );
+        if let Some(why) = self.too_many(task, instances) {
             self.fail_unstarted(task, &why);
             return;
         }
@@ -264,6 +255,21 @@ impl<'a> Step<'a> {
             self.run.set(definition, task, index, state);
         }
         self.end_if_done(task);
+    }
+
+    /// Why a task cannot have so many instances.
+    pub(super) fn too_many(&self, task: TaskIndex, instances: u32) -> Option<String> {
+        let used = u32::try_from(self.run.instances.len()).expect("bounded");
+        let more = self.run.growth(task, instances);
+        let fits = instances <= limits::INSTANCES_PER_TASK
+            && used.saturating_add(more) <= limits::INSTANCES_PER_RUN;
+        (!fits).then(|| {
+            format!(
+                "it would have {instances} instances; a task may have {} and a run {} (use `batch` to put several items into one)",
+                limits::INSTANCES_PER_TASK,
+                limits::INSTANCES_PER_RUN
+            )
+        })
     }
 
     /// Sets the number of instances and counts their states anew.
@@ -332,16 +338,7 @@ impl<'a> Step<'a> {
         }
         let failed = state.counts.of(InstanceStatus::Failed);
         let tolerated = definition.tolerate.allowed(state.count);
-        let cancelled = state.counts.of(InstanceStatus::Cancelled) > 0;
-        // Some may have been cancelled since others failed.
-        let outcome = if cancelled && !(definition.fail_fast && failed > tolerated) {
-            TaskOutcome::Cancelled
-        } else if failed > tolerated {
-            TaskOutcome::Failed
-        } else {
-            TaskOutcome::Success
-        };
-        self.end(task, outcome);
+        self.end(task, self.outcome(task));
         let status = self.run.task(task).status();
         if definition.fans_out() {
             self.note(
@@ -368,6 +365,22 @@ impl<'a> Step<'a> {
         }
         self.note(task, None, NoteKind::SiblingsEnded { failed, left });
         self.end_instances(task);
+    }
+
+    /// How a task ended whose instances have all ended.
+    pub(super) fn outcome(&self, task: TaskIndex) -> TaskOutcome {
+        let state = self.run.task(task);
+        let definition = self.definition(task);
+        let too_many =
+            state.counts.of(InstanceStatus::Failed) > definition.tolerate.allowed(state.count);
+        // Some may have been cancelled since others failed.
+        if state.counts.of(InstanceStatus::Cancelled) > 0 && !(definition.fail_fast && too_many) {
+            TaskOutcome::Cancelled
+        } else if too_many {
+            TaskOutcome::Failed
+        } else {
+            TaskOutcome::Success
+        }
     }
 
     /// A task has ended.
@@ -409,8 +422,31 @@ impl<'a> Step<'a> {
                     _ => {}
                 }
             }
+            self.run.header.failed = self.blamed().filter(|_| status == RunStatus::Failed);
             self.end_run(status);
         }
+    }
+
+    /// The first task that failed, upstreams first, and why.
+    pub(super) fn blamed(&self) -> Option<FailedTask> {
+        let failed = |&&task: &&TaskIndex| {
+            self.run.task(task).phase == TaskPhase::Ended(TaskOutcome::Failed)
+        };
+        let task = *self.graph.order().iter().find(failed)?;
+        let instances = self.run.instances(task).iter();
+        let failures = instances.filter(|one| one.status() == InstanceStatus::Failed);
+        let why = failures
+            .filter_map(|one| one.failure.as_deref())
+            .map(|failure| {
+                cut(&failure.message, limits::FAILED_BYTES)
+                    .as_ref()
+                    .to_owned()
+            })
+            .next();
+        Some(FailedTask {
+            task: self.definition(task).name.clone(),
+            why: why.unwrap_or_default(),
+        })
     }
 
     /// The run is over.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::tasks::Decision;
 use super::{
-    Counts, Graph, InstanceStatus, RunState, RunStatus, SkipReason, State, TaskOutcome, TaskPhase,
+    Counts, Graph, Instance, InstanceStatus, RunState, RunStatus, SkipReason, State, TaskOutcome,
+    TaskPhase,
 };
 use crate::definition::TaskIndex;
 use crate::limits;
@@ -23,18 +24,25 @@ impl RunState {
                 graph.workflow.tasks.len()
             ));
         }
+        let marked = self.below_marks(graph);
         let mut queued = BTreeSet::new();
         let mut unended = 0;
         for task in 0..u32::try_from(self.tasks.len()).expect("at most 10,000 tasks") {
             let checks = [
                 Self::verify_counts,
                 Self::verify_phase,
-                Self::verify_upstreams,
+                Self::verify_tally,
                 Self::verify_queue,
                 Self::verify_instances,
             ];
             for check in checks {
                 check(self, graph, task)
+                    .map_err(|wrong| format!("task {}: {wrong}", graph.task(task).name))?;
+            }
+            // What somebody marked, and what lies below it, may have begun or ended against its rule.
+            let waits = self.task(task).phase == TaskPhase::Waiting;
+            if waits || !marked[task as usize] {
+                self.verify_rule(graph, task)
                     .map_err(|wrong| format!("task {}: {wrong}", graph.task(task).name))?;
             }
             if self.task(task).counts.of(InstanceStatus::Queued) > 0 {
@@ -79,6 +87,10 @@ impl RunState {
                 header.status, header.started_at
             )
         })?;
+        expect(
+            header.failed.is_none() || header.status == RunStatus::Failed,
+            || format!("the run is {} and says which task failed it", header.status),
+        )?;
         expect(begun || self.counts().in_flight() == 0, || {
             "the run waits for its place and has something in flight".into()
         })?;
@@ -156,8 +168,23 @@ impl RunState {
         }
     }
 
-    /// I3: what began had its trigger rule fulfilled by upstreams as they are.
-    fn verify_upstreams(&self, graph: &Graph, task: TaskIndex) -> Check {
+    /// Which tasks have instances that somebody marked, or lie below such a one.
+    fn below_marks(&self, graph: &Graph) -> Vec<bool> {
+        let mut marked = vec![false; self.tasks.len()];
+        for &task in graph.order() {
+            let own = || self.instances(task).iter().any(Instance::is_marked);
+            let above = &graph.task(task).depends_on;
+            // One that never became ready and has no instance was marked as it is.
+            let state = self.task(task);
+            let empty = state.phase == TaskPhase::Ended(TaskOutcome::Success)
+                && state.count == 0
+                && state.ready_at.is_none();
+            marked[task as usize] = empty || own() || above.iter().any(|&one| marked[one as usize]);
+        }
+        marked
+    }
+
+    fn verify_tally(&self, graph: &Graph, task: TaskIndex) -> Check {
         let mut tally = [0; 4];
         for &upstream in &graph.task(task).depends_on {
             if let TaskPhase::Ended(outcome) = self.task(upstream).phase {
@@ -170,7 +197,12 @@ impl RunState {
                 "its upstreams are counted as {:?}, they are {tally:?}",
                 state.upstream
             )
-        })?;
+        })
+    }
+
+    /// I3: what began had its trigger rule fulfilled by upstreams as they are.
+    fn verify_rule(&self, graph: &Graph, task: TaskIndex) -> Check {
+        let state = self.task(task);
         let decision = self.decide(graph, task);
         let begun = self.header.status != RunStatus::Pending;
         match (state.phase, decision) {

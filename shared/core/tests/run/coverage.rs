@@ -67,9 +67,9 @@ const OF_ALL: [&str; 6] = [
     "cancel",
 ];
 
-const OF_TASKS: [&str; 3] = ["pause a", "resume a", "retry a"];
+const OF_TASKS: [&str; 4] = ["pause a", "resume a", "retry a", "mark a"];
 
-const OF_RUNS: [&str; 13] = [
+const OF_RUNS: [&str; 14] = [
     "start",
     "resolve a run 1",
     "claim 9",
@@ -82,6 +82,7 @@ const OF_RUNS: [&str; 13] = [
     "resume a",
     "retry",
     "retry a",
+    "mark a",
     "recover failed",
 ];
 
@@ -198,6 +199,7 @@ fn no_state_and_no_kind_of_event_is_left_out_of_the_table() {
         "Finished",
         "Heartbeat",
         "Job",
+        "MarkSuccess",
         "NotStarted",
         "OwnerLost",
         "Pause",

@@ -61,6 +61,7 @@ fn shown(run: &RunState) -> String {
         "    started_by: None,\n",
         "    cancelled_by: None,\n",
         "    late: None,\n",
+        "    failed: None,\n",
     ] {
         text = text.replace(later, "");
     }

@@ -9,6 +9,7 @@ mod fan_out;
 mod fixtures;
 mod format;
 mod holding;
+mod marks;
 mod permutations;
 mod progress;
 mod properties;

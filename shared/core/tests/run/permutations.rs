@@ -125,7 +125,7 @@ fn complete(graph: &Graph, run: &mut RunState, now: Time, salt: u64, offer: &Cla
 
 fn command(tape: &mut Tape, tasks: u32) -> Command {
     let task = u32::from(tape.next()) % tasks;
-    match tape.below(10) {
+    match tape.below(11) {
         0 => Command::Pause,
         1..=3 => Command::Resume,
         4 => Command::PauseTask { task },
@@ -134,6 +134,11 @@ fn command(tape: &mut Tape, tasks: u32) -> Command {
         7 => Command::RetryTask { task },
         8 => Command::Cancel {
             reason: "no".into(),
+        },
+        9 => Command::MarkSuccess {
+            task,
+            index: None,
+            output: Output::null(),
         },
         _ => Command::Recover {
             from: RecoverFrom::Failed,

@@ -2,7 +2,7 @@
 //!
 //! `start`, `claim N [remote] [POOL=N …]`, `started T`, `beat T`, `not_started T SPAN`, `ok T [JSON]`, `fail T CATEGORY [WHY]`,
 //! `defer T N`, `job T N running|done|failed [CATEGORY]|busy [SPAN]|…`, `child T STATUS`, `tick`, `owner_lost`, `resolve T run N|skip|failed`,
-//! `cancel`, `pause [T]`, `resume [T]`, `retry [T]`, `recover failed|T|step N`. T is `task`, `task[2]`, `task[2]#1` for an earlier
+//! `cancel`, `pause [T]`, `resume [T]`, `retry [T]`, `mark T [JSON]`, `recover failed|T|step N`. T is `task`, `task[2]`, `task[2]#1` for an earlier
 //! attempt, `task#2.1` for an earlier fence.
 
 use ork_core::definition::TaskIndex;
@@ -239,6 +239,18 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
         "resume" => Event::Command(Command::ResumeTask { task: task(0) }),
         "retry" if rest.is_empty() => Event::Command(Command::Retry),
         "retry" => Event::Command(Command::RetryTask { task: task(0) }),
+        "mark" => Event::Command(Command::MarkSuccess {
+            task: task(0),
+            index: arg(0).contains('[').then(|| place(&world.graph, arg(0)).1),
+            output: Output::Inline(
+                if rest.len() > 1 {
+                    tail(1)
+                } else {
+                    "null".into()
+                }
+                .into(),
+            ),
+        }),
         "recover" => Event::Command(Command::Recover {
             from: match arg(0) {
                 "failed" => RecoverFrom::Failed,

@@ -250,7 +250,12 @@ impl World {
     fn check_change(&self, before: &RunState, event: &Event, out: &Out) {
         let command = matches!(
             event,
-            Event::Command(Command::Retry | Command::RetryTask { .. } | Command::Recover { .. })
+            Event::Command(
+                Command::Retry
+                    | Command::RetryTask { .. }
+                    | Command::Recover { .. }
+                    | Command::MarkSuccess { .. }
+            )
         );
         assert!(
             command

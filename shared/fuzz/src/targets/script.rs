@@ -143,6 +143,11 @@ fn command(word: u8, task: TaskIndex, about: u8) -> Command {
         b'U' => Command::ResumeTask { task },
         b'y' => Command::Retry,
         b'Y' => Command::RetryTask { task },
+        b'm' => Command::MarkSuccess {
+            task,
+            index: (about < 128).then_some(u32::from(about)),
+            output: Output::null(),
+        },
         b'v' => Command::Recover {
             from: RecoverFrom::Failed,
         },

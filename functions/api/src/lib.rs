@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use ork_api::{Access, Identify, Logs, Rate, Settings};
+use ork_api::{Access, Identify, Logs, Prices, Rate, Settings};
 use ork_engine::Engine;
 use ork_engine::ports::Ports;
 use ork_host::settings::{ApiAuth, ApiSettings};
@@ -18,12 +18,13 @@ pub use ways::{ByGoogle, ByIap};
 /// Pause between two looks at a run whose events somebody follows: a look is a read of the store, and is paid for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The routes of the API, with all that stands around them. `at` is where it listens, which matters where everything is emulated.
+/// The routes of the API, with all that stands around them. `prices`: what runs cost here. `at` is where it listens, which matters where everything is emulated.
 pub fn router<P: Ports + 'static>(
     engine: Arc<Engine<P>>,
     logs: Arc<dyn Logs>,
     settings: &ApiSettings,
     at: SocketAddr,
+    prices: Prices,
 ) -> Result<Router, String> {
     let here = settings.serving.loopback.then_some(at);
     let access = access(&settings.auth, here, at)?;
@@ -36,6 +37,7 @@ pub fn router<P: Ports + 'static>(
         look_every: LOOK_EVERY,
         // Nobody who follows is cut off in the middle of a word: the answer ends, and the follower asks for what comes next.
         follow: settings.serving.deadline,
+        prices: Some(prices),
     };
     let host = Host::new(Role::Api, &settings.serving);
     Ok(host.around(ork_api::router(engine, logs, api)))

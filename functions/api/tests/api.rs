@@ -449,7 +449,11 @@ fn served(world: &World, auth: ApiAuth, rate: Option<(u32, u32)>) -> Router {
     };
     let at: SocketAddr = "127.0.0.1:8080".parse().expect("an address");
     let engine = Arc::new(world.engine());
-    ork_api_function::router(engine, Arc::new(NoLogs), &settings, at).expect("routes")
+    let prices = ork_api::Prices {
+        of: "2026-11",
+        nanos: |_| 0,
+    };
+    ork_api_function::router(engine, Arc::new(NoLogs), &settings, at, prices).expect("routes")
 }
 
 fn request(method: &str, path: &str, pairs: &[(&str, &str)]) -> Request<Body> {

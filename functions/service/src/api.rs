@@ -5,15 +5,21 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ork_api::{Log, LogError, Logs};
+use ork_api::{Log, LogError, Logs, Prices};
 use ork_core::names::ObjectName;
 use ork_engine::Engine;
 use ork_engine::ports::Ports;
-use ork_gcp::{GcsObjects, Google};
+use ork_gcp::{GcsObjects, Google, prices};
 use ork_host::settings::ApiSettings;
 use ork_host::{listen, logs, serve, told_to_stop};
 
 use crate::google;
+
+/// What use of Google's services costs.
+const PRICES: Prices = Prices {
+    of: prices::PRICES_OF,
+    nanos: |used| prices::cost(used).total(),
+};
 
 /// Serves the API until it is told to stop.
 pub(crate) async fn run(settings: ApiSettings) -> ExitCode {
@@ -43,7 +49,7 @@ pub(crate) async fn run(settings: ApiSettings) -> ExitCode {
     };
     let logs: Arc<dyn Logs> = Arc::new(Bucket(google.objects().clone()));
     let engine = Arc::new(Engine::new(google, None));
-    let routes = match ork_api_function::router(engine.clone(), logs, &settings, at) {
+    let routes = match ork_api_function::router(engine.clone(), logs, &settings, at, PRICES) {
         Ok(routes) => routes,
         Err(error) => {
             tracing::error!("{error}");

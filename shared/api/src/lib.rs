@@ -14,7 +14,7 @@ pub use access::{Access, Caller, Challenge, Identify, Rate, Stranger, Who, beare
 pub use documents::{InstanceDocument, TaskDocument, WorkflowDetail, WorkflowSummary};
 pub use openapi::document as openapi;
 pub use problem::Problem;
-pub use site::{Log, LogError, Logs, Settings};
+pub use site::{Log, LogError, Logs, Prices, Settings};
 
 use std::sync::Arc;
 

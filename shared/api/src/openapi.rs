@@ -12,7 +12,7 @@ use utoipa::openapi::{Response, ResponseBuilder};
 
 use crate::access::table::{self, Need};
 use crate::routes::{
-    audit, backfill, commands, events, health, keys, logs, me, runs, tasks, workflows,
+    audit, backfill, commands, events, health, keys, logs, me, runs, tasks, uploads, workflows,
 };
 
 #[derive(OpenApi)]
@@ -34,6 +34,8 @@ use crate::routes::{
         workflows::delete,
         workflows::schedule,
         workflows::versions,
+        uploads::upload,
+        uploads::status,
         runs::start,
         backfill::backfill,
         runs::list,

@@ -7,10 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ork_core::names::ObjectName;
+use ork_core::usage::Usage;
 use ork_engine::Engine;
 use ork_engine::ports::Ports;
 
 use crate::access::{Access, Buckets, Rate};
+
+/// What use of services costs, where it costs anything.
+#[derive(Debug, Clone, Copy)]
+pub struct Prices {
+    /// Of when they are, such as `2026-11`.
+    pub of: &'static str,
+    /// The cost at list prices, in billionths of a dollar.
+    pub nanos: fn(&Usage) -> u64,
+}
 
 /// How the API behaves where it is served.
 #[derive(Debug, Clone)]
@@ -23,6 +33,8 @@ pub struct Settings {
     pub look_every: Duration,
     /// How long one answer with events lasts; the follower then asks for the rest.
     pub follow: Duration,
+    /// What runs cost; `None` where they cost nothing.
+    pub prices: Option<Prices>,
 }
 
 impl Settings {
@@ -38,6 +50,7 @@ impl Settings {
             rate: None,
             look_every: Duration::from_millis(150),
             follow: Duration::from_secs(3600),
+            prices: None,
         }
     }
 }

@@ -40,6 +40,7 @@ mod standing;
 mod start;
 mod step;
 mod tick;
+mod uploads;
 mod values;
 mod views;
 pub mod why;
@@ -60,6 +61,7 @@ pub use fire::Fired;
 pub use keys::{ApiKeyDocument, KeyHash, NewKey, Token};
 pub use start::{StartRun, Started};
 pub use tick::{DeadDocument, JobKey, Ticked, label_of, run_of_label};
+pub use uploads::{Upload, UploadFinding, UploadStatus};
 pub use views::RunView;
 pub use worker::Worker;
 

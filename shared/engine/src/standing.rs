@@ -25,6 +25,13 @@ impl<P: Ports> Engine<P> {
         Ok(self.ports().store().due_runs(now, limit).await?)
     }
 
+    /// The run that is to be looked at next, or has been for longest, and the instant: one query. `None` when none is under way.
+    pub async fn next_wake(&self) -> Result<Option<(RunId, Time)>, EngineError> {
+        let until = self.ports().clock().now() + AHEAD;
+        let found = self.ports().store().due_runs(until, 1).await?;
+        Ok(found.into_iter().next())
+    }
+
     /// What could not be handled and was kept for a person, by id, and where to go on.
     pub async fn set_aside_page(
         &self,

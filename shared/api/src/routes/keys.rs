@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use ork_core::ids::{RecordId, WorkflowName};
 use ork_core::time::{Millis, Time};
 use ork_engine::ports::{Clock, Ports};
-use ork_engine::{ApiKeyDocument, NewKey, Role};
+use ork_engine::{Act, ApiKeyDocument, NewKey, Role};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -17,6 +17,7 @@ use crate::Problem;
 use crate::access::Who;
 use crate::page::{self, Page};
 use crate::request::{Asked, Told};
+use crate::site::Site;
 
 /// The least and the most that a key may last, in seconds: a minute and ten years.
 const LASTS: std::ops::RangeInclusive<u64> = 60..=315_360_000;
@@ -156,6 +157,20 @@ pub(crate) async fn create<P: Ports>(
         workflows: workflows?,
         lasts,
     };
+    let (known, token) = make(&site, who.act(), wish).await?;
+    let place = format!("/api/keys/{}", known.id);
+    let key = KeyDocument::of(known, site.engine.ports().clock().now());
+    let body = Json(NewKeyDocument { token, key });
+    let headers = [(LOCATION, place), (CACHE_CONTROL, "no-store".to_owned())];
+    Ok((StatusCode::CREATED, headers, body).into_response())
+}
+
+/// Makes a key out of random bytes: what is kept of it, and its text.
+pub(crate) async fn make<P: Ports>(
+    site: &Site<P>,
+    act: Act,
+    wish: NewKey,
+) -> Result<(ApiKeyDocument, String), Problem> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|error| {
         Problem::new(
@@ -163,14 +178,8 @@ pub(crate) async fn create<P: Ports>(
             format!("this system has no random bytes for a key now: {error}"),
         )
     })?;
-    let made = site.engine.by(who.act()).create_key(wish, secret).await;
-    let (known, token) =
-        made.map_err(|error| Problem::of(error, StatusCode::UNPROCESSABLE_ENTITY))?;
-    let place = format!("/api/keys/{}", known.id);
-    let key = KeyDocument::of(known, site.engine.ports().clock().now());
-    let body = Json(NewKeyDocument { token, key });
-    let headers = [(LOCATION, place), (CACHE_CONTROL, "no-store".to_owned())];
-    Ok((StatusCode::CREATED, headers, body).into_response())
+    let made = site.engine.by(act).create_key(wish, secret).await;
+    made.map_err(|error| Problem::of(error, StatusCode::UNPROCESSABLE_ENTITY))
 }
 
 /// Has an API key let nobody in any more, from the next request on. It stays in the list.

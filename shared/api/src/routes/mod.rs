@@ -10,6 +10,7 @@ pub(crate) mod logs;
 pub(crate) mod me;
 pub(crate) mod runs;
 pub(crate) mod tasks;
+pub(crate) mod uploads;
 pub(crate) mod workflows;
 
 use std::sync::Arc;
@@ -36,7 +37,10 @@ pub(crate) fn all<P: Ports + 'static>() -> Router<Arc<Site<P>>> {
         .route("/audit", get(audit::list::<P>))
         .route("/keys", get(keys::list::<P>).post(keys::create::<P>))
         .route("/keys/{key}/revoke", post(keys::revoke::<P>))
-        .route("/workflows", get(workflows::list::<P>))
+        .route(
+            "/workflows",
+            get(workflows::list::<P>).post(uploads::upload::<P>),
+        )
         .route(
             "/workflows/{name}",
             get(workflows::show::<P>).delete(workflows::delete::<P>),
@@ -46,6 +50,7 @@ pub(crate) fn all<P: Ports + 'static>() -> Router<Arc<Site<P>>> {
             patch(workflows::schedule::<P>),
         )
         .route("/workflows/{name}/versions", get(workflows::versions::<P>))
+        .route("/workflows/{name}/upload", get(uploads::status::<P>))
         .route("/workflows/{name}/runs", post(runs::start::<P>))
         .route("/workflows/{name}/backfill", post(backfill::backfill::<P>))
         .route("/runs", get(runs::list::<P>))

@@ -17,6 +17,8 @@ pub(crate) struct Actor {
     pub(crate) operates: bool,
     /// Whether they may store workflows.
     pub(crate) writes: bool,
+    /// Whether they may make API keys and see who changed what.
+    pub(crate) rules: bool,
     /// For the record of what they change; nothing where nobody was asked who this is, so nothing is changed there.
     pub(crate) act: Option<Act>,
 }
@@ -27,6 +29,7 @@ impl Actor {
         name: None,
         operates: false,
         writes: false,
+        rules: false,
         act: None,
     };
 
@@ -36,6 +39,7 @@ impl Actor {
             name: (actor.kind != "local").then(|| actor.to_string()),
             operates: who.may(Role::Operator),
             writes: who.may(Role::Author),
+            rules: who.may(Role::Admin),
             act: Some(who.act()),
         }
     }

@@ -133,6 +133,7 @@ pub(crate) fn news(done: &str) -> Option<String> {
         "task_resume" => "The task goes on.",
         "task_retry" => "The task and everything after it run again.",
         "mark" => "It counts as succeeded; what follows it goes on.",
+        "revoke" => "The key lets nobody in any more.",
         "enable" => "Its schedules fire again.",
         "deploy" => "It is stored as the current version; runs that are under way keep theirs.",
         "disable" => "Its schedules are paused.",

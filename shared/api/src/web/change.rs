@@ -6,13 +6,16 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ork_core::definition::Workflow;
-use ork_core::ids::{PoolName, RunId, WorkflowName};
+use ork_core::ids::{PoolName, RecordId, RunId, WorkflowName};
 use ork_core::run::Command;
 use ork_engine::ports::Ports;
-use ork_engine::{Act, Backfill, EngineError, SlotRange, StartRun, Started};
+use ork_engine::{
+    Act, ApiKeyDocument, Backfill, EngineError, NewKey, SlotRange, StartRun, Started,
+};
 
 use super::actor::Actor;
 use crate::Problem;
+use crate::routes::keys;
 use crate::site::Site;
 
 const REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
@@ -67,6 +70,27 @@ pub(crate) async fn backfill<P: Ports>(
     let by = site.engine.by(act);
     let filled = Box::pin(by.backfill(name, range, &serde_json::Map::new())).await;
     filled.map_err(|error| Problem::of(error, StatusCode::UNPROCESSABLE_ENTITY))
+}
+
+/// Makes an API key: what is kept of it, and its text.
+pub(crate) async fn make_key<P: Ports>(
+    site: &Site<P>,
+    actor: &Actor,
+    wish: NewKey,
+) -> Result<(ApiKeyDocument, String), Problem> {
+    let act = require(actor, actor.rules, "make API keys")?;
+    keys::make(site, act, wish).await
+}
+
+/// Has an API key let nobody in any more.
+pub(crate) async fn revoke_key<P: Ports>(
+    site: &Site<P>,
+    actor: &Actor,
+    id: &RecordId,
+) -> Result<(), Problem> {
+    let act = require(actor, actor.rules, "revoke API keys")?;
+    site.engine.by(act).revoke_key(id).await?;
+    Ok(())
 }
 
 /// Lets schedules fire or not.

@@ -42,6 +42,10 @@ struct Part {
     /// What is wrong with the system itself; nothing when all is well.
     trouble: Vec<String>,
     looked: Moment,
+    /// The run that is looked at next, and when; nothing when none is under way.
+    wake: Option<(String, Moment)>,
+    /// Whether runs cost anything here.
+    is_paid: bool,
 }
 
 #[derive(Template)]
@@ -91,6 +95,9 @@ async fn look<P: Ports>(site: &Site<P>) -> Result<Part, Problem> {
     let more_failed = failed.len() > SHOWN;
     failed.truncate(SHOWN);
     let slots = site.engine.next_slots(8).await?;
+    let trouble = trouble(site, now).await?;
+    let wake = site.engine.next_wake().await?;
+    let wake = wake.map(|(run, at)| (run.to_string(), Moment::of(at, now)));
     let lines = |all: &[Header]| all.iter().map(|one| Line::of(one, now)).collect();
     Ok(Part {
         active: lines(&active),
@@ -105,7 +112,9 @@ async fn look<P: Ports>(site: &Site<P>) -> Result<Part, Problem> {
                 exactly: Moment::exactly(at),
             })
             .collect(),
-        trouble: trouble(site, now).await?,
+        trouble,
+        wake,
+        is_paid: site.settings.prices.is_some(),
         looked: Moment::exactly(now),
     })
 }

@@ -3,16 +3,19 @@
 
 mod actor;
 mod assets;
+mod audit;
 mod backfill;
 mod buttons;
 mod change;
 mod commands;
+mod cost;
 mod drawings;
 mod form;
 mod guard;
 mod home;
 mod instance;
 mod jobs;
+mod keys;
 mod live;
 mod log;
 mod mark;
@@ -24,6 +27,7 @@ mod start;
 mod submit;
 mod task;
 mod tasks;
+mod uploads;
 mod versions;
 mod words;
 mod workflows;
@@ -110,6 +114,14 @@ pub(crate) fn all<P: Ports + 'static>() -> Router<Arc<Site<P>>> {
         .route("/jobs", get(jobs::show::<P>))
         .route("/parts/jobs", get(jobs::part::<P>))
         .route("/pools", get(pools::show::<P>))
+        .route("/audit", get(audit::show::<P>))
+        .route("/keys", get(keys::show::<P>).post(keys::make::<P>))
+        .route(
+            "/keys/{key}/revoke",
+            get(keys::ask::<P>).post(keys::revoke::<P>),
+        )
+        .route("/cost", get(cost::show::<P>))
+        .route("/uploads", get(uploads::show::<P>))
         .route("/submit", get(submit::show).post(submit::store::<P>))
         .route("/submit/check", post(submit::check))
         .route("/assets/{file}", get(assets::serve))

@@ -39,16 +39,22 @@ impl Frame {
             version: env!("CARGO_PKG_VERSION"),
         }
     }
-    /// The entries of the navigation: name, address, text.
-    pub(crate) const fn entries(&self) -> &'static [(&'static str, &'static str, &'static str)] {
-        &[
-            ("home", "/", "Home"),
-            ("runs", "/runs", "Runs"),
-            ("workflows", "/workflows", "Workflows"),
-            ("jobs", "/jobs", "Jobs"),
-            ("pools", "/pools", "Pools"),
-            ("submit", "/submit", "Submit"),
-        ]
+    /// The entries of the navigation: name, address, text. What somebody may not look at is not among them.
+    pub(crate) fn entries(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+        let all = [
+            ("home", "/", "Home", true),
+            ("runs", "/runs", "Runs", true),
+            ("workflows", "/workflows", "Workflows", true),
+            ("jobs", "/jobs", "Jobs", true),
+            ("pools", "/pools", "Pools", true),
+            ("submit", "/submit", "Submit", true),
+            ("audit", "/audit", "Audit", self.actor.rules),
+            ("keys", "/keys", "Keys", self.actor.rules),
+        ];
+        let seen = all.into_iter().filter(|(.., may)| *may);
+        seen.map(|(name, to, text, _)| (name, to, text))
     }
     pub(crate) fn is_at(&self, name: &str) -> bool {
         self.at == name

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::actor::Actor;
 use super::buttons::{self, Button};
+use super::cost;
 use super::page::{Frame, Html};
 use super::runs::{took, trigger};
 use super::tasks::{Choice, Sort, Tasks};
@@ -148,6 +149,9 @@ async fn part_of<P: Ports>(
             "Recovered",
             format!("{} of {most} times", header.recovery_attempts),
         ));
+    }
+    if let Some(cost) = cost::of_run(site.settings.prices, header) {
+        facts.push(("Cost", cost));
     }
     Ok(Part {
         badge: Badge::run(header.status),

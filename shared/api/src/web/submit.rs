@@ -8,9 +8,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ork_core::diagnostic;
-use ork_core::ids::WorkflowName;
-use ork_core::parse;
-use ork_engine::EngineErrorKind;
 use ork_engine::ports::Ports;
 
 use super::actor::Actor;
@@ -20,7 +17,7 @@ use super::form::Form;
 use super::page::{Frame, Html};
 use super::words::count;
 use crate::Problem;
-use crate::routes::Ground;
+use crate::routes::{Ground, uploads};
 
 /// What a text says, or what is wrong with it.
 #[derive(Template, Default)]
@@ -46,27 +43,22 @@ struct Page {
     checked: Option<Checked>,
 }
 
-fn read(text: &str) -> (Checked, Option<ork_core::definition::Workflow>) {
-    let nameless = WorkflowName::new("workflow").expect("it is a name");
-    let file = parse::file_name_for(&nameless, text.as_bytes());
+fn checked(text: &str) -> (Checked, Option<ork_core::definition::Workflow>) {
     let shown = |found: &[diagnostic::Diagnostic]| diagnostic::render(found, text, false);
-    match parse::parse_workflow(&file, text.as_bytes()) {
-        Ok(parsed) => {
-            let workflow = parsed.workflow;
+    match uploads::read(text) {
+        Ok((workflow, warnings)) => {
             let checked = Checked {
                 workflow: Some(workflow.name.to_string()),
                 tasks: count(workflow.tasks.len() as u64, "task"),
                 params: count(workflow.params.len() as u64, "param"),
-                warnings: Some(shown(&parsed.warnings)).filter(|text| !text.is_empty()),
+                warnings: Some(shown(&warnings)).filter(|text| !text.is_empty()),
                 ..Checked::default()
             };
             (checked, Some(workflow))
         }
         Err(found) => {
-            let is_error =
-                |one: &&diagnostic::Diagnostic| one.severity == diagnostic::Severity::Error;
             let checked = Checked {
-                errors: found.iter().filter(is_error).count(),
+                errors: uploads::errors(&found),
                 problems: Some(shown(&found)),
                 ..Checked::default()
             };
@@ -96,7 +88,7 @@ pub(crate) async fn check(form: Form) -> Response {
     if text.trim().is_empty() {
         return Html(Nothing).into_response();
     }
-    Html(read(&text).0).into_response()
+    Html(checked(&text).0).into_response()
 }
 
 /// Nothing to say.
@@ -112,7 +104,7 @@ pub(crate) async fn store<P: Ports>(
     form: Form,
 ) -> Result<Response, Problem> {
     let text = text_of(&form);
-    let (checked, workflow) = read(&text);
+    let (checked, workflow) = checked(&text);
     let Some(workflow) = workflow else {
         let page = Page {
             frame: Frame::of("Submit a workflow", "submit", actor),
@@ -122,12 +114,7 @@ pub(crate) async fn store<P: Ports>(
         };
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response());
     };
-    // Where the files of an earlier version are, those of this one are too.
-    let source = match site.engine.workflow_standing(&workflow.name).await {
-        Ok(standing) => standing.source,
-        Err(error) if error.kind == EngineErrorKind::NotFound => None,
-        Err(error) => return Err(error.into()),
-    };
+    let source = uploads::source_of(&site, &workflow.name).await?;
     let name = workflow.name.to_string();
     change::deploy(&site, &actor, &workflow, source, &BTreeMap::new()).await?;
     Ok(change::led_to(

@@ -1,6 +1,7 @@
 //! The API over an embedded engine in a folder: every route, every kind of refusal, as whoever asks sees them.
 
 mod access;
+mod admin;
 mod backfill;
 mod contract;
 mod events;
@@ -10,3 +11,4 @@ mod pages;
 mod pages_of_workflows;
 mod routes;
 mod site;
+mod uploads;

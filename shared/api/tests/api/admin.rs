@@ -1,0 +1,202 @@
+//! The pages for those who look after Ork: who changed what, API keys, what runs cost; and the first page.
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use ork_api::Prices;
+
+use crate::pages::{send, shows};
+use crate::site::{Site, request};
+
+#[tokio::test]
+async fn who_changed_what_is_listed_filtered_and_paged() {
+    let site = Site::new().await;
+    shows(&site.get("/audit").await, &["Nobody has changed anything"]);
+    for n in 0..60 {
+        let body = format!("{{\"idempotency_key\": \"r{n}\"}}");
+        site.post("/api/workflows/flow/runs", &body).await;
+    }
+    send(&site, "/runs/r7/cancel", "reason=%3Cb%3E").await;
+    let first = site.get("/audit").await;
+    shows(
+        &first,
+        &[
+            "<code>run.cancel</code>",
+            r#"href="/runs/r7""#,
+            "reason: &#60;b&#62;",
+            "local:unknown",
+            r#"aria-current="page">Audit"#,
+            "Older",
+        ],
+    );
+    let next = first
+        .text
+        .split('"')
+        .find(|part| part.starts_with("/audit?cursor="))
+        .expect("a next page");
+    let older = site.get(next).await;
+    shows(&older, &[r#"href="/runs/r0""#, "Newest"]);
+    shows(
+        &site.get("/audit?workflow=other").await,
+        &["No record fits."],
+    );
+    shows(
+        &site.get("/audit?actor=local%3Aunknown&workflow=flow").await,
+        &["run.start", r#"value="local:unknown""#],
+    );
+    assert_eq!(
+        site.get("/audit?workflow=no%20name").await.status,
+        StatusCode::BAD_REQUEST
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_made_shown_once_used_and_revoked() {
+    let site = Site::new().await;
+    shows(
+        &site.get("/keys").await,
+        &["There is none.", "Make the key"],
+    );
+    for (form, text) in [
+        ("name=ci&role=&days=9", "choose what its holder may do"),
+        ("name=ci&role=viewer&days=0", "1 to 3650 days"),
+        ("name=ci&role=viewer&workflows=no%2Fname", "no/name"),
+        ("name=&role=viewer", ""),
+        ("name=ci&role=admin&workflows=flow", ""),
+    ] {
+        let wrong = send(&site, "/keys", form).await;
+        assert!(
+            matches!(wrong.status.as_u16(), 400 | 422),
+            "{form}: {wrong:?}"
+        );
+        shows(&wrong, &[text, r#"role="alert""#]);
+    }
+    let made = send(
+        &site,
+        "/keys",
+        "name=%3Cci%3E&role=operator&workflows=flow%2C+other&days=90",
+    )
+    .await;
+    assert_eq!(
+        (made.status, made.header("cache-control")),
+        (StatusCode::CREATED, "no-store")
+    );
+    shows(&made, &["“&#60;ci&#62;”", "only time that it is shown"]);
+    let token = made
+        .text
+        .split(&['<', '>'][..])
+        .find(|part| part.starts_with("ork_"))
+        .expect("the key")
+        .to_owned();
+    let listed = site.get("/keys").await;
+    shows(
+        &listed,
+        &["&#60;ci&#62;", "operator", "only flow, other", "in 89 days"],
+    );
+    let secret = token.rsplit('_').next().expect("a part");
+    assert!(!listed.text.contains(secret), "it is told once");
+    let id = token.split('_').nth(1).expect("its id").to_owned();
+    shows(
+        &site.get(&format!("/keys/{id}/revoke")).await,
+        &["Revoke key “&#60;ci&#62;”?"],
+    );
+    let revoked = send(&site, &format!("/keys/{id}/revoke"), "").await;
+    assert_eq!(revoked.header("location"), "/keys?done=revoke");
+    shows(
+        &site.get("/keys?done=revoke").await,
+        &["The key lets nobody in any more.", "revoked"],
+    );
+    shows(
+        &site.get("/audit").await,
+        &["<code>key.create</code>", "<code>key.revoke</code>"],
+    );
+    assert_eq!(
+        site.get("/keys/nobody/revoke").await.status,
+        StatusCode::NOT_FOUND
+    );
+    // A page of somebody else cannot do it.
+    let foreign = request("POST", "/keys")
+        .header("origin", "http://evil.example")
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from("name=x&role=admin"));
+    let foreign = site.ask(foreign.expect("a request")).await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn pages_for_admins_are_for_nobody_else() {
+    let site = Site::with(|settings| {
+        settings.access = ork_api::Access::Identified {
+            ways: Vec::new(),
+            keys: true,
+            at: None,
+        };
+    })
+    .await;
+    let engine = site.embedded.engine();
+    let by = engine.by(ork_engine::Act::of(ork_engine::Actor::local(None)));
+    for (n, role) in ork_engine::Role::ALL.into_iter().enumerate() {
+        let wish = ork_engine::NewKey {
+            name: role.to_string(),
+            role,
+            workflows: Vec::new(),
+            lasts: None,
+        };
+        let secret = [n as u8; 32];
+        let (_, token) = by.create_key(wish, secret).await.expect("a key");
+        let get = async |path: &str| {
+            let asked = request("GET", path).header(AUTHORIZATION, format!("Bearer {token}"));
+            site.ask(asked.body(Body::empty()).expect("a request"))
+                .await
+        };
+        let rules = role == ork_engine::Role::Admin;
+        for path in ["/audit", "/keys"] {
+            let said = get(path).await;
+            let wanted = if rules { 200 } else { 403 };
+            assert_eq!(said.status.as_u16(), wanted, "{role} {path}");
+        }
+        let home = get("/").await;
+        assert_eq!(home.text.contains(r#"href="/keys""#), rules, "{role}");
+    }
+}
+
+#[tokio::test]
+async fn what_runs_cost_is_said_where_they_cost_something() {
+    let free = Site::new().await;
+    shows(&free.get("/cost").await, &["cost nothing"]);
+    let home = free.get("/").await;
+    assert!(!home.text.contains("/cost"), "{}", home.text);
+    let site = Site::with(|settings| {
+        settings.prices = Some(Prices {
+            of: "2026-11",
+            nanos: |used| used.store_writes * 900,
+        });
+    })
+    .await;
+    shows(&site.get("/").await, &[r#"href="/cost""#]);
+    shows(&site.get("/cost").await, &["No run was made this month."]);
+    site.post("/api/workflows/flow/runs", r#"{"idempotency_key": "r1"}"#)
+        .await;
+    shows(
+        &site.get("/cost").await,
+        &[
+            "<b>$0.000000</b> for 1 run made in 20",
+            "list prices of 2026-11",
+        ],
+    );
+    let run = site.get("/runs/r1").await;
+    assert!(!run.text.contains("<dt>Cost"), "nothing was counted for it");
+}
+
+#[tokio::test]
+async fn the_first_page_says_what_is_looked_at_next() {
+    let site = Site::new().await;
+    let idle = site.get("/").await;
+    assert!(!idle.text.contains("Oldest wake"), "{}", idle.text);
+    site.post("/api/workflows/flow/runs", r#"{"idempotency_key": "r1"}"#)
+        .await;
+    shows(
+        &site.get("/").await,
+        &[r#"Oldest wake: <a id="wake" href="/runs/r1">r1</a> <time"#],
+    );
+}

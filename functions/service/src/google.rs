@@ -1,6 +1,6 @@
 //! Settings as the adapters want them.
 
-use ork_gcp::trackers::{Outgoing, Secrets};
+use ork_gcp::trackers::{Outgoing, Secrets, SmtpSettings};
 use ork_gcp::{ClientOptions, Endpoints, GoogleOptions, Topics, Wake, WorkerUrls};
 use ork_host::settings::{ApiSettings, Settings};
 
@@ -64,6 +64,10 @@ pub(crate) fn options(settings: &Settings) -> GoogleOptions {
             services: cloud.trackers,
             project: settings.project.clone(),
             secrets: Secrets::listed(cloud.http_secrets.into_values()),
+            smtp: SmtpSettings {
+                url: cloud.smtp.url,
+                from: cloud.smtp.from,
+            },
         },
         wake: cloud.wake.map(|wake| Wake {
             queue: wake.queue,

@@ -109,3 +109,22 @@ async fn one_tick_at_a_time_and_none_for_longer_than_its_time() {
     assert_eq!(third["runs"][0]["run"], "r", "the next tick goes on");
     assert_eq!(world.started().len(), 1);
 }
+
+#[tokio::test]
+async fn a_deadline_that_has_passed_is_told_by_the_tick_that_finds_it() {
+    let world = World::default();
+    let told = "notifications:\n  - {on: [deadline, failure], webhook: 'https://example.com'}\n";
+    world
+        .deploy(&ONE.replace("tasks:", &format!("deadline: 1m\n{told}tasks:")))
+        .await;
+    world.start("w", "r").await;
+    let routes = ork_tick::router(world.engine(), &settings(Role::Tick));
+    world.pass(Duration::from_secs(61));
+    post(&routes, "/tick", "").await;
+    assert_eq!(world.status("r").await, RunStatus::Failed);
+    let ids: Vec<String> = world.letters().into_iter().map(|one| one.id).collect();
+    assert_eq!(ids, ["r.deadline.0.1"]);
+    world.pass(Duration::from_secs(3_600));
+    post(&routes, "/tick", "").await;
+    assert!(world.letters().is_empty(), "it is told once");
+}

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 
 use ork_core::definition::SecretRef;
@@ -15,7 +16,7 @@ pub(crate) struct Variable {
 }
 
 /// The registry, in the order it is shown.
-pub(crate) const VARIABLES: [Variable; 20] = [
+pub(crate) const VARIABLES: [Variable; 22] = [
     Variable {
         name: "ORK_PYTHON",
         doc: "Interpreter for Python tasks that have no environment of their own",
@@ -73,6 +74,14 @@ pub(crate) const VARIABLES: [Variable; 20] = [
         doc: "Further types of deferred jobs: a JSON object of URLs",
     },
     Variable {
+        name: "ORK_SMTP_URL",
+        doc: "Server of the letters of `notifications`, smtps://USER:PASSWORD@HOST",
+    },
+    Variable {
+        name: "ORK_SMTP_FROM",
+        doc: "Address that those letters are from",
+    },
+    Variable {
         name: "ORK_RUN_ENDPOINT",
         doc: "Cloud Run emulator for deferred jobs, http://HOST:PORT",
     },
@@ -124,6 +133,12 @@ pub(crate) struct Services {
     pub(crate) outgoing_allow: Option<String>,
     /// `ORK_TRACKERS`.
     pub(crate) trackers: Option<String>,
+    /// `ORK_SMTP_URL`.
+    pub(crate) smtp_url: Option<Hidden>,
+    /// `ORK_SMTP_FROM`.
+    pub(crate) smtp_from: Option<String>,
+    /// `PUBSUB_EMULATOR_HOST`.
+    pub(crate) pubsub: Option<String>,
     /// `ORK_RUN_ENDPOINT`.
     pub(crate) run: Option<String>,
     /// `ORK_BIGQUERY_ENDPOINT`.
@@ -134,6 +149,16 @@ pub(crate) struct Services {
     pub(crate) storage: Option<String>,
     /// `ORK_PROJECT`: of jobs that name none.
     pub(crate) project: Option<String>,
+}
+
+/// A text that is shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Hidden(pub(crate) String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// What the environment says about Google Cloud.
@@ -179,6 +204,8 @@ impl Config {
             metadata,
             outgoing_allow,
             trackers,
+            smtp_url,
+            smtp_from,
             run,
             bigquery,
             dataproc,
@@ -202,7 +229,7 @@ impl Config {
                 topic_dispatch: text(topic_dispatch),
                 topic_poll: text(topic_poll),
                 firestore: text(firestore),
-                pubsub: text(pubsub),
+                pubsub: text(pubsub.clone()),
                 storage: text(storage.clone()),
                 credentials: credentials.map(PathBuf::from),
                 metadata: text(metadata),
@@ -210,6 +237,9 @@ impl Config {
             services: Services {
                 outgoing_allow: text(outgoing_allow),
                 trackers: text(trackers),
+                smtp_url: text(smtp_url).map(Hidden),
+                smtp_from: text(smtp_from),
+                pubsub: text(pubsub),
                 run: text(run),
                 bigquery: text(bigquery),
                 dataproc: text(dataproc),

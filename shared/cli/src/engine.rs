@@ -91,6 +91,7 @@ pub(crate) fn to_execute(
     settings.secret_lookup = config::secret;
     settings.custom = custom;
     settings.jobs = crate::site::jobs(&config.services);
+    settings.letters = crate::site::letters(&config.services);
     open(settings)
 }
 

@@ -39,6 +39,8 @@ mod jobs;
 #[path = "site/no_jobs.rs"]
 mod jobs;
 #[cfg(feature = "cloud")]
+mod letters;
+#[cfg(feature = "cloud")]
 mod remote;
 #[cfg(not(feature = "cloud"))]
 #[path = "site/no_remote.rs"]
@@ -71,6 +73,10 @@ use crate::workflow_file::{WorkflowFile, shown, unreadable};
 pub(crate) use arg::Emulators;
 pub(crate) use arg::{Deployment, Place, SiteArg};
 pub(crate) use jobs::jobs;
+#[cfg(not(feature = "cloud"))]
+pub(crate) use jobs::letters;
+#[cfg(feature = "cloud")]
+pub(crate) use letters::letters;
 pub(crate) use remote::Remote;
 
 /// Headers asked for at once.

@@ -2,6 +2,7 @@
 
 mod binding;
 mod executor;
+mod notification;
 mod rules;
 mod schedule;
 mod task;
@@ -19,6 +20,7 @@ pub use binding::{
     Binding, Expression, Reference, Root, SecretMount, SecretRef, Segment, TemplateValue,
 };
 pub use executor::{CommandLine, Executor, Isolation, Operator, PythonSource};
+pub use notification::{Notification, Occasion, Place, Receiver};
 pub use rules::{Backoff, Count, RetryPolicy, Tolerate, TriggerRule};
 pub use schedule::{Catchup, EventTrigger, Import, Overlap, Schedule};
 pub use task::{Input, Resources, Task};
@@ -66,6 +68,9 @@ pub struct Workflow {
     pub max_active_runs: Option<u32>,
     /// How often one run may be recovered.
     pub max_recovery_attempts: u32,
+    /// Whom its runs tell of themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notifications: Vec<Notification>,
     /// The code that belongs to this version, by the hash of its bundle (see [`crate::names::ObjectName::Bundle`]). Without one, tasks
     /// run in the folder of the workflow's file, or whatever folder their worker brings along.
     #[serde(default, skip_serializing_if = "Option::is_none")]

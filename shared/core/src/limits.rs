@@ -132,6 +132,31 @@ pub const READS_AT_ONCE: usize = 32;
 pub const BATCH_ATTEMPTS: usize = 1_000;
 /// Bytes of the object that says what attempts started together run, at most.
 pub const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Notifications of one workflow.
+pub const NOTIFICATIONS: usize = 20;
+/// Addresses of one letter.
+pub const ADDRESSES: usize = 50;
+/// Notices that a run keeps. When there are more, the oldest of those that are settled go first.
+pub const NOTICES: usize = 100;
+/// Bytes of the error that a notice tells.
+pub const NOTICE_ERROR_BYTES: usize = 400;
+/// Failed tasks that a notice names.
+pub const NOTICE_TASKS: usize = 20;
+/// Bytes of a rendered title.
+pub const NOTICE_TITLE_BYTES: usize = 256;
+/// Bytes of a rendered text.
+pub const NOTICE_BODY_BYTES: usize = 8 * 1024;
+/// How long telling a receiver may take.
+pub const NOTICE_TIMEOUT: Millis = Millis::from_secs(30);
+/// How long nobody else sends a notice, after the commit that hands it to somebody: longer than telling takes, since nobody knows whether
+/// whoever has it is still there.
+pub const NOTICE_LEASE: Millis = Millis::from_secs(75);
+/// Pause after the first time that a receiver could not be told; it doubles.
+pub const NOTICE_AGAIN: Millis = Millis::from_secs(10);
+/// The longest such pause.
+pub const NOTICE_AGAIN_LONGEST: Millis = Millis::from_secs(3600);
+/// How long a notice is tried to be sent.
+pub const NOTICE_KEPT: Millis = Millis::from_secs(24 * 3600);
 /// Bytes of a definition that is kept in its document; a larger one is an object that the document names.
 pub const DEFINITION_BYTES: usize = 512 * 1024;
 /// Bytes of any definition, far above what a file of the allowed size and number of tasks can come to.

@@ -87,6 +87,10 @@ protections!(
     LateKept = "late_kept",
     /// That word is looked for, whether or not anybody was told of it.
     LateLooked = "late_looked",
+    /// That somebody is to be told is kept until they are, or it has been tried for long.
+    NoticeKept = "notice_kept",
+    /// While somebody may be sending a notice, nobody else does.
+    NoticeLease = "notice_lease",
     /// Pages are read between two looks at the same header.
     PagesMatch = "pages_match",
 );

@@ -6,12 +6,13 @@ use ork_core::definition::{Count, Executor, Root, Style, Task, Workflow};
 use ork_core::limits;
 use ork_core::parse::{Parsed, parse_workflow};
 use ork_core::schema::{
-    DEFAULTS_KEYS, PARAM_KEYS, RETRY_KEYS, SCHEDULE_KEYS, TASK_KEYS, WORKFLOW_KEYS,
+    DEFAULTS_KEYS, NOTIFICATION_KEYS, PARAM_KEYS, RETRY_KEYS, SCHEDULE_KEYS, TASK_KEYS,
+    WORKFLOW_KEYS,
 };
 use ork_core::time::Millis;
 use proptest::prelude::*;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "strict.yaml",
     "planned.yaml",
     "executors.yaml",
@@ -19,6 +20,7 @@ const FILES: [&str; 8] = [
     "own_job.yaml",
     "fail_fast.yaml",
     "mixed.yaml",
+    "notifications.yaml",
     "pipeline.workflow",
 ];
 
@@ -75,6 +77,7 @@ fn each_key_of_the_format_is_in_an_accepted_file() {
         SCHEDULE_KEYS,
         PARAM_KEYS,
         RETRY_KEYS,
+        NOTIFICATION_KEYS,
     ]
     .concat()
     {

@@ -113,6 +113,7 @@ const WORLD: &[&str] = &[
     "getrandom",
     "fastrand",
     "reqwest",
+    "lettre",
     "hyper",
     "axum",
     "libloading",

@@ -89,7 +89,7 @@ impl<P: Ports> Engine<P> {
         }
         loop {
             let (mut unresolved, mut questions) = (Vec::new(), Vec::new());
-            let mut looks = false;
+            let (mut looks, mut looks_back) = (false, false);
             out.effects.retain(|effect| match effect {
                 Effect::Resolve { task, generation } => {
                     unresolved.push((*task, *generation));
@@ -103,9 +103,13 @@ impl<P: Ports> Engine<P> {
                     questions.push(*attempt);
                     false
                 }
+                Effect::LookBack => {
+                    looks_back = true;
+                    false
+                }
                 _ => true,
             });
-            if unresolved.is_empty() && questions.is_empty() && !looks {
+            if unresolved.is_empty() && questions.is_empty() && !looks && !looks_back {
                 return Ok(refused);
             }
             if looks {
@@ -121,6 +125,15 @@ impl<P: Ports> Engine<P> {
                 if !whole {
                     loaded.state.look_again(now);
                 }
+            }
+            if looks_back {
+                let failed = self.failed_before(&loaded.state.header).await?;
+                let event = Event::LookedBack { failed };
+                self.ports.observe(&loaded.state, &event);
+                loaded
+                    .state
+                    .apply(&graph, &event, now, out)
+                    .map_err(|refusal| EngineError::refused(refusal.0))?;
             }
             // One commit for the question and its answer.
             let said = self.ask(&graph, &loaded.state, &questions, heard, Patience::Quick);

@@ -25,6 +25,7 @@ mod keys;
 mod late;
 mod loaded;
 mod metered;
+mod notify;
 mod outputs;
 mod owed;
 mod perform;

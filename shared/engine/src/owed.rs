@@ -36,6 +36,8 @@ pub(crate) fn still_holds(effect: &Effect, state: &RunState) -> bool {
         | Effect::Poll(_)
         | Effect::StopJobs(_)
         | Effect::LookForLate
+        | Effect::LookBack
+        | Effect::Notify { .. }
         | Effect::Resolve { .. } => false,
     }
 }

@@ -7,7 +7,7 @@ use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::names::AttemptFile;
 use ork_core::protect::Protection;
-use ork_core::run::{Attempt, Category, Effect, Event, Graph, State};
+use ork_core::run::{Attempt, Category, Effect, Event, Graph, NoticeKey, State};
 use ork_core::task::Verdict;
 use ork_core::time::{Millis, Time};
 
@@ -38,6 +38,7 @@ impl<P: Ports> Engine<P> {
         let mut ended = Vec::new();
         let mut begins = Vec::new();
         let mut stops = Vec::new();
+        let mut notices = Vec::new();
         let mut alive = Vec::new();
         let mut answers = Answers::default();
         let mut trouble = None;
@@ -83,13 +84,20 @@ impl<P: Ports> Engine<P> {
                         begins.push(attempt);
                         Ok(())
                     }
+                    Effect::Notify { notice, attempt } => {
+                        notices.push((notice, attempt));
+                        Ok(())
+                    }
                     Effect::TaskEnded(task) => {
                         ended.push(task);
                         Ok(())
                     }
                     Effect::RunEnded(_) => self.tell_parent(run, todo).await,
                     // Answered before the commit.
-                    Effect::Resolve { .. } | Effect::Poll(_) | Effect::LookForLate => Ok(()),
+                    Effect::Resolve { .. }
+                    | Effect::Poll(_)
+                    | Effect::LookBack
+                    | Effect::LookForLate => Ok(()),
                 };
             trouble = trouble.or_else(|| done.err());
         }
@@ -114,12 +122,13 @@ impl<P: Ports> Engine<P> {
         }
         let claim = claim.filter(|_| !held_up);
         answers.apply_to(run, claim, held_up, todo);
-        if !begins.is_empty() || !stops.is_empty() {
+        if !begins.is_empty() || !stops.is_empty() || !notices.is_empty() {
             questions.push_back(Questions {
                 run: run.clone(),
                 graph,
                 begins,
                 stops,
+                notices,
                 claim,
                 held_up,
             });
@@ -127,7 +136,7 @@ impl<P: Ports> Engine<P> {
         trouble
     }
 
-    /// Has jobs stopped and begun; gives the first thing that could not be done. `began` is when the step did.
+    /// Has jobs stopped and begun, and notices sent; gives the first thing that could not be done. `began` is when the step did.
     pub(crate) async fn put(
         &self,
         questions: Questions,
@@ -147,6 +156,10 @@ impl<P: Ports> Engine<P> {
         if !begins.is_empty() && in_time {
             let begun = self.begin_jobs(run, graph, begins, &mut answers);
             trouble = trouble.or(begun.await.err());
+        }
+        if !questions.notices.is_empty() {
+            let told = self.notify(run, graph, &questions.notices, &mut answers);
+            trouble = trouble.or(told.await.err());
         }
         answers.apply_to(run, questions.claim, questions.held_up, todo);
         trouble
@@ -413,12 +426,13 @@ pub(crate) struct Answers {
     times: Vec<Time>,
 }
 
-/// What is asked of others about the jobs of a run once nothing else of a step is left to do, because it may take long.
+/// What is asked of others about the jobs of a run, and told to others, once nothing else of a step is left to do, because it may take long.
 pub(crate) struct Questions {
     run: RunId,
     graph: Arc<Graph>,
     begins: Vec<Attempt>,
     stops: Vec<Attempt>,
+    notices: Vec<(NoticeKey, u32)>,
     claim: Option<ClaimRequest>,
     held_up: bool,
 }

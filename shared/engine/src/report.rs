@@ -9,7 +9,9 @@ use ork_core::deferred::{Job, Work, link};
 use ork_core::definition::TaskIndex;
 use ork_core::ids::TaskName;
 use ork_core::limits;
-use ork_core::run::{Header, InstanceStatus, RunState, RunTrigger, State, TaskProgress, Trouble};
+use ork_core::run::{
+    Header, InstanceStatus, NoticeState, RunState, RunTrigger, State, TaskProgress, Trouble,
+};
 use ork_core::task::Output;
 use ork_core::time::{Millis, Time};
 use serde::Serialize;
@@ -102,6 +104,9 @@ pub struct RunReport {
     /// Jobs elsewhere that nobody waits for any more and that are not known to be over.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stopping: Vec<StoppingReport>,
+    /// Who is told of it, and whether they were.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<NoticeReport>,
 }
 
 /// How far a task is.
@@ -189,6 +194,33 @@ pub struct StoppingReport {
     pub unanswered: Option<TroubleReport>,
 }
 
+/// Something that somebody is told of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NoticeReport {
+    /// What its receiver knows it by.
+    pub id: String,
+    /// What is told: failure, success, recovery, deadline or late_start.
+    pub on: &'static str,
+    /// Whom: the kind and what may be shown of the place.
+    pub to: String,
+    /// Whether they were: pending, sent or gave_up.
+    pub state: &'static str,
+    /// When it happened.
+    pub at: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried again, at the latest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<String>,
+    /// When it was sent or given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<String>,
+    /// Why it could not be sent the last time, or never will be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
 impl RunSummary {
     /// What `header` says.
     pub fn of(header: &Header) -> Self {
@@ -233,6 +265,7 @@ impl RunReport {
             eta: seen.eta.map(Time::rfc3339),
             tasks: (0..).zip(seen.tasks).map(task).collect(),
             stopping: stopping(view),
+            notices: notices(view),
         }
     }
 }
@@ -347,6 +380,33 @@ pub fn stopping(view: &RunView) -> Vec<StoppingReport> {
         denied: one.denied,
         refused: one.is_refused(),
         unanswered: one.trouble.as_deref().map(TroubleReport::of),
+    })
+    .collect()
+}
+
+/// Who is told of a run, and whether they were, in the order of what is told.
+pub fn notices(view: &RunView) -> Vec<NoticeReport> {
+    let header = &view.state.header;
+    let all = header.notices.iter();
+    all.map(|one| {
+        let known = &view.graph.workflow.notifications;
+        let known = known.get(one.key.target as usize);
+        let (next_at, settled_at) = match one.state {
+            NoticeState::Pending { next_at } => (Some(next_at), None),
+            NoticeState::Sent { sent_at } => (None, Some(sent_at)),
+            NoticeState::GaveUp { gave_up_at } => (None, Some(gave_up_at)),
+        };
+        NoticeReport {
+            id: one.key.in_run(&header.id),
+            on: one.key.on.as_str(),
+            to: known.map_or_else(|| "nobody".to_owned(), |one| one.to.shown()),
+            state: one.state.as_str(),
+            at: one.at.rfc3339(),
+            attempts: one.attempts,
+            next_at: next_at.map(Time::rfc3339),
+            settled_at: settled_at.map(Time::rfc3339),
+            why: one.trouble.clone(),
+        }
     })
     .collect()
 }

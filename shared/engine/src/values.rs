@@ -65,7 +65,7 @@ async fn scope<P: Ports>(
         match reference.root {
             Root::Output(upstream) => outputs.insert(upstream),
             Root::Status(upstream) => statuses.insert(upstream),
-            Root::Param(_) | Root::Run(_) | Root::Item | Root::ItemIndex => false,
+            Root::Param(_) | Root::Run(_) | Root::Item | Root::ItemIndex | Root::Notice(_) => false,
         };
     }
     for &upstream in outputs.union(&statuses) {

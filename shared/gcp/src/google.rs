@@ -13,6 +13,7 @@ use crate::clock::SystemClock;
 use crate::endpoints::{ConnectError, Endpoints};
 use crate::firestore::{FirestoreStore, Observer, StoreOperation};
 use crate::meter::{Meter, Usage};
+use crate::notices::Notices;
 use crate::objects::GcsObjects;
 use crate::pubsub::{PubsubHints, Topics};
 use crate::queue::GoogleQueue;
@@ -76,6 +77,7 @@ struct World {
     queue: GoogleQueue,
     executor: Starter,
     tracker: Trackers,
+    notifier: Notices,
     clock: SystemClock,
     meter: Meter,
     random: Random,
@@ -116,22 +118,24 @@ impl Google {
                 .metered(meter.clone());
         let executor = Starter::Workers(Box::new(Lanes::new(workers, jobs, services)));
         let tracker = Trackers::connect(&endpoints, &options.outgoing)?;
-        Self::over(client, objects, wakes, (executor, tracker), meter).await
+        let notices = Notices::connect(&endpoints, &options.outgoing, meter.clone())?;
+        let others = (executor, tracker, notices);
+        Self::over(client, objects, wakes, others, meter).await
     }
 
     /// For somebody who looks at runs, starts them and tells them what to do, and leaves the rest to the functions.
     pub async fn client(options: ClientOptions) -> Result<Self, ConnectError> {
         let meter = Meter::of_client("client");
         let objects = objects(&options, &meter).await?;
-        let workers = (Starter::Nowhere, Trackers::Nobody);
-        Self::over(options, objects, None, workers, meter).await
+        let others = (Starter::Nowhere, Trackers::Nobody, Notices::Nobody);
+        Self::over(options, objects, None, others, meter).await
     }
 
     async fn over(
         options: ClientOptions,
         objects: GcsObjects,
         wakes: Option<CloudTasks>,
-        (executor, tracker): (Starter, Trackers),
+        (executor, tracker, notifier): (Starter, Trackers, Notices),
         meter: Meter,
     ) -> Result<Self, ConnectError> {
         named("project", &options.project)?;
@@ -155,6 +159,7 @@ impl Google {
             queue: GoogleQueue::new(hints, wakes),
             executor,
             tracker,
+            notifier,
             clock: SystemClock,
             meter,
             random: Random::new(),
@@ -186,6 +191,7 @@ impl Ports for Google {
     type Queue = GoogleQueue;
     type Executor = Starter;
     type Tracker = Trackers;
+    type Notifier = Notices;
     type Clock = SystemClock;
 
     fn store(&self) -> &FirestoreStore {
@@ -202,6 +208,9 @@ impl Ports for Google {
     }
     fn tracker(&self) -> &Trackers {
         &self.0.tracker
+    }
+    fn notifier(&self) -> &Notices {
+        &self.0.notifier
     }
     fn clock(&self) -> &SystemClock {
         &self.0.clock

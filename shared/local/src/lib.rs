@@ -10,7 +10,7 @@ pub mod state_dir;
 pub mod store;
 
 pub use embedded::{
-    Control, Embedded, EmbeddedConfig, EngineError, EngineErrorKind, Files, Jobs, OpenError, Part,
-    RunView, StartRun, Until,
+    Control, Embedded, EmbeddedConfig, EngineError, EngineErrorKind, Files, Jobs, Letters,
+    OpenError, Part, RunView, StartRun, Until,
 };
 pub use observer::{Observer, Silent};

@@ -106,6 +106,11 @@ impl Client {
         self
     }
 
+    /// The value of a secret that requests may name; `what` says for people what it is wanted for.
+    pub(crate) fn secret(&self, name: &str, what: &str) -> Result<String, OutgoingError> {
+        self.secrets.find(name, what)
+    }
+
     /// The guard that judges its requests.
     pub fn guard(&self) -> &Guard {
         &self.inner.guard

@@ -56,24 +56,20 @@ impl Secrets {
                     "the header `{header}` is there twice, as text and as the secret `{name}`"
                 )));
             }
-            let value = self.find(name, header)?;
+            let value = self.find(name, &format!("the header `{header}`"))?;
             values.push(value.clone());
             headers.insert(header.clone(), value);
         }
         Ok(Masked::of(&values))
     }
 
-    fn find(&self, name: &str, header: &str) -> Result<String, OutgoingError> {
+    /// The value of a secret; `what` says for people what it is wanted for.
+    pub(crate) fn find(&self, name: &str, what: &str) -> Result<String, OutgoingError> {
         let named = SecretRef {
             name: name.to_owned(),
         };
         let variable = named.variable();
-        let wanted = || {
-            format!(
-                "the secret `{}`, wanted for the header `{header}`,",
-                name.escape_debug()
-            )
-        };
+        let wanted = || format!("the secret `{}`, wanted for {what},", name.escape_debug());
         let found = match &self.0 {
             Source::Nobody => None,
             Source::Listed(values) => values.get(variable).cloned(),
@@ -123,7 +119,7 @@ impl fmt::Debug for Secrets {
 pub(crate) struct Masked(Vec<String>);
 
 impl Masked {
-    fn of(values: &[String]) -> Self {
+    pub(crate) fn of(values: &[String]) -> Self {
         let mut texts: Vec<String> = Vec::new();
         for value in values {
             let value = value.trim();

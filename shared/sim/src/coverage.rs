@@ -158,6 +158,8 @@ impl Coverage {
             Event::DeferredLate { attempt: at, .. } => attempt(at, 5),
             Event::JobsStopped { attempt: at, .. } => attempt(at, 13),
             Event::ChildEnded { attempt: at, .. } => attempt(at, 9),
+            // They are about others than the run itself.
+            Event::LookedBack { .. } | Event::Notified { .. } => {}
             Event::Start => self.runs[run][0] += 1,
             Event::Resolved { .. } => self.runs[run][1] += 1,
             Event::Claim(_) => self.runs[run][2] += 1,

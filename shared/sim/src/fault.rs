@@ -20,7 +20,11 @@ macro_rules! faults {
             }
             /// Whether only worlds with worker services have it.
             pub fn is_of_services(self) -> bool {
-                self >= Self::PushLost
+                self >= Self::PushLost && !self.is_of_receivers()
+            }
+            /// Whether only worlds have it in which somebody is told of runs.
+            pub fn is_of_receivers(self) -> bool {
+                self >= Self::ReceiverBusy
             }
         }
     };
@@ -151,6 +155,12 @@ faults!(
     HandedTwice = "handed on twice", 300;
     /// A worker service stands still with what it was handed on, for seconds to hours.
     HandedLate = "handed on: late", 200;
+    /// Who is to be told of a run says that it has no time, and has not taken it.
+    ReceiverBusy = "receiver: not now", 500;
+    /// Who is told of a run has taken it, and its answer is lost.
+    ReceiverAnswerLost = "receiver: answer lost", 400;
+    /// Who is told of a run takes its time to answer.
+    ReceiverSlow = "receiver: slow", 400;
 );
 
 /// How often each kind happens, in thousandths of its occasions.
@@ -167,8 +177,9 @@ impl Faults {
         if random.one_in(40) {
             return faults;
         }
-        // Those of services are drawn by whoever draws the services.
-        let kinds = Fault::ALL.iter().filter(|fault| !fault.is_of_services());
+        // Those of services are drawn by whoever draws the services, those of receivers by whoever has any.
+        let of_all = |fault: &&Fault| !fault.is_of_services() && !fault.is_of_receivers();
+        let kinds = Fault::ALL.iter().filter(of_all);
         kinds.for_each(|&fault| faults.draw(fault, random));
         faults
     }

@@ -166,6 +166,13 @@ impl Plan {
             });
         }
         wishes.sort_by_key(|wish| wish.after_ms);
+        let told = |one: &ork_core::definition::Workflow| !one.notifications.is_empty();
+        if prepared.workflows.iter().any(told) && faults != Faults::NONE {
+            // Apart from everything else, which is as it would be without.
+            let mut random = Random::new(seed ^ 0x746f_6c64);
+            let kinds = Fault::ALL.iter().filter(|fault| fault.is_of_receivers());
+            kinds.for_each(|&fault| faults.draw(fault, &mut random));
+        }
         let lane = match mode {
             Mode::Cloud => Lane::draw(seed, &mut faults),
             Mode::Embedded => None,

@@ -17,6 +17,7 @@ mod attempts;
 mod compare;
 pub(crate) mod ends;
 mod jobs;
+mod notices;
 
 pub(crate) use jobs::handed_over_late;
 
@@ -24,6 +25,7 @@ pub(crate) use attempts::{
     Left, after_notice, after_tick, attempt_started, effect, leaves_verdicts, left, object_written,
     worker_gone,
 };
+pub(crate) use notices::told;
 
 /// Something that must not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,7 +164,8 @@ impl Inner {
         let net = self.now + limits::WAKE_NET + Millis::from_secs(600);
         let rests = status.is_terminal()
             && state.header.late.is_none()
-            && state.cancellations().next().is_none();
+            && state.cancellations().next().is_none()
+            && !state.has_pending_notices();
         expect(wake_at.is_none() == rests, "I6", || {
             format!("run {run} is {status} and is looked at {wake_at:?}")
         })?;
@@ -191,6 +194,7 @@ impl Inner {
             "C27",
             || format!("run {run} lost what newer code wrote"),
         )?;
+        notices::decided(&graph, before.as_ref(), &state)?;
         self.note_orphans(run, &graph, before.as_ref(), &state);
         self.order(&graph, &state);
         let tracked = Tracked {

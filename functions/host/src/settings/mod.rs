@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use api::{ApiAuth, ApiSettings, GoogleAuth};
 pub use problem::{Problem, Problems};
 pub use read::unknown;
-pub use secrets::HttpSecrets;
+pub use secrets::{HttpSecrets, Smtp};
 pub use shown::{help, markdown};
 pub use variables::{Absent, OF_OTHERS, VARIABLES, Variable, variable};
 pub use worker::WorkerServing;
@@ -150,6 +150,8 @@ pub struct Cloud {
     pub trackers: String,
     /// The secrets that headers of requests may name.
     pub http_secrets: HttpSecrets,
+    /// The server of letters.
+    pub smtp: Smtp,
 }
 
 /// Workers that have no credentials and do everything by signed URLs.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::variables::{Absent, OF_OTHERS, VARIABLES, variable};
 use super::{
-    Auth, Caller, Cloud, Emulators, HttpSecrets, Problem, Problems, Role, Serving, Settings, Wake,
-    WorkerUrls, values,
+    Auth, Caller, Cloud, Emulators, HttpSecrets, Problem, Problems, Role, Serving, Settings, Smtp,
+    Wake, WorkerUrls, values,
 };
 
 /// How long a head may take. Nobody has a reason to set this.
@@ -248,6 +248,9 @@ impl<'a> Reader<'a> {
         let http_secrets = self.optional("ORK_HTTP_SECRETS", |list| {
             HttpSecrets::read(list, variables)
         });
+        // Whoever sends letters reads them, before the port is open.
+        let smtp_url = self.optional("ORK_SMTP_URL", |text| Ok(text.to_owned()));
+        let smtp_from = self.optional("ORK_SMTP_FROM", |text| Ok(text.to_owned()));
         Some(Cloud {
             database: database?,
             region: region?,
@@ -261,6 +264,10 @@ impl<'a> Reader<'a> {
             outgoing_allow: outgoing_allow.unwrap_or_default(),
             trackers: trackers.unwrap_or_default(),
             http_secrets: http_secrets.unwrap_or_default(),
+            smtp: Smtp {
+                url: smtp_url.unwrap_or_default(),
+                from: smtp_from.unwrap_or_default(),
+            },
         })
     }
 

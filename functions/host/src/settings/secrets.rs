@@ -48,6 +48,23 @@ impl fmt::Debug for HttpSecrets {
     }
 }
 
+/// The server of letters, whose URL may hold a password. Its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Smtp {
+    /// Where it is. Empty: there is none.
+    pub url: String,
+    /// From whom letters are.
+    pub from: String,
+}
+
+impl fmt::Debug for Smtp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Smtp")
+            .field("from", &self.from)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -399,7 +399,21 @@ pub const VARIABLES: &[Variable] = &[
         SERVICES,
         Means("headers may name none"),
         "PARTNER_TOKEN, HOOK_KEY",
-        "Variables that hold secrets which a header of a request may name (`{secret: NAME}`), of `executor: http`, a sensor over HTTP and jobs of type `custom_http`; every author of a workflow can have them sent anywhere",
+        "Variables that hold secrets which a header of a request may name (`{secret: NAME}`), of `executor: http`, a sensor over HTTP, jobs of type `custom_http` and `notifications`; every author of a workflow can have them sent anywhere",
+    ),
+    of(
+        "ORK_SMTP_URL",
+        SERVICES,
+        Means("notifications by e-mail are given up"),
+        "smtps://ork:password@smtp.example.com",
+        "Server that takes letters of `notifications`; needs ORK_SMTP_FROM. It holds a password: have Cloud Run fill it from Secret Manager",
+    ),
+    of(
+        "ORK_SMTP_FROM",
+        SERVICES,
+        Means("notifications by e-mail are given up"),
+        "Ork <ork@example.com>",
+        "Address that those letters are from",
     ),
     of(
         "ORK_ONE_REQUEST",

@@ -14,7 +14,9 @@ use serde_json::json;
 
 pub use world::{MONDAY, World};
 
-use crate::settings::{Auth, Cloud, Emulators, HttpSecrets, LogLevel, Role, Serving, Settings};
+use crate::settings::{
+    Auth, Cloud, Emulators, HttpSecrets, LogLevel, Role, Serving, Settings, Smtp,
+};
 
 /// The subscription that settings name.
 pub const SUBSCRIPTION: &str = "projects/p/subscriptions/ours";
@@ -41,6 +43,7 @@ pub fn settings(role: Role) -> Settings {
             outgoing_allow: String::new(),
             trackers: String::new(),
             http_secrets: HttpSecrets::default(),
+            smtp: Smtp::default(),
             wake: None,
         },
         serving: Serving {

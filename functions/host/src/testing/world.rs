@@ -15,9 +15,9 @@ use ork_core::time::{Millis, Time};
 use ork_engine::conformance::model::Model;
 use ork_engine::conformance::model_objects::ModelObjects;
 use ork_engine::ports::{
-    Begun, Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed, Object,
-    ObjectError, Objects, Ports, Queue, QueueError, StartError, Stopping, Store, StoreError,
-    StoreErrorKind, Tracker, TrackerError, Version, Write,
+    Begun, Clock, Document, Executor, Generation, Hint, JobStatus, Key, Letter, ListQuery, Listed,
+    NotSent, Notifier, Object, ObjectError, Objects, Ports, Queue, QueueError, StartError,
+    Stopping, Store, StoreError, StoreErrorKind, Tracker, TrackerError, Version, Write,
 };
 use ork_engine::{Engine, StartRun, encode_verdict};
 use tokio::sync::Semaphore;
@@ -49,6 +49,8 @@ struct Inner {
     over: Mutex<BTreeMap<String, JobStatus>>,
     /// Ids of jobs that were asked about.
     asked: Mutex<Vec<String>>,
+    /// Notices that were sent.
+    letters: Mutex<Vec<Letter>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -73,6 +75,7 @@ impl Default for World {
             started: Mutex::default(),
             over: Mutex::default(),
             asked: Mutex::default(),
+            letters: Mutex::default(),
         }))
     }
 }
@@ -170,6 +173,10 @@ impl World {
     /// A job is over from now on; all others are at work.
     pub fn job_is(&self, id: &str, status: JobStatus) {
         lock(&self.0.over).insert(id.into(), status);
+    }
+    /// Notices that were sent since the last call.
+    pub fn letters(&self) -> Vec<Letter> {
+        std::mem::take(&mut lock(&self.0.letters))
     }
     /// Jobs that were asked about since the last call.
     pub fn asked(&self) -> Vec<String> {
@@ -351,5 +358,12 @@ impl Tracker for World {
     }
     async fn cancel(&self, _: &Value) -> Result<Stopping, TrackerError> {
         Ok(Stopping::Over)
+    }
+}
+
+impl Notifier for World {
+    async fn send(&self, letter: &Letter) -> Result<(), NotSent> {
+        lock(&self.0.letters).push(letter.clone());
+        Ok(())
     }
 }

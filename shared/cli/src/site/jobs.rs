@@ -6,7 +6,7 @@ use ork_core::Value;
 use ork_core::deferred::Work;
 use ork_engine::ports::{Begun, JobStatus, Stopping, Tracker, TrackerError};
 use ork_gcp::Endpoints;
-use ork_gcp::trackers::{Outgoing, Secrets, Trackers};
+use ork_gcp::trackers::{Outgoing, Secrets, SmtpSettings, Trackers};
 use ork_local::Jobs;
 
 use crate::config::{self, Services};
@@ -26,12 +26,31 @@ pub(crate) fn jobs(services: &Services) -> Option<Arc<dyn Jobs>> {
     }))
 }
 
+/// What the environment says of requests that users cause.
+pub(super) fn outgoing(services: &Services) -> Outgoing {
+    // Two providers may be in the binary, and rustls does not choose between them. It fails only if one was installed before.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let said = |value: &Option<String>| value.clone().unwrap_or_default();
+    Outgoing {
+        allow: said(&services.outgoing_allow),
+        services: said(&services.trackers),
+        project: said(&services.project),
+        // Whoever executes runs here may look into this environment, and so may their tasks.
+        secrets: Secrets::lookup(config::secret),
+        smtp: SmtpSettings {
+            url: services
+                .smtp_url
+                .clone()
+                .map(|url| url.0)
+                .unwrap_or_default(),
+            from: said(&services.smtp_from),
+        },
+    }
+}
+
 impl LaptopJobs {
     fn trackers(&self) -> Result<&Trackers, TrackerError> {
         let made = self.trackers.get_or_init(|| {
-            // Two providers may be in the binary, and rustls does not choose between them. It fails only if one was installed before.
-            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-            let said = |value: &Option<String>| value.clone().unwrap_or_default();
             let endpoints = Endpoints {
                 run: self.services.run.clone(),
                 bigquery: self.services.bigquery.clone(),
@@ -39,14 +58,8 @@ impl LaptopJobs {
                 storage: self.services.storage.clone(),
                 ..Endpoints::default()
             };
-            let outgoing = Outgoing {
-                allow: said(&self.services.outgoing_allow),
-                services: said(&self.services.trackers),
-                project: said(&self.services.project),
-                // Whoever executes runs here may look into this environment, and so may their tasks.
-                secrets: Secrets::lookup(config::secret),
-            };
-            Trackers::connect(&endpoints, &outgoing).map_err(|error| error.to_string())
+            Trackers::connect(&endpoints, &outgoing(&self.services))
+                .map_err(|error| error.to_string())
         });
         made.as_ref()
             .map_err(|error| TrackerError::Permanent(error.clone()))

@@ -9,6 +9,7 @@ mod help;
 mod init;
 mod interrupt;
 mod live;
+mod notices;
 mod project;
 mod runs;
 mod schedule;

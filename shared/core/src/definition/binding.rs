@@ -76,6 +76,8 @@ pub enum Root {
     Item,
     /// `item.index`: the position of the instance.
     ItemIndex,
+    /// `notice.<field>`: what somebody is told, in a notification's templates only.
+    Notice(String),
 }
 
 /// A secret by name.

@@ -18,7 +18,7 @@ mod values;
 
 pub use eval::{EvalError, evaluate, evaluate_bool, render, render_value};
 pub use filters::{FILTERS, FUNCTIONS, TESTS};
-pub use path::{DottedPath, PathError, parse_path, path_text, resolve_path};
+pub use path::{DottedPath, NOTICE_FIELDS, PathError, parse_path, path_text, resolve_path};
 pub use scope::{Instance, LookupError, RunFields, Scope, ScopeBuilder, lookup};
 pub use template::{has_template, whole_template};
 

@@ -56,6 +56,19 @@ const RUN_FIELDS: &[&str] = &[
     "count",
 ];
 
+/// What the templates of a notification see of what they tell.
+pub const NOTICE_FIELDS: &[&str] = &[
+    "id",
+    "on",
+    "at",
+    "status",
+    "error",
+    "failed_tasks",
+    "started_at",
+    "seconds",
+    "late_seconds",
+];
+
 /// Reads a plain path, as in `{ref: tasks.load-all.output.rows[0].id}`. Names may hold `-`; positions are `[0]` or `.0`.
 pub fn parse_path(text: &str) -> Result<Vec<Segment>, PathError> {
     let trimmed = text.trim();
@@ -162,6 +175,20 @@ pub fn resolve_path(
         ("parallel_count", []) => Ok(reference(Root::Run("count".to_owned()), &[])),
         ("slot" | "parallel_index" | "parallel_count", _) => {
             Err(PathError::new(format!("`{root}` has no fields")))
+        }
+        // A task may have this name, and means more where tasks can be seen at all.
+        ("notice", [Segment::Field(field), path @ ..])
+            if task("notice").is_none() && NOTICE_FIELDS.contains(&field.as_str()) =>
+        {
+            Ok(reference(Root::Notice(field.clone()), path))
+        }
+        ("notice", [Segment::Field(field), ..]) if task("notice").is_none() => {
+            Err(PathError::new(format!("`notice` has no `{field}`"))
+                .hint(did_you_mean(field, NOTICE_FIELDS)))
+        }
+        ("notice", _) if task("notice").is_none() => {
+            Err(PathError::new("`notice` is followed by one of its fields")
+                .hint(format!("it has {}", crate::types::list(NOTICE_FIELDS))))
         }
         (name, path) => match task(name) {
             // The planned style says `extract.files`; with `output` in between it is the same.

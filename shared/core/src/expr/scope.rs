@@ -8,10 +8,10 @@ use minijinja::Value as Computed;
 
 use super::path::path_text;
 use super::values::from_json;
-use crate::Value;
 use crate::definition::{Reference, Root, Segment, TaskIndex};
 use crate::time::Time;
 use crate::types::{Type, list};
+use crate::{Map, Value};
 
 /// What is known about the run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -86,6 +86,7 @@ struct Shared {
     params: Datum,
     tasks: BTreeMap<String, TaskData>,
     names: BTreeMap<TaskIndex, String>,
+    notice: Map,
     expressions: Programs,
     templates: Programs,
 }
@@ -126,6 +127,12 @@ impl ScopeBuilder {
                 kind,
             },
         );
+        self
+    }
+    /// Adds what a notice says, for the templates of a notification.
+    #[must_use]
+    pub fn notice(mut self, fields: Map) -> Self {
+        self.shared.notice = fields;
         self
     }
     /// The finished scope, for a task that does not fan out.
@@ -274,6 +281,7 @@ impl Scope {
             Root::Run(name) => vec![field("run"), field(name)],
             Root::Item => vec![field("item")],
             Root::ItemIndex => vec![field("item"), field("index")],
+            Root::Notice(name) => vec![field("notice"), field(name)],
         };
         segments.extend(reference.path.iter().cloned());
         path_text(&segments)
@@ -331,6 +339,10 @@ pub fn lookup<'a>(reference: &Reference, scope: &'a Scope) -> Result<Cow<'a, Val
                 .ok_or_else(|| missing(format!("a run has no `{name}`")));
         }
         Root::ItemIndex => return Ok(Cow::Owned(Value::from(scope.instance.item_index))),
+        Root::Notice(name) => match scope.shared.notice.get(name) {
+            Some(found) => (found, None),
+            None => return Err(missing(format!("a notice has no `{name}`"))),
+        },
         Root::Item => match &scope.instance.item {
             Some(_) => (&*scope.item.json, None),
             None => {

@@ -102,6 +102,8 @@ impl Checker<'_> {
                 _ => Type::Str,
             },
             Root::ItemIndex => Type::Int,
+            // No task sees it.
+            Root::Notice(_) => return Ok(None),
             Root::Item => {
                 let list = match &at.task.foreach {
                     Some(foreach) => self.kind(foreach, at)?,

@@ -26,6 +26,7 @@ pub(super) fn workflow(name: WorkflowName, style: Style) -> Workflow {
         deadline: None,
         max_active_runs: None,
         max_recovery_attempts: limits::MAX_RECOVERY_ATTEMPTS,
+        notifications: Vec::new(),
         bundle: None,
     }
 }

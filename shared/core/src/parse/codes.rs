@@ -113,4 +113,8 @@ codes! {
     DUPLICATE_FUN = "ORK123", "two `fun` blocks with one name";
     BODY_INDENT = "ORK124", "a body indented unevenly";
     OPEN_STRING = "ORK125", "a string without an end";
+
+    // Notifications.
+    BAD_ADDRESS = "ORK130", "nowhere that can be told";
+    NEVER_TOLD = "ORK131", "a notification that never comes";
 }

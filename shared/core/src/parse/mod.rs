@@ -20,6 +20,7 @@ mod graph;
 mod kinds;
 mod labels;
 mod node;
+mod notifications;
 mod programs;
 mod project;
 mod python;
@@ -93,7 +94,10 @@ pub fn parse_workflow_beside(
     let mut found = Diagnostics::new(file);
     let read = source::text(bytes, &mut found).and_then(|text| {
         if file.ends_with(".workflow") {
-            fun::read(file, text, &mut found)
+            fun::read(file, text, &mut found).map(|(mut workflow, places)| {
+                workflow.notifications = project.notifications.clone();
+                (workflow, places)
+            })
         } else {
             let folder = beside::Folder::new(beside);
             workflow::read(&yaml::load(text, &mut found)?, project, &folder, &mut found)

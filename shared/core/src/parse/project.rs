@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::Value;
+use crate::definition::Notification;
 use crate::diagnostic::Diagnostics;
 use crate::ids::PoolName;
 
@@ -10,6 +11,7 @@ use super::codes;
 use super::executors;
 use super::fields::{Field, Fields};
 use super::node::{Kind, Node};
+use super::notifications;
 
 /// What `ork.yaml` says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,6 +22,8 @@ pub struct Project {
     pub custom_executors: BTreeMap<String, CustomExecutor>,
     /// Worker profiles, as written.
     pub worker_profiles: BTreeMap<String, Value>,
+    /// Whom runs of workflows tell that say nothing of it themselves.
+    pub notifications: Vec<Notification>,
 }
 
 /// An executor of the project's own: a program that is given the task's specification.
@@ -38,7 +42,7 @@ pub(super) fn read(root: &Node, found: &mut Diagnostics) -> Project {
         root,
         "ork.yaml".to_owned(),
         root.at,
-        &["pools", "executors", "workers"],
+        &["pools", "executors", "workers", "notifications"],
         found,
     ) else {
         return project;
@@ -80,6 +84,10 @@ pub(super) fn read(root: &Node, found: &mut Diagnostics) -> Project {
         } else {
             one.field.wrong_kind("a map", found);
         }
+    }
+    if let Some(field) = top.field("notifications") {
+        // It is for workflows of all kinds: it can know no params of theirs.
+        project.notifications = notifications::read(&field, &[], found);
     }
     project
 }

@@ -226,7 +226,7 @@ pub(super) fn http(
 }
 
 /// The headers of a map that are secrets. One that is misspelled is said, and left out.
-fn secrets_in(field: &Field<'_>, found: &mut Diagnostics) -> Vec<(String, SecretRef)> {
+pub(super) fn secrets_in(field: &Field<'_>, found: &mut Diagnostics) -> Vec<(String, SecretRef)> {
     let mut secrets = Vec::new();
     for (key, node) in secrets_of(field) {
         let label = format!("`{}` in {}", key.text, field.label);

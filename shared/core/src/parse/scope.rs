@@ -333,6 +333,13 @@ impl<'a> Scope<'a> {
             {
                 not_yet(label, field, at, found)
             }
+            Root::Notice(field) => {
+                let message = format!(
+                    "{label} refers to `notice.{field}`, which only the templates of a notification see"
+                );
+                found.error(codes::NOT_HERE, at, message);
+                false
+            }
             Root::Item | Root::ItemIndex | Root::Run(_) => true,
         }
     }
@@ -440,4 +447,71 @@ pub(super) fn param_default(
         source: source.to_owned(),
         references,
     })
+}
+
+/// A template of a notification: it sees the notice, the run and the slot, and these params.
+pub(super) fn notification(
+    field: &Field<'_>,
+    params: &[String],
+    found: &mut Diagnostics,
+) -> Option<Expression> {
+    let source = field.text(found)?;
+    let paths = compiled(
+        field,
+        expr::compile_template(source).map(|found| found.paths),
+        0,
+        found,
+    )?;
+    let mut references = Vec::new();
+    let mut good = true;
+    for path in &paths {
+        let at = field.node.inside(path.start, path.end);
+        let root = match path.segments.first() {
+            Some(Segment::Field(root)) => root.as_str(),
+            _ => "",
+        };
+        let refused = match expr::resolve_path(&path.segments, &|_| None) {
+            Ok(reference) => match &reference.root {
+                Root::Notice(_) => Ok(reference),
+                Root::Run(name) if !matches!(name.as_str(), "index" | "count" | "attempt") => {
+                    Ok(reference)
+                }
+                Root::Param(name) if params.contains(name) => Ok(reference),
+                Root::Param(name) => Err((
+                    codes::UNKNOWN_PARAM,
+                    format!("{} refers to the unknown param `{name}`", field.label),
+                    suggest::hint(name, params.iter().map(String::as_str), found),
+                )),
+                _ => Err(unseen(field, path)),
+            },
+            Err(error) if matches!(root, "run" | "notice" | "params") => Err((
+                codes::BAD_PATH,
+                format!("{}: {}", field.label, error.message),
+                error.hint,
+            )),
+            Err(_) => Err(unseen(field, path)),
+        };
+        match refused {
+            Ok(reference) if !references.contains(&reference) => references.push(reference),
+            Ok(_) => {}
+            Err((code, message, hint)) => {
+                found.error(code, at, message).maybe_hint(hint);
+                good = false;
+            }
+        }
+    }
+    good.then(|| Expression {
+        source: source.to_owned(),
+        references,
+    })
+}
+
+fn unseen(field: &Field<'_>, path: &DottedPath) -> (codes::Code, String, Option<String>) {
+    let message = format!(
+        "{} sees only `notice`, `run`, `slot` and `params`, not `{}`",
+        field.label,
+        expr::path_text(&path.segments)
+    );
+    let hint = "`notice.error` and `notice.failed_tasks` say what became of its tasks";
+    (codes::NOT_HERE, message, Some(hint.to_owned()))
 }

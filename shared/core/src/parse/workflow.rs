@@ -16,6 +16,7 @@ use super::codes;
 use super::fields::{Field, Fields};
 use super::kinds::Aliases;
 use super::node::{Kind, Node};
+use super::notifications;
 use super::schedules;
 use super::scope;
 use super::tasks::{self, Context};
@@ -75,6 +76,13 @@ pub(super) fn read(
         workflow.max_recovery_attempts = field
             .integer(0..=1000, found)
             .unwrap_or(workflow.max_recovery_attempts);
+    }
+    match top.field("notifications") {
+        Some(field) => {
+            workflow.notifications = notifications::read(&field, &param_names, found);
+            notifications::check(&field, &workflow, found);
+        }
+        None => workflow.notifications = project.notifications.clone(),
     }
     let context = Context {
         style,

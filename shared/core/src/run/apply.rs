@@ -58,6 +58,12 @@ impl RunState {
                 status,
                 output,
             } => step.child_ended(*attempt, run, *status, output),
+            Event::LookedBack { failed } => step.looked_back(*failed),
+            Event::Notified {
+                notice,
+                attempt,
+                told,
+            } => step.notified(*notice, *attempt, told),
             Event::Tick => step.tick(),
             Event::OwnerLost { new_owner } => step.owner_lost(new_owner.as_deref()),
             Event::Command(command) => step.command(command)?,

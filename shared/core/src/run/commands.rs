@@ -68,7 +68,7 @@ impl Step<'_> {
         self.run.header.started_at.get_or_insert(self.now);
         self.note_run(NoteKind::Cancelled);
         self.cancel_everything();
-        self.end_run(RunStatus::Cancelled);
+        self.end_run(RunStatus::Cancelled, false);
         Ok(())
     }
 

@@ -61,6 +61,7 @@ impl RunState {
     /// If the commit then fails, the state is to be thrown away and read again.
     pub fn encode(&mut self) -> StoredRun {
         let dirty = std::mem::take(&mut self.dirty);
+        self.header_changed = false;
         let embedded = self.tasks.len() <= TASKS_WITH_PAGE;
         let pages = dirty
             .into_iter()
@@ -187,7 +188,9 @@ impl RunState {
             .instances
             .iter()
             .all(|instance| !matches!(instance.state, State::Skipped(reason) if !named(reason)));
-        if !tasks || !instances || !self.header.only.iter().all(|&task| inside(task)) {
+        let told = self.header.notices.iter().flat_map(|one| &one.failed);
+        let mut listed = self.header.only.iter().chain(told);
+        if !tasks || !instances || !listed.all(|&task| inside(task)) {
             return Err(DecodeError::Damaged(
                 "it names a task that its workflow does not have",
             ));

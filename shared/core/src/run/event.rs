@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Category, Note, RunStatus};
+use super::{Category, Note, NoticeKey, RunStatus, Told};
 use crate::definition::TaskIndex;
 use crate::ids::{PoolName, RunId};
 use crate::task::{AttemptId, Output, Report, Verdict};
@@ -123,6 +123,20 @@ pub enum Event {
         status: RunStatus,
         /// What it gave (JSON text of its outputs), when it succeeded.
         output: Output,
+    },
+    /// How the run before this one ended, of those that ended well or failed; not failed when there is none.
+    LookedBack {
+        /// Whether it failed.
+        failed: bool,
+    },
+    /// Somebody tried to send a notice.
+    Notified {
+        /// Which.
+        notice: NoticeKey,
+        /// The so-manieth time that it was handed to somebody.
+        attempt: u32,
+        /// What became of it.
+        told: Told,
     },
     /// Time has passed.
     Tick,
@@ -317,6 +331,15 @@ pub enum Effect {
     /// Look for what workers said after their attempts had been ended, before committing; answer with [`Event::DeferredLate`] and
     /// [`Event::Finished`], or with [`RunState::look_again`](super::RunState::look_again).
     LookForLate,
+    /// See how the run before this one ended; answer with [`Event::LookedBack`] before committing.
+    LookBack,
+    /// Send a notice; answer with [`Event::Notified`]. Whoever cannot do so before its lease is over leaves it.
+    Notify {
+        /// Which.
+        notice: NoticeKey,
+        /// To be given back.
+        attempt: u32,
+    },
     /// A task has ended: its output can be shown.
     TaskEnded(TaskIndex),
     /// The run has ended.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LateLooks, RunStatus};
+use super::{LateLooks, Notice, RunStatus};
 use crate::Value;
 use crate::ids::{RunId, TaskName, VersionHash, WorkflowName};
 use crate::time::Time;
@@ -116,6 +116,15 @@ pub struct Header {
     /// older Ork have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<FailedTask>,
+    /// What it has told, and what it has to tell yet: settled ones are kept to be seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
+    /// How often it has ended, where its workflow tells anybody of that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ends: u32,
+    /// Whether it has failed since it last ended well, where its workflow tells anybody of that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed_before: bool,
     /// What a newer Ork wrote and this one keeps.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
@@ -150,6 +159,9 @@ impl Header {
             cancelled_by: None,
             late: None,
             failed: None,
+            notices: Vec::new(),
+            ends: 0,
+            failed_before: false,
             extra: BTreeMap::new(),
         }
     }
@@ -157,4 +169,12 @@ impl Header {
     pub fn asks_for(&self, task: u32) -> bool {
         self.only.is_empty() || self.only.contains(&task)
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -23,6 +23,11 @@ pub struct LateLooks {
 }
 
 impl RunState {
+    /// When to look next.
+    pub(super) fn late_look(&self) -> Option<Time> {
+        self.header.late.map(|late| late.at)
+    }
+
     /// Not everything was looked through: that is done again in a while.
     pub fn look_again(&mut self, now: Time) {
         let at = now + limits::ASK_AGAIN;

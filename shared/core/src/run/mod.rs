@@ -16,6 +16,7 @@ mod header;
 mod late;
 mod mark;
 mod note;
+mod notices;
 mod progress;
 mod record;
 mod state;
@@ -37,6 +38,7 @@ pub use graph::Graph;
 pub use header::{FailedTask, Header, ParentRef, RunTrigger};
 pub use late::LateLooks;
 pub use note::{HeldBack, Note, NoteKind};
+pub use notices::{Notice, NoticeKey, NoticeState, Told};
 pub use progress::{Progress, TaskProgress};
 pub use state::{
     Failure, Instance, RunState, SkipReason, State, TaskOutcome, TaskPhase, TaskState,

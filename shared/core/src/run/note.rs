@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Category, Graph, InstanceStatus, Overdue, RunStatus, SkipReason};
+use super::{Category, Graph, InstanceStatus, NoticeKey, Overdue, RunStatus, SkipReason};
 use crate::definition::TaskIndex;
 use crate::time::Millis;
 
@@ -157,6 +157,23 @@ pub enum NoteKind {
         /// Instances that are kept.
         kept: u32,
     },
+    /// Somebody is to be told of the run.
+    NoticeDue {
+        /// Which notice.
+        notice: NoticeKey,
+    },
+    /// Somebody was told.
+    NoticeSent {
+        /// Which notice.
+        notice: NoticeKey,
+    },
+    /// Somebody could not be told, and that is not tried any more.
+    NoticeGivenUp {
+        /// Which notice.
+        notice: NoticeKey,
+        /// Why.
+        why: String,
+    },
     /// The process that ran it is gone.
     OwnerLost {
         /// The attempt.
@@ -281,6 +298,15 @@ impl Note {
             NoteKind::MarkedSuccess => write!(text, "marked as succeeded"),
             NoteKind::Reset { kept: 0 } => write!(text, "runs again"),
             NoteKind::Reset { kept } => write!(text, "runs again, {kept} instance(s) kept"),
+            NoteKind::NoticeDue { notice } => {
+                write!(text, "{} is to be told", told(graph, *notice))
+            }
+            NoteKind::NoticeSent { notice } => write!(text, "{} was told", told(graph, *notice)),
+            NoteKind::NoticeGivenUp { notice, why } => write!(
+                text,
+                "{} could not be told, and is not told any more: {why}",
+                told(graph, *notice)
+            ),
             NoteKind::OwnerLost { attempt } => write!(
                 text,
                 "attempt {attempt} died with the process that ran it; not charged"
@@ -288,4 +314,11 @@ impl Note {
         };
         text
     }
+}
+
+/// Whom a notice goes to, and what it tells.
+fn told(graph: &Graph, notice: NoticeKey) -> String {
+    let known = graph.workflow.notifications.get(notice.target as usize);
+    let to = known.map_or_else(|| "nobody".to_owned(), |one| one.to.shown());
+    format!("{to} ({})", notice.on.as_str())
 }

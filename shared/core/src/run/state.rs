@@ -348,6 +348,8 @@ pub struct RunState {
     pub(super) ready: BTreeSet<(Reverse<i32>, TaskIndex)>,
     /// Tasks that have not ended. Derived.
     pub(super) unended: u32,
+    /// Whether the header has something new that no instance has. Derived.
+    pub(super) header_changed: bool,
 }
 
 impl RunState {
@@ -381,6 +383,7 @@ impl RunState {
             timers: BTreeSet::new(),
             ready: BTreeSet::new(),
             unended: 0,
+            header_changed: false,
         }
     }
 
@@ -424,9 +427,9 @@ impl RunState {
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
-    /// Whether any instance changed since the last encode.
+    /// Whether any instance or notice changed since the last encode.
     pub fn is_changed(&self) -> bool {
-        !self.dirty.is_empty()
+        !self.dirty.is_empty() || self.header_changed
     }
     /// Tasks whose conditions still have to be evaluated.
     pub fn unresolved(&self) -> Vec<(TaskIndex, u32)> {

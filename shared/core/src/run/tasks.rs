@@ -125,6 +125,7 @@ impl<'a> Step<'a> {
         header.started_at = Some(self.now);
         header.deadline_at = self.graph.workflow.deadline.map(|span| self.now + span);
         self.note_run(NoteKind::RunStarted);
+        self.tell_start();
         for &task in self.graph.order() {
             self.skip_unasked(task);
         }
@@ -423,7 +424,7 @@ impl<'a> Step<'a> {
                 }
             }
             self.run.header.failed = self.blamed().filter(|_| status == RunStatus::Failed);
-            self.end_run(status);
+            self.end_run(status, false);
         }
     }
 
@@ -449,14 +450,15 @@ impl<'a> Step<'a> {
         })
     }
 
-    /// The run is over.
-    pub(super) fn end_run(&mut self, status: RunStatus) {
+    /// The run is over, perhaps because its deadline has passed.
+    pub(super) fn end_run(&mut self, status: RunStatus, by_deadline: bool) {
         let header = &mut self.run.header;
         header.status = status;
         header.finished_at = Some(self.now);
         header.recovering = false;
         self.note_run(NoteKind::RunEnded(status));
         self.effect(Effect::RunEnded(status));
+        self.tell_end(status, by_deadline);
     }
 }
 

@@ -7,15 +7,15 @@ use crate::limits;
 use crate::time::{Millis, Time};
 
 impl RunState {
-    /// The earliest instant at which this run must be looked at again; `None` only when it has ended and nothing of it is to be stopped.
+    /// The earliest instant at which this run must be looked at again; `None` only when it has ended, nothing of it is to be stopped and
+    /// nobody is to be told of it.
     ///
     /// A ready instance that nobody has claimed keeps the run due: this is what replaces an outbox.
     pub fn next_wake_at(&mut self, now: Time) -> Option<Time> {
         match self.header.status {
-            // Nothing but jobs that are to be stopped, and what workers may say of others.
+            // Nothing but jobs that are to be stopped, what workers may say of others, and notices.
             RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled => {
-                let late = self.header.late.map(|late| late.at);
-                return [self.first_timer(), late].into_iter().flatten().min();
+                return earliest([self.first_timer(), self.late_look(), self.first_notice()]);
             }
             // Whoever frees its place tells it; should that be lost, it finds out after a share of the time it has waited already.
             RunStatus::Pending => {
@@ -30,14 +30,13 @@ impl RunState {
         let announce = (self.has_ready() && self.header.status != RunStatus::Paused)
             .then(|| now + limits::ANNOUNCE_AGAIN);
         let net = (now + limits::WAKE_NET).min(self.header.deadline_at.unwrap_or(Time(i64::MAX)));
-        let late = self.header.late.map(|late| late.at);
-        Some(
-            [timer, announce, late, Some(net)]
-                .into_iter()
-                .flatten()
-                .min()
-                .expect("net is always there"),
-        )
+        earliest([
+            timer,
+            announce,
+            self.late_look(),
+            self.first_notice(),
+            Some(net),
+        ])
     }
 
     /// The first instant that an instance says.
@@ -60,12 +59,11 @@ impl RunState {
         let timer = self.timers.first().map(|&(at, _)| at);
         let deadline = self.header.deadline_at;
         let deadline = deadline.filter(|_| !self.header.status.is_terminal());
-        let late = self.header.late.map(|late| late.at);
-        [timer, deadline, late].into_iter().flatten().min()
+        earliest([timer, deadline, self.late_look(), self.first_notice()])
     }
 
     /// The earliest instant before `until` at which something goes on that waits for time and nothing else: a retry, a question about deferred
-    /// jobs, the deadline. What only looks after attempts that are not heard of is not among them; it has time until the next tick.
+    /// jobs, a notice, the deadline. What only looks after attempts that are not heard of is not among them; it has time until the next tick.
     pub fn next_wait_over(&self, until: Time) -> Option<Time> {
         if self.header.status == RunStatus::Pending {
             return None;
@@ -78,11 +76,12 @@ impl RunState {
             waits && instance.wake_at() == Some(at)
         });
         let timer = waiting.map(|&(at, _)| at);
+        let notice = self.first_notice().filter(|&at| at < until);
         if self.header.status.is_terminal() {
-            return timer;
+            return earliest([timer, notice]);
         }
         let deadline = self.header.deadline_at.filter(|&at| at < until);
-        [timer, deadline].into_iter().flatten().min()
+        earliest([timer, notice, deadline])
     }
 }
 
@@ -95,6 +94,7 @@ impl Step<'_> {
         }
         let over = header.status.is_terminal();
         self.look_for_late();
+        self.notices_due();
         let header = &self.run.header;
         if !over && header.deadline_at.is_some_and(|at| at <= self.now) {
             self.note_run(NoteKind::DeadlinePassed);
@@ -103,7 +103,7 @@ impl Step<'_> {
                 self.graph.workflow.deadline.unwrap_or_default()
             ));
             self.cancel_everything();
-            self.end_run(RunStatus::Failed);
+            self.end_run(RunStatus::Failed, true);
             return;
         }
         let mut questions = 0;
@@ -310,6 +310,7 @@ impl Step<'_> {
     /// Its clock may have been ahead of the new owner's, so no wait is believed to be longer than it could have been made.
     pub(super) fn owner_lost(&mut self, new_owner: Option<&str>) {
         self.run.header.owner = new_owner.map(str::to_owned);
+        self.end_leases();
         if self.run.header.status.is_terminal() {
             return;
         }
@@ -362,4 +363,8 @@ impl Step<'_> {
             }
         }
     }
+}
+
+fn earliest<const N: usize>(instants: [Option<Time>; N]) -> Option<Time> {
+    instants.into_iter().flatten().min()
 }

@@ -1,6 +1,7 @@
 //! JSON Schema of workflow files, for editors, and of types, for whoever checks values elsewhere.
 
 pub(crate) mod executors;
+mod notifications;
 mod parts;
 mod remote;
 mod task;
@@ -28,6 +29,7 @@ pub const WORKFLOW_KEYS: &[&str] = &[
     "deadline",
     "max_active_runs",
     "max_recovery_attempts",
+    "notifications",
 ];
 
 /// Keys of a task: those of every task, and those that only some executors have.
@@ -119,6 +121,22 @@ pub const SCHEDULE_KEYS: &[&str] = &["cron", "timezone", "enabled", "catchup", "
 
 /// Keys of a param written as a map.
 pub const PARAM_KEYS: &[&str] = &["type", "default", "description"];
+
+/// Keys of a notification.
+pub const NOTIFICATION_KEYS: &[&str] = &[
+    "on",
+    "late_after",
+    "webhook",
+    "slack",
+    "email",
+    "pubsub",
+    "headers",
+    "title",
+    "body",
+];
+
+/// Those of them that say who is told, of which one has to be there.
+pub const RECEIVER_KEYS: &[&str] = &["webhook", "slack", "email", "pubsub"];
 
 /// Keys of `retries` written as a map.
 pub const RETRY_KEYS: &[&str] = &["max", "delay", "backoff", "max_delay", "jitter", "on"];
@@ -227,6 +245,7 @@ mod tests {
             ("/$defs/task/properties", TASK_KEYS),
             ("/$defs/defaults/properties", DEFAULTS_KEYS),
             ("/$defs/schedule/properties", SCHEDULE_KEYS),
+            ("/$defs/notification/properties", NOTIFICATION_KEYS),
             ("/$defs/param/anyOf/0/properties", PARAM_KEYS),
             ("/$defs/retries/anyOf/1/properties", RETRY_KEYS),
         ] {

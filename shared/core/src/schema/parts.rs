@@ -38,6 +38,7 @@ pub(super) fn all() -> Map<String, Value> {
         ("schedules", schedules()),
         ("triggers", triggers()),
         ("retries", retries()),
+        ("notification", super::notifications::schema()),
     ];
     parts
         .into_iter()

@@ -53,6 +53,14 @@ pub(super) fn schema() -> Map<String, Value> {
                     json!({ "type": "integer", "minimum": 0, "default": limits::MAX_RECOVERY_ATTEMPTS }),
                 ),
             ),
+            (
+                "notifications",
+                described(
+                    "Notifications",
+                    "Whom its runs tell of themselves. An empty list turns off those of ork.yaml.",
+                    json!({ "type": "array", "items": part("notification"), "maxItems": limits::NOTIFICATIONS }),
+                ),
+            ),
         ],
     );
     schema.insert("required".to_owned(), json!(["name", "tasks"]));

@@ -11,7 +11,7 @@ use ork_core::run::{ClaimOffer, Command, DecodeError, Event, Graph, RunState, Ru
 
 use crate::world::{World, bytes, header};
 
-const STORIES: [(&str, &str, &str); 6] = [
+const STORIES: [(&str, &str, &str); 7] = [
     (
         "in_flight",
         "name: t\ndeadline: 2h\ntasks:\n  a: {x, parallel: 8, retries: {max: 2, delay: 30s, jitter: false}}\n  f: {x, priority: 3}\n  s: {x, depends_on: [f]}\n  p: {x}\n  w: {x, when: \"{{ run.id == 'x' }}\"}\n  c: {run_as: {workflow: other}}\n  l: {x, depends_on: [a]}\n",
@@ -38,6 +38,11 @@ const STORIES: [(&str, &str, &str); 6] = [
         "start; claim 9 remote; +2s; defer a 3; defer b[1] 2; job a 1 failed; stopped a#1 1 denied; +30s; tick; job b[1] 0 denied; cancel; stopped b[1]#1 1",
     ),
     (
+        "telling",
+        "name: t\nnotifications:\n  - {on: [failure, recovery], webhook: https://example.com}\n  - {on: failure, email: [a@example.com]}\n  - {on: failure, pubsub: alerts}\n  - {on: success, slack: {secret: URL}}\ntasks:\n  a: {x}\n  b: {x, depends_on: [a]}\n",
+        "start; claim 1; ok a; claim 1; +1s; fail b permanent ünlucky; told failure.0.1 received; told failure.1.1 never; told failure.2.1 busy; retry; claim 1; ok b; +80s; tick; told recovery.0.2 #1 busy",
+    ),
+    (
         "unanswered",
         "  a: {x, retries: {max: 1, delay: 0s}}\n  b: {x, parallel: 3}\n",
         "start; claim 9 remote; +2s; defer a 3; defer b[1] 2; job a 1 failed transient; stopped a#1 1 unanswered; +30s; tick; stopped a#1 0 unanswered; job b[1] 0 busy; job b[1] 1 busy 60s; +60s; job b[1] 0 running; job b[1] 1 missing; defer b[2] 1; job b[2] 0 denied",
@@ -62,6 +67,9 @@ fn shown(run: &RunState) -> String {
         "    cancelled_by: None,\n",
         "    late: None,\n",
         "    failed: None,\n",
+        "    notices: [],\n",
+        "    ends: 0,\n",
+        "    failed_before: false,\n",
     ] {
         text = text.replace(later, "");
     }

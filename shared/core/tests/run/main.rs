@@ -10,6 +10,7 @@ mod fixtures;
 mod format;
 mod holding;
 mod marks;
+mod notices;
 mod permutations;
 mod progress;
 mod properties;

@@ -10,7 +10,7 @@ use ork_core::limits;
 use ork_core::parse::parse_workflow;
 use ork_core::run::{
     Attempt, Category, ClaimOffer, Effect, Event, Graph, JobAnswer, Out, Overdue, Resolution,
-    RunState, RunStatus, State, TaskOutcome, TaskPhase,
+    RunState, RunStatus, State, TaskOutcome, TaskPhase, Told,
 };
 use ork_core::task::{Output, Verdict};
 use ork_core::time::{Millis, Time};
@@ -229,6 +229,24 @@ impl<'a> Around<'a> {
                     attempt,
                     over,
                     denied: None,
+                }]
+            }
+            Effect::LookBack => {
+                let failed = self.tape.one_in(2);
+                vec![Event::LookedBack { failed }]
+            }
+            Effect::Notify { notice, attempt } => {
+                let told = match self.tape.one_in(2) {
+                    true => Told::Received,
+                    false => Told::NotNow {
+                        why: "no".to_owned(),
+                        retry_after: None,
+                    },
+                };
+                vec![Event::Notified {
+                    notice,
+                    attempt,
+                    told,
                 }]
             }
             Effect::StartChild(attempt) => {

@@ -3,13 +3,14 @@
 //! `start`, `claim N [remote] [POOL=N …]`, `started T`, `beat T`, `not_started T SPAN`, `ok T [JSON]`, `fail T CATEGORY [WHY]`,
 //! `defer T N`, `job T N running|done|failed [CATEGORY]|busy [SPAN]|…`, `child T STATUS`, `tick`, `owner_lost`, `resolve T run N|skip|failed`,
 //! `cancel`, `pause [T]`, `resume [T]`, `retry [T]`, `mark T [JSON]`, `recover failed|T|step N`. T is `task`, `task[2]`, `task[2]#1` for an earlier
-//! attempt, `task#2.1` for an earlier fence.
+//! attempt, `task#2.1` for an earlier fence. `looked_back failed|well`, `told KEY [#ATTEMPT] received|busy [SPAN]|never`, where KEY is
+//! `failure.0.1`: what, whom, and how often the run had ended.
 
-use ork_core::definition::TaskIndex;
+use ork_core::definition::{Occasion, TaskIndex};
 use ork_core::ids::{PoolName, RunId};
 use ork_core::run::{
-    Attempt, Category, ClaimOffer, Command, Effect, Event, Graph, JobAnswer, NotStopped,
-    RecoverFrom, Resolution, Unstopped,
+    Attempt, Category, ClaimOffer, Command, Effect, Event, Graph, JobAnswer, NotStopped, NoticeKey,
+    RecoverFrom, Resolution, Told, Unstopped,
 };
 use ork_core::task::{Output, Report, Verdict};
 use ork_core::time::Millis;
@@ -86,6 +87,35 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
     match verb {
         "start" => Event::Start,
         "tick" => Event::Tick,
+        "looked_back" => Event::LookedBack {
+            failed: arg(0) == "failed",
+        },
+        "told" => {
+            let notice = notice(arg(0));
+            let known = world.run.notice(notice).map_or(1, |one| one.attempts);
+            let (attempt, rest) = match arg(1).strip_prefix('#') {
+                Some(number) => (number.parse().expect("a number"), &rest[2..]),
+                None => (known, &rest[1..]),
+            };
+            let told = match rest {
+                ["received"] => Told::Received,
+                ["busy"] => Told::NotNow {
+                    why: "503, it said".into(),
+                    retry_after: None,
+                },
+                ["busy", asked] => Told::NotNow {
+                    why: "503, it said".into(),
+                    retry_after: Some(span(asked)),
+                },
+                ["never"] => Told::Never("it may not be told".into()),
+                other => panic!("`{other:?}` is what becomes of telling"),
+            };
+            Event::Notified {
+                notice,
+                attempt,
+                told,
+            }
+        }
         "owner_lost" => Event::OwnerLost {
             new_owner: Some("next".into()),
         },
@@ -262,6 +292,20 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
     }
 }
 
+/// `failure.0.1`.
+pub(crate) fn notice(text: &str) -> NoticeKey {
+    let parts: Vec<&str> = text.split('.').collect();
+    let [on, target, round] = parts[..] else {
+        panic!("`{text}` is a notice such as failure.0.1")
+    };
+    let on = Occasion::ALL.into_iter().find(|one| one.as_str() == on);
+    NoticeKey {
+        on: on.unwrap_or_else(|| panic!("`{text}` names an occasion")),
+        target: target.parse().expect("a position"),
+        round: round.parse().expect("a number"),
+    }
+}
+
 pub(crate) fn success(json: &str) -> Verdict {
     Verdict::Success {
         output: Output::Inline(json.into()),
@@ -297,6 +341,8 @@ pub(crate) fn effect(graph: &Graph, effect: &Effect) -> String {
         Effect::BeginJobs(who) => format!("begin the jobs of {}", attempt(who)),
         Effect::StopJobs(who) => format!("stop the jobs of {}", attempt(who)),
         Effect::LookForLate => "look for late verdicts".to_owned(),
+        Effect::LookBack => "look back".to_owned(),
+        Effect::Notify { notice, attempt } => format!("tell {notice} #{attempt}"),
         Effect::TaskEnded(task) => format!("task {} ended", name(*task)),
         Effect::RunEnded(status) => format!("run ended {status}"),
     }

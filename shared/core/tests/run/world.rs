@@ -220,8 +220,9 @@ impl World {
             run.next_wake_at(self.now).is_none(),
             self.run.header.status.is_terminal()
                 && self.run.header.late.is_none()
-                && self.run.cancellations().next().is_none(),
-            "a run that is not over, or has jobs to be stopped or looked for, has an instant to be looked at"
+                && self.run.cancellations().next().is_none()
+                && !self.run.has_pending_notices(),
+            "a run that is not over, has jobs to be stopped or looked for, or somebody to be told, has an instant to be looked at"
         );
         let latest = self
             .run

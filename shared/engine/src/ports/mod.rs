@@ -3,12 +3,14 @@
 //! Futures are `Send` so that a server may run them on any thread; an adapter that never waits just returns.
 
 mod executor;
+mod notifier;
 mod objects;
 mod queue;
 mod store;
 mod tracker;
 
 pub use executor::{Alive, Executor, StartError};
+pub use notifier::{Letter, NotSent, Notifier};
 pub use objects::{Generation, Object, ObjectError, Objects};
 pub use queue::{Function, Hint, Queue, QueueError};
 pub use store::{
@@ -46,6 +48,8 @@ pub trait Ports: Send + Sync {
     type Executor: Executor;
     /// What asks about deferred jobs.
     type Tracker: Tracker;
+    /// What tells people and programs of runs.
+    type Notifier: Notifier;
     /// The time.
     type Clock: Clock;
 
@@ -59,6 +63,8 @@ pub trait Ports: Send + Sync {
     fn executor(&self) -> &Self::Executor;
     /// What asks about deferred jobs.
     fn tracker(&self) -> &Self::Tracker;
+    /// What tells people and programs of runs.
+    fn notifier(&self) -> &Self::Notifier;
     /// The time.
     fn clock(&self) -> &Self::Clock;
     /// A number nobody else gets: ids of manual runs, jitter seeds, lease owners. Drawn at the edge, never in the core.
@@ -98,6 +104,7 @@ macro_rules! is_all_ports {
         type Queue = Self;
         type Executor = Self;
         type Tracker = Self;
+        type Notifier = Self;
         type Clock = Self;
         fn store(&self) -> &Self {
             self
@@ -112,6 +119,9 @@ macro_rules! is_all_ports {
             self
         }
         fn tracker(&self) -> &Self {
+            self
+        }
+        fn notifier(&self) -> &Self {
             self
         }
         fn clock(&self) -> &Self {

@@ -85,7 +85,8 @@ impl World {
             let status = state.header.status;
             let rests = status.is_terminal()
                 && state.header.late.is_none()
-                && state.cancellations().next().is_none();
+                && state.cancellations().next().is_none()
+                && !state.has_pending_notices();
             assert_eq!(
                 document.index.wake_at.is_none(),
                 rests,

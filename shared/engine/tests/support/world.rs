@@ -18,9 +18,9 @@ use ork_engine::Engine;
 use ork_engine::conformance::model::Model;
 use ork_engine::conformance::model_objects::ModelObjects;
 use ork_engine::ports::{
-    Alive, Begun, Clock, Document, Executor, Generation, Hint, JobStatus, Key, ListQuery, Listed,
-    Metering, Object, ObjectError, Objects, Ports, Queue, QueueError, StartError, Stopping, Store,
-    StoreError, StoreErrorKind, Tracker, TrackerError, Version, Write,
+    Alive, Begun, Clock, Document, Executor, Generation, Hint, JobStatus, Key, Letter, ListQuery,
+    Listed, Metering, NotSent, Notifier, Object, ObjectError, Objects, Ports, Queue, QueueError,
+    StartError, Stopping, Store, StoreError, StoreErrorKind, Tracker, TrackerError, Version, Write,
 };
 
 use super::meter::Counts;
@@ -78,6 +78,10 @@ pub(crate) struct Inner {
     pub(crate) begun: Mutex<Vec<Work>>,
     pub(crate) beginnings: Mutex<VecDeque<Result<Begun, TrackerError>>>,
     pub(crate) cancelled_jobs: Mutex<Vec<Value>>,
+    /// Every notice that arrived, in order.
+    pub(crate) letters: Mutex<Vec<Letter>>,
+    /// What becomes of sending notices; what is not listed is received.
+    pub(crate) sendings: Mutex<VecDeque<Result<(), NotSent>>>,
     /// Notes of every step, rendered.
     pub(crate) notes: Mutex<Vec<String>>,
     /// Limits that must hold at every commit: runs at once by workflow.
@@ -122,6 +126,8 @@ impl World {
             start_answers: Mutex::default(),
             stopped: Mutex::default(),
             told_alive: Mutex::default(),
+            letters: Mutex::default(),
+            sendings: Mutex::default(),
             refusal: Mutex::default(),
             ran: Mutex::default(),
             script: Mutex::new(Box::new(|_| Reply::output("null"))),
@@ -517,6 +523,21 @@ impl Tracker for World {
             self.0.cancelled_jobs.lock().unwrap().push(job.clone());
             let answer = self.0.stopping.lock().unwrap().pop_front();
             answer.unwrap_or(Ok(Stopping::Over))
+        })
+        .await
+    }
+}
+
+impl Notifier for World {
+    async fn send(&self, letter: &Letter) -> Result<(), NotSent> {
+        self.call(async {
+            let answer = self.0.sendings.lock().unwrap().pop_front();
+            let answer = answer.unwrap_or(Ok(()));
+            // Who says nothing may have received it.
+            if !matches!(answer, Err(NotSent::Never(_) | NotSent::Elsewhere(_))) {
+                self.0.letters.lock().unwrap().push(letter.clone());
+            }
+            answer
         })
         .await
     }

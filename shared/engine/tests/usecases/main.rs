@@ -14,6 +14,7 @@ mod fire;
 mod found;
 mod late;
 mod metering;
+mod notices;
 mod places;
 mod remote;
 mod settle;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ork_core::deferred::{Job, SERVICES, Work, WorkOf, service};
 use ork_core::{Value, limits};
 use ork_engine::ports::{Begun, JobStatus, Stopping, Tracker, TrackerError};
-use ork_outgoing::{Client, Guard, HttpTracker, Limits, Registered, Secrets};
+use ork_outgoing::{Client, Guard, HttpTracker, Limits, Registered, Secrets, SmtpSettings};
 
 use super::storage::ObjectLook;
 use super::{BigQueryTracker, CloudRunTracker, DataprocTracker};
@@ -24,6 +24,8 @@ pub struct Outgoing {
     pub project: String,
     /// The secrets that headers of requests may name.
     pub secrets: Secrets,
+    /// The server of letters: `ORK_SMTP_URL` and `ORK_SMTP_FROM`.
+    pub smtp: SmtpSettings,
 }
 
 /// Asks whoever runs a job. Clones share everything.

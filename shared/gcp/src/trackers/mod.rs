@@ -23,5 +23,5 @@ pub use all::{Outgoing, Services, Trackers};
 pub use bigquery::{BigQueryStart, BigQueryTracker, DryRun};
 pub use cloud_run::{ATTEMPT_KEY, CloudRunTracker};
 pub use dataproc::DataprocTracker;
-pub use ork_outgoing::Secrets;
+pub use ork_outgoing::{Secrets, SmtpSettings};
 pub use start::StartTrouble;

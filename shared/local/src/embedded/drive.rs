@@ -209,9 +209,12 @@ impl Embedded {
     ) -> Result<(), EngineError> {
         let run = header.id.clone();
         if header.status.is_terminal() {
-            // Its jobs may have to be stopped yet.
+            // Its jobs may have to be stopped yet, and somebody to be told.
             let view = self.engine.run(&run).await?;
-            if view.state.cancellations().next().is_some() {
+            if view.state.has_pending_notices() && self.other_owner(&header)?.is_none() {
+                self.end_leases(&header).await?;
+            }
+            if view.state.cancellations().next().is_some() || view.state.has_pending_notices() {
                 desk.timers.insert(run.clone(), self.world().clock.now());
             }
             desk.ended.insert(run);

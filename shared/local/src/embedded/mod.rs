@@ -6,6 +6,7 @@
 mod control;
 mod drive;
 mod jobs;
+mod letters;
 mod open;
 mod own;
 mod questions;
@@ -14,5 +15,6 @@ mod world;
 pub use control::Control;
 pub use drive::Until;
 pub use jobs::{Answer, Jobs};
+pub use letters::Letters;
 pub use open::{Embedded, EmbeddedConfig, Files, OpenError, Part};
 pub use ork_engine::{EngineError, EngineErrorKind, RunView, StartRun};

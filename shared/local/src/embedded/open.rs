@@ -19,6 +19,7 @@ use ork_engine::{
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::jobs::{JobTracker, Jobs};
+use super::letters::{LetterBox, Letters};
 use super::world::World;
 use crate::exec::{ExecConfig, ExecEvent, LocalExecutor, RunDir};
 use crate::objects::Folder;
@@ -52,6 +53,8 @@ pub struct EmbeddedConfig {
     pub store_bytes: Option<u64>,
     /// Who is asked about deferred jobs; nobody when absent.
     pub jobs: Option<Arc<dyn Jobs>>,
+    /// Who sends the notices of runs; nobody when absent.
+    pub letters: Option<Arc<dyn Letters>>,
 }
 
 impl EmbeddedConfig {
@@ -70,6 +73,7 @@ impl EmbeddedConfig {
             custom: BTreeMap::new(),
             store_bytes: None,
             jobs: None,
+            letters: None,
         }
     }
 }
@@ -135,6 +139,7 @@ impl Embedded {
             objects,
             LocalExecutor::new(exec, sender)?,
             JobTracker::new(config.jobs),
+            LetterBox::new(config.letters, config.execute),
         );
         let lock = if config.execute {
             Some(EngineLock::acquire(&state, world.random())?)

@@ -91,6 +91,17 @@ impl Embedded {
         Ok(())
     }
 
+    /// Whoever had the notices of a run that is over in hand is dead: there is nobody to wait for before they are sent.
+    pub(super) async fn end_leases(&self, header: &Header) -> Result<(), EngineError> {
+        if header.owner.as_deref() == self.engine.owner() {
+            return Ok(());
+        }
+        let new_owner = self.engine.owner().map(str::to_owned);
+        let lost = Event::OwnerLost { new_owner };
+        self.engine.step(&header.id, vec![lost], None).await?;
+        Ok(())
+    }
+
     /// Whether a pending run stands in its workflow's queue.
     pub(super) async fn waits_for_a_place(&self, header: &Header) -> Result<bool, EngineError> {
         let known = self

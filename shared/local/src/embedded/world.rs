@@ -13,6 +13,7 @@ use ork_engine::Committed;
 use ork_engine::ports::{Clock, Executor, Ports, StartError};
 
 use super::jobs::JobTracker;
+use super::letters::LetterBox;
 use crate::clock::SystemClock;
 use crate::exec::{LocalExecutor, RunDir};
 use crate::objects::Folder;
@@ -26,6 +27,7 @@ pub(super) struct World {
     pub(super) queue: LocalQueue,
     pub(super) executor: Starter,
     pub(super) tracker: JobTracker,
+    pub(super) notifier: LetterBox,
     pub(super) clock: SteadyClock,
     pub(super) commits: Commits,
     random: Mutex<u64>,
@@ -37,6 +39,7 @@ impl World {
         objects: Folder,
         executor: LocalExecutor,
         tracker: JobTracker,
+        notifier: LetterBox,
     ) -> Self {
         // The standard library seeds its hash maps from the system's source of randomness.
         let seed = std::hash::RandomState::new().build_hasher().finish();
@@ -50,6 +53,7 @@ impl World {
                 submitted: Mutex::default(),
             },
             tracker,
+            notifier,
             clock: SteadyClock::new(),
             commits: Commits::default(),
             random: Mutex::new(seed),
@@ -63,6 +67,7 @@ impl Ports for World {
     type Queue = LocalQueue;
     type Executor = Starter;
     type Tracker = JobTracker;
+    type Notifier = LetterBox;
     type Clock = SteadyClock;
 
     fn store(&self) -> &Sqlite {
@@ -79,6 +84,9 @@ impl Ports for World {
     }
     fn tracker(&self) -> &JobTracker {
         &self.tracker
+    }
+    fn notifier(&self) -> &LetterBox {
+        &self.notifier
     }
     fn clock(&self) -> &SteadyClock {
         &self.clock

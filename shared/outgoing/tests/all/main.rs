@@ -3,7 +3,9 @@
 
 mod allowed;
 mod limits;
+mod mail;
 mod notations;
+mod notices;
 mod rebinding;
 mod redirects;
 mod registered;

@@ -167,6 +167,7 @@ pub(super) const WORKFLOW_CUTS: &[Cut<WorkflowPlan>] = &[
         |plan| plan.max_active_runs.is_some(),
         |plan| plan.max_active_runs = None,
     ),
+    cut(|plan| !plan.told.is_empty(), |plan| plan.told.clear()),
     cut(
         |plan| plan.deadline_minutes.is_some(),
         |plan| plan.deadline_minutes = None,

@@ -129,6 +129,7 @@ impl Scenario {
         workflows.append(&mut children);
         let mut scenario = Self { workflows, pools };
         scenario.mend();
+        scenario.draw_told(random.clone());
         scenario
     }
 }

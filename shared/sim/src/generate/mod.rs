@@ -22,6 +22,7 @@ mod smaller;
 mod source;
 mod task_plan;
 mod task_yaml;
+mod told;
 mod types;
 
 pub use behaviour::{Behaviour, OutputKind};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ork_core::definition::{Catchup, Overlap, TriggerRule};
+use ork_core::definition::{Catchup, Occasion, Overlap, TriggerRule};
 use ork_core::limits::MAX_RECOVERY_ATTEMPTS;
 
 use super::behaviour::OutputKind;
@@ -47,6 +47,8 @@ pub struct WorkflowPlan {
     pub deadline_minutes: Option<u32>,
     /// How often one run may be recovered.
     pub max_recovery_attempts: u32,
+    /// Of what each of its receivers is told.
+    pub told: Vec<Vec<Occasion>>,
     /// Inputs of a run.
     pub params: Vec<ParamPlan>,
     /// Whether the type of a row has a name under `types`.
@@ -69,6 +71,7 @@ impl WorkflowPlan {
             max_active_runs: None,
             deadline_minutes: None,
             max_recovery_attempts: MAX_RECOVERY_ATTEMPTS,
+            told: Vec::new(),
             params: Vec::new(),
             aliases: false,
             defaults: DefaultsPlan::default(),

@@ -82,6 +82,10 @@ impl WorkflowPlan {
         if self.max_recovery_attempts != ork_core::limits::MAX_RECOVERY_ATTEMPTS {
             top.push(("max_recovery_attempts", json!(self.max_recovery_attempts)));
         }
+        let notifications = self.notifications();
+        if !notifications.is_empty() {
+            top.push(("notifications", json!(notifications)));
+        }
         if !self.params.is_empty() {
             top.push(("params", self.params_value()));
         }

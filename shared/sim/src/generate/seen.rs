@@ -65,6 +65,9 @@ impl Seen {
             self.add(format!("max_active_runs {runs}"));
         }
         self.when(workflow.deadline.is_some(), "deadline");
+        for on in workflow.notifications.iter().flat_map(|one| &one.on) {
+            self.add(format!("told of {}", on.as_str()));
+        }
         if plan.max_recovery_attempts != ork_core::limits::MAX_RECOVERY_ATTEMPTS {
             self.add(format!(
                 "max_recovery_attempts {}",

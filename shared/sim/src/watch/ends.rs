@@ -17,8 +17,9 @@ use crate::world::Inner;
 /// Whether a run is still to come to its end.
 fn is_open(inner: &Inner, tracked: &super::Tracked) -> bool {
     if tracked.state.header.status.is_terminal() {
-        let looks = tracked.state.header.late.is_some();
-        return looks || tracked.state.cancellations().next().is_some();
+        return tracked.state.header.late.is_some()
+            || tracked.state.cancellations().next().is_some()
+            || tracked.state.has_pending_notices();
     }
     // Whoever depends on what was garbled may wait for ever.
     let waits_for_others = || {
@@ -118,6 +119,7 @@ pub(crate) fn undisturbed(acts: impl Iterator<Item = Act>) -> bool {
 /// What must hold when everything is over.
 pub(crate) fn check(inner: &mut Inner) {
     outputs(inner);
+    super::notices::all_told(inner);
     dead_letters(inner);
     pools(inner);
     super::jobs::refused(inner);

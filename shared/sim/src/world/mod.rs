@@ -5,6 +5,7 @@ mod executor;
 mod objects;
 mod own_jobs;
 mod ports;
+mod receiver;
 pub(crate) mod services;
 mod trackers;
 
@@ -108,6 +109,7 @@ pub(crate) struct Inner {
     /// Attempts that an executor was told to stop.
     pub(crate) stop: Vec<AttemptId>,
     pub(crate) services: services::Services,
+    pub(crate) receiver: receiver::Receiver,
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) watch: Watch,
     pub(crate) hash: Hash,
@@ -163,6 +165,7 @@ impl World {
             made: BTreeMap::new(),
             stop: Vec::new(),
             services: services::Services::default(),
+            receiver: receiver::Receiver::default(),
             watch: Watch::new(prepared.clone()),
             prepared,
             hash: Hash::default(),

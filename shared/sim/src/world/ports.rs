@@ -14,9 +14,9 @@ use ork_core::names::ObjectName;
 use ork_core::run::{Event, RunState};
 use ork_core::time::{Millis, Time};
 use ork_engine::ports::{
-    Begun, Clock, Document, Generation, Hint, JobStatus, Key, ListQuery, Listed, Object,
-    ObjectError, Objects, Ports, Queue, QueueError, Stopping, Store, StoreError, StoreErrorKind,
-    Tracker, TrackerError, Version, Write,
+    Begun, Clock, Document, Generation, Hint, JobStatus, Key, Letter, ListQuery, Listed, NotSent,
+    Notifier, Object, ObjectError, Objects, Ports, Queue, QueueError, Stopping, Store, StoreError,
+    StoreErrorKind, Tracker, TrackerError, Version, Write,
 };
 
 use super::{Inner, Wait, World};
@@ -158,7 +158,7 @@ impl Inner {
         }
         Ok(())
     }
-    fn is_down(&self) -> bool {
+    pub(super) fn is_down(&self) -> bool {
         self.now < self.down_until
     }
     fn note_keys(&mut self, op: u64, keys: &[Key]) {
@@ -409,6 +409,17 @@ impl Tracker for Handle {
     async fn cancel(&self, job: &Value) -> Result<Stopping, TrackerError> {
         let answer = self.call(|inner| inner.cancel_job(job)).await;
         self.maybe_slow(Fault::TrackerSlow, 1_800_000).await;
+        answer
+    }
+}
+
+impl Notifier for Handle {
+    async fn send(&self, letter: &Letter) -> Result<(), NotSent> {
+        let (answer, takes) = self.call(|inner| inner.receive(letter)).await;
+        if takes > Millis(0) {
+            self.sleep(takes).await;
+        }
+        self.world.lock().sent(letter);
         answer
     }
 }

@@ -23,7 +23,8 @@ pub(crate) struct ResumeArgs {
 pub(crate) fn resume(args: &ResumeArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     go_on(&args.go_on, "resumed", config, out, |view| {
         let header = &view.state.header;
-        if header.status.is_terminal() {
+        // Whoever had its notices in hand may have been killed, too.
+        if header.status.is_terminal() && !view.state.has_pending_notices() {
             let hint = format!(
                 "`ork run retry {0}` runs again what failed, `ork run recover {0}` from a chosen place",
                 header.id

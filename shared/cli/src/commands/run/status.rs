@@ -125,6 +125,31 @@ fn text(view: &RunView, cost: Option<String>, now: Time, out: &Output) -> String
         }
     }
     text.push_str(&stopping(view, now));
+    text.push_str(&notices(view));
+    text
+}
+
+/// Who is told of the run, and whether they were.
+fn notices(view: &RunView) -> String {
+    let mut text = String::new();
+    for one in report::notices(view) {
+        let to = harmless(&one.to);
+        let how = match (one.state, &one.settled_at, &one.next_at) {
+            ("sent", Some(at), _) => format!("was told at {at}"),
+            ("gave_up", Some(at), _) => format!("could not be told, given up at {at}"),
+            (_, _, Some(next)) => format!("is to be told, again at {next} at the latest"),
+            (state, ..) => state.to_owned(),
+        };
+        let tries = match one.attempts {
+            0 | 1 => String::new(),
+            tries => format!(", {tries} tries"),
+        };
+        text.push_str(&format!("\n{to} {how} ({}{tries})", one.on));
+        if let Some(why) = &one.why {
+            text.push_str(&format!("\n  {}", harmless(why)));
+        }
+        text.push('\n');
+    }
     text
 }
 

@@ -14,7 +14,7 @@ use crate::observer::{Observer, Silent};
 
 /// The shortest pause between two looks at the schedules.
 const FIRE_AGAIN: Millis = Millis::from_secs(1);
-/// Runs that are over and have jobs to be stopped, taken up at a time.
+/// Runs that are over and have jobs to be stopped or notices to be sent, taken up at a time.
 const UNSTOPPED: usize = 200;
 
 impl Embedded {
@@ -162,7 +162,7 @@ impl Embedded {
         Ok(())
     }
 
-    /// Takes up runs that are over and have jobs to be stopped, unless somebody alive does.
+    /// Takes up runs that are over and have jobs to be stopped or notices to be sent, unless somebody alive does.
     pub(super) async fn stop_jobs_of_the_dead(&self, desk: &mut Desk) -> Result<(), EngineError> {
         let due = self
             .world()

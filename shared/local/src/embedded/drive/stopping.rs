@@ -1,10 +1,10 @@
-//! Jobs elsewhere that nobody waits for any more: how long they are waited for all the same, and who is told of those left at work.
+//! Jobs elsewhere that nobody waits for any more, and notices: how long they are waited for all the same, and who is told of those left.
 
 use std::collections::BTreeMap;
 
 use ork_core::definition::TaskIndex;
 use ork_core::ids::RunId;
-use ork_core::run::{Graph, Note, NoteKind, RunState};
+use ork_core::run::{Graph, Note, NoteKind, NoticeKey, RunState};
 use ork_core::time::{Millis, Time};
 use ork_engine::Committed;
 use ork_engine::ports::Clock;
@@ -12,7 +12,7 @@ use ork_engine::ports::Clock;
 use crate::embedded::Embedded;
 use crate::observer::Observer;
 
-/// How long whoever waits for the end of runs also waits for the jobs of theirs that are being stopped.
+/// How long whoever waits for the end of runs also waits for the jobs of theirs that are being stopped, and for their notices.
 const STOPPING: Millis = Millis::from_secs(20);
 
 /// What is known of jobs that are to be stopped.
@@ -20,6 +20,8 @@ const STOPPING: Millis = Millis::from_secs(20);
 pub(super) struct Unstopped {
     /// Those of which a service said that it does not stop them, and what there is to say of that.
     refused: BTreeMap<Whose, String>,
+    /// Notices that were given up, and what there is to say of that.
+    untold: BTreeMap<(RunId, NoticeKey), String>,
     /// Since when all runs that were waited for are over.
     over_since: Option<Time>,
 }
@@ -35,6 +37,13 @@ impl Unstopped {
         note: &Note,
         forever: bool,
     ) -> Option<String> {
+        if let NoteKind::NoticeGivenUp { notice, .. } = &note.kind {
+            let text = format!("run {}: {}", commit.run, note.render(&commit.graph));
+            if forever {
+                return Some(text);
+            }
+            self.untold.insert((commit.run.clone(), *notice), text);
+        }
         let (task, index) = (note.task?, note.index.unwrap_or_default());
         let whose = |attempt| (commit.run.clone(), task, index, attempt);
         match &note.kind {
@@ -73,6 +82,17 @@ impl Unstopped {
                 waited_for.push(text);
             }
         }
+        for notice in &state.header.notices {
+            let known = graph.workflow.notifications.get(notice.key.target as usize);
+            if let (Some(_), Some(known)) = (notice.next_at(), known) {
+                let why = notice.trouble.as_deref().unwrap_or("nobody has answered");
+                waited_for.push(format!(
+                    "{} is not told yet of run {run} ({}): {why}; whoever next drives runs here, such as `ork dev`, goes on trying",
+                    known.to.shown(),
+                    notice.key.on.as_str()
+                ));
+            }
+        }
         waited_for
     }
 }
@@ -91,7 +111,7 @@ fn jobs_of(graph: &Graph, (run, task, index, attempt): &Whose) -> String {
 }
 
 impl Embedded {
-    /// Whether runs that have ended still have jobs to be stopped, and it is worth while to wait for that. Says what is left if not.
+    /// Whether runs that have ended still have jobs to be stopped or notices to be sent, and it is worth while to wait for that. Says what is left if not.
     pub(super) async fn waits_for_jobs(
         &self,
         runs: &[RunId],
@@ -119,7 +139,9 @@ impl Embedded {
             }
         }
         let refused = std::mem::take(&mut unstopped.refused);
-        for text in refused.into_values().chain(left) {
+        let untold = std::mem::take(&mut unstopped.untold);
+        let said = refused.into_values().chain(untold.into_values());
+        for text in said.chain(left) {
             observer.warn(&text);
         }
         false

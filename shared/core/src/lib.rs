@@ -14,6 +14,7 @@ pub mod limits;
 pub mod names;
 pub mod parse;
 pub mod protect;
+pub mod retention;
 pub mod run;
 pub mod schedule;
 pub mod schema;

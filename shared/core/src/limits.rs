@@ -106,6 +106,10 @@ pub const DENIALS: u32 = 3;
 pub const CANCELLATIONS: usize = 4;
 /// How long after a claim to see whether the attempt has begun; a quarter of a start timeout that is shorter than four of these, or a heartbeat timeout that is shorter.
 pub const CLAIM_LEASE: Millis = Millis::from_secs(60);
+/// How long until a run that is being removed is looked at again: whoever removes it may have died on the way.
+pub const REMOVE_AGAIN: Millis = Millis::from_secs(300);
+/// Objects of a run that one call removes; what is left goes with the next one.
+pub const OBJECTS_REMOVED: usize = 5_000;
 /// How long until something that was asked for and not answered is asked for again.
 pub const ASK_AGAIN: Millis = Millis::from_secs(30);
 /// How often a parent looks at the run of its sub-workflow, should the notice of its end be lost.

@@ -226,6 +226,7 @@ impl Deed {
                     _ => deed,
                 }
             }
+            Command::Remove { .. } => plain("run.remove"),
             Command::Recover { from } => {
                 let deed = plain("run.recover");
                 match from {

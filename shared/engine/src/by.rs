@@ -11,7 +11,7 @@ use crate::audit::{self, AuditDetail, AuditResult, AuditTarget, Deed};
 use crate::error::EngineError;
 use crate::keys::{ApiKeyDocument, NewKey};
 use crate::ports::Ports;
-use crate::{Deployment, Engine, StartRun, Started, Stepped};
+use crate::{Deployment, Engine, Prune, PruneFrom, Pruned, StartRun, Started, Stepped};
 
 /// The use cases as somebody asks for them. What happens by itself (schedules, uploads found in a bucket) does not come this way.
 #[derive(Debug)]
@@ -57,6 +57,11 @@ impl<P: Ports> By<'_, P> {
             deed = deed.saying("tasks", names);
         }
         self.engine.start_for(wish, deed).await
+    }
+
+    /// As [`Engine::prune`]. The commit that marks a run to be removed records it; what an earlier call began is recorded already.
+    pub async fn prune(&self, wish: &Prune, from: &PruneFrom) -> Result<Pruned, EngineError> {
+        self.engine.prune_for(wish, from, Some(&self.act)).await
     }
 
     /// Lets the schedules of a workflow fire or not.

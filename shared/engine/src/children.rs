@@ -289,7 +289,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// The id of the run that an attempt waits for: the same whenever it is asked for.
-    fn child_id(&self, parent: &RunId, workflow: &str, attempt: Attempt) -> RunId {
+    pub(crate) fn child_id(&self, parent: &RunId, workflow: &str, attempt: Attempt) -> RunId {
         let salt = if self.holds(Protection::ChildId) {
             String::new()
         } else {

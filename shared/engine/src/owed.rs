@@ -30,6 +30,7 @@ pub(crate) fn still_holds(effect: &Effect, state: &RunState) -> bool {
         Effect::Stop(attempt) | Effect::StopChild(attempt) => !live(attempt),
         Effect::TaskEnded(task) => matches!(state.task(*task).phase, TaskPhase::Ended(_)),
         Effect::RunEnded(status) => state.header.status == *status,
+        Effect::Remove => state.header.removing,
         // Asked for again until they are answered, or answered before the commit.
         Effect::CheckStart(_)
         | Effect::Reap { .. }

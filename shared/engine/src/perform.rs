@@ -93,6 +93,10 @@ impl<P: Ports> Engine<P> {
                         Ok(())
                     }
                     Effect::RunEnded(_) => self.tell_parent(run, todo).await,
+                    Effect::Remove => {
+                        let removed = Box::pin(self.remove(run, limits::OBJECTS_REMOVED));
+                        removed.await.map(|_| ())
+                    }
                     // Answered before the commit.
                     Effect::Resolve { .. }
                     | Effect::Poll(_)

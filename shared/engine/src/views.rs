@@ -53,6 +53,7 @@ impl<P: Ports> Engine<P> {
         let query = ListQuery::Runs {
             status,
             workflow: workflow.cloned(),
+            made_by: None,
         };
         let page = self.ports.store().list(&query, cursor, limit).await?;
         let mut headers = Vec::with_capacity(page.items.len());

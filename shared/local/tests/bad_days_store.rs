@@ -276,6 +276,7 @@ fn a_damaged_middle_is_an_error_and_no_panic() {
         let all = ListQuery::Runs {
             status: None,
             workflow: None,
+            made_by: None,
         };
         let errors: Vec<StoreError> = (0..200)
             .filter_map(|n| block_on(store.read(&[key(&format!("r{n:03}"))])).err())
@@ -336,6 +337,7 @@ fn what_ork_would_not_write_is_not_taken_for_a_document() {
             &ListQuery::Runs {
                 status: None,
                 workflow: None,
+                made_by: None,
             },
             None,
             1_000,

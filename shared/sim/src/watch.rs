@@ -162,11 +162,7 @@ impl Inner {
             .map_err(|wrong| ("I5", format!("run {run}: {wrong}")))?;
         let status = state.header.status;
         let net = self.now + limits::WAKE_NET + Millis::from_secs(600);
-        let rests = status.is_terminal()
-            && state.header.late.is_none()
-            && state.cancellations().next().is_none()
-            && !state.has_pending_notices();
-        expect(wake_at.is_none() == rests, "I6", || {
+        expect(wake_at.is_none() == state.is_at_rest(), "I6", || {
             format!("run {run} is {status} and is looked at {wake_at:?}")
         })?;
         expect(wake_at.is_none_or(|at| at <= net), "I6", || {

@@ -6,6 +6,7 @@ use super::{
     SkipReason, State, TaskOutcome, TaskPhase,
 };
 use crate::definition::{Executor, TaskIndex};
+use crate::time::Time;
 
 impl Step<'_> {
     pub(super) fn command(&mut self, command: &Command) -> Result<(), Refusal> {
@@ -18,6 +19,12 @@ impl Step<'_> {
         } = command
         {
             self.require_task(*task)?;
+        }
+        if self.run.header.removing && !matches!(command, Command::Remove { .. }) {
+            return Err(Refusal(format!(
+                "run {} is being removed: its objects may be gone already",
+                self.run.header.id
+            )));
         }
         match command {
             Command::Cancel { reason } => self.cancel(reason),
@@ -33,6 +40,7 @@ impl Step<'_> {
                 output,
             } => self.mark_success(*task, *index, output),
             Command::Recover { from } => self.recover(from),
+            Command::Remove { ended_by } => self.remove(*ended_by),
         }
     }
 
@@ -294,6 +302,41 @@ impl Step<'_> {
         };
         self.run.header.recovery_attempts += 1;
         self.reset(&marks, true);
+        Ok(())
+    }
+
+    /// Lets the run be removed. What is begun is carried through: an earlier wish asked whether it may.
+    fn remove(&mut self, ended_by: Time) -> Result<(), Refusal> {
+        self.require_ended("removed")?;
+        let header = &self.run.header;
+        if !header.removing {
+            if let Some(ended) = header.finished_at.filter(|at| *at > ended_by) {
+                return Err(Refusal(format!(
+                    "run {} is not old enough to be removed: it ended at {ended}, after {ended_by}",
+                    header.id
+                )));
+            }
+            if self.run.cancellations().next().is_some() {
+                return Err(Refusal(format!(
+                    "run {} cannot be removed yet: jobs that it handed over to are still to be stopped",
+                    header.id
+                )));
+            }
+            if let Some(late) = header.late {
+                return Err(Refusal(format!(
+                    "run {} cannot be removed yet: what its workers say of their jobs is looked for until {}",
+                    header.id, late.until
+                )));
+            }
+            if self.run.has_pending_notices() {
+                return Err(Refusal(format!(
+                    "run {} cannot be removed yet: somebody is still to be told how it ended",
+                    header.id
+                )));
+            }
+        }
+        self.run.header.removing = true;
+        self.effect(Effect::Remove);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use super::{Category, Note, NoticeKey, RunStatus, Told};
 use crate::definition::TaskIndex;
 use crate::ids::{PoolName, RunId};
 use crate::task::{AttemptId, Output, Report, Verdict};
-use crate::time::Millis;
+use crate::time::{Millis, Time};
 
 /// One attempt within a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -275,6 +275,11 @@ pub enum Command {
         /// From where.
         from: RecoverFrom,
     },
+    /// Remove it with its objects, if it has ended and nothing of it is left to do. From then on it refuses every other command.
+    Remove {
+        /// Only if it ended at this instant or before.
+        ended_by: Time,
+    },
 }
 
 /// Where a recovery begins.
@@ -344,6 +349,8 @@ pub enum Effect {
     TaskEnded(TaskIndex),
     /// The run has ended.
     RunEnded(RunStatus),
+    /// Remove the objects of the run and then its documents. Asked for again until the run is gone.
+    Remove,
 }
 
 /// What an attempt is late with.

@@ -125,6 +125,9 @@ pub struct Header {
     /// Whether it has failed since it last ended well, where its workflow tells anybody of that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed_before: bool,
+    /// It is being removed: its objects go first, and it with them once none is left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removing: bool,
     /// What a newer Ork wrote and this one keeps.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
@@ -162,6 +165,7 @@ impl Header {
             notices: Vec::new(),
             ends: 0,
             failed_before: false,
+            removing: false,
             extra: BTreeMap::new(),
         }
     }

@@ -7,15 +7,30 @@ use crate::limits;
 use crate::time::{Millis, Time};
 
 impl RunState {
+    /// Whether it has ended and nothing of it is left to do: no job to be stopped or looked for, nobody to be told, nothing to be removed.
+    pub fn is_at_rest(&self) -> bool {
+        self.header.status.is_terminal()
+            && !self.header.removing
+            && self.header.late.is_none()
+            && self.cancellations().next().is_none()
+            && !self.has_pending_notices()
+    }
+
     /// The earliest instant at which this run must be looked at again; `None` only when it has ended, nothing of it is to be stopped and
     /// nobody is to be told of it.
     ///
     /// A ready instance that nobody has claimed keeps the run due: this is what replaces an outbox.
     pub fn next_wake_at(&mut self, now: Time) -> Option<Time> {
         match self.header.status {
-            // Nothing but jobs that are to be stopped, what workers may say of others, and notices.
+            // Nothing but jobs that are to be stopped, what workers may say of others, notices, and the run itself if it is to go.
             RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled => {
-                return earliest([self.first_timer(), self.late_look(), self.first_notice()]);
+                let again = self.header.removing.then(|| now + limits::REMOVE_AGAIN);
+                return earliest([
+                    self.first_timer(),
+                    self.late_look(),
+                    self.first_notice(),
+                    again,
+                ]);
             }
             // Whoever frees its place tells it; should that be lost, it finds out after a share of the time it has waited already.
             RunStatus::Pending => {
@@ -137,6 +152,10 @@ impl Step<'_> {
         }
         self.run.timers.extend(put_off);
         if over {
+            // Jobs that a late worker handed over to are stopped first: what describes them goes with the run.
+            if self.run.header.removing && self.run.cancellations().next().is_none() {
+                self.effect(Effect::Remove);
+            }
             return;
         }
         for (task, generation) in self.run.unresolved() {

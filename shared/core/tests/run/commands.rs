@@ -1,5 +1,8 @@
 //! Cancel, retry and recover.
 
+use ork_core::limits;
+use ork_core::run::RunStatus;
+
 use crate::world::World;
 
 #[test]
@@ -249,4 +252,45 @@ fn attempts_and_fences_only_rise_whatever_is_done_to_a_run() {
         (world.instance("a").attempt, world.instance("m").attempt),
         (6, 3)
     );
+}
+
+#[test]
+fn a_run_is_removed_once_it_is_old_enough_and_nothing_of_it_is_left_to_do() {
+    let mut world = World::new("  a: {x}\n");
+    assert!(world.refused("remove 0").contains("while it is pending"));
+    world.play("start; claim 1 remote; defer a 1; cancel");
+    assert!(world.refused("remove 0").contains("not old enough"));
+    let ended = world.run.header.finished_at.expect("it ended").0;
+    let early = format!("remove {}", ended - 1);
+    assert!(world.refused(&early).contains("not old enough"));
+    let now = format!("remove {ended}");
+    assert!(world.refused(&now).contains("still to be stopped"));
+    world.play("stopped a 1");
+    assert_eq!(world.run.clone().next_wake_at(world.now), None);
+    world.play(&now);
+    assert!(world.run.header.removing);
+    assert_eq!(
+        world.run.clone().next_wake_at(world.now),
+        Some(world.now + limits::REMOVE_AGAIN)
+    );
+    for refused in ["retry", "retry a", "recover failed", "cancel", "pause"] {
+        assert!(
+            world.refused(refused).contains("is being removed"),
+            "{refused}"
+        );
+    }
+    // What is begun is carried through, whoever asks and however often.
+    world.play("remove 0");
+    assert!(
+        world.trace.matches("remove the run").count() == 2,
+        "{}",
+        world.trace
+    );
+    world.play("+5m; tick");
+    assert!(
+        world.trace.matches("remove the run").count() == 3,
+        "{}",
+        world.trace
+    );
+    assert_eq!(world.status(), RunStatus::Cancelled);
 }

@@ -47,6 +47,11 @@ const STORIES: [(&str, &str, &str); 7] = [
         "  a: {x, retries: {max: 1, delay: 0s}}\n  b: {x, parallel: 3}\n",
         "start; claim 9 remote; +2s; defer a 3; defer b[1] 2; job a 1 failed transient; stopped a#1 1 unanswered; +30s; tick; stopped a#1 0 unanswered; job b[1] 0 busy; job b[1] 1 busy 60s; +60s; job b[1] 0 running; job b[1] 1 missing; defer b[2] 1; job b[2] 0 denied",
     ),
+    (
+        "removing",
+        "  a: {x}\n",
+        "start; claim 1; +1s; ok a; +1h; remove 1900000000000",
+    ),
 ];
 
 fn folder() -> PathBuf {
@@ -70,6 +75,7 @@ fn shown(run: &RunState) -> String {
         "    notices: [],\n",
         "    ends: 0,\n",
         "    failed_before: false,\n",
+        "    removing: false,\n",
     ] {
         text = text.replace(later, "");
     }

@@ -299,7 +299,8 @@ impl<'a> Around<'a> {
             Effect::StopChild(_)
             | Effect::LookForLate
             | Effect::TaskEnded(_)
-            | Effect::RunEnded(_) => Vec::new(),
+            | Effect::RunEnded(_)
+            | Effect::Remove => Vec::new(),
         }
     }
 

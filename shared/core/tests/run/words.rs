@@ -13,7 +13,7 @@ use ork_core::run::{
     RecoverFrom, Resolution, Told, Unstopped,
 };
 use ork_core::task::{Output, Report, Verdict};
-use ork_core::time::Millis;
+use ork_core::time::{Millis, Time};
 use ork_core::usage::Usage;
 
 use crate::world::World;
@@ -288,6 +288,9 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
                 _ => RecoverFrom::Task(task(0)),
             },
         }),
+        "remove" => Event::Command(Command::Remove {
+            ended_by: Time(arg(0).parse().expect("an instant")),
+        }),
         other => panic!("`{other}` is something that happens"),
     }
 }
@@ -345,5 +348,6 @@ pub(crate) fn effect(graph: &Graph, effect: &Effect) -> String {
         Effect::Notify { notice, attempt } => format!("tell {notice} #{attempt}"),
         Effect::TaskEnded(task) => format!("task {} ended", name(*task)),
         Effect::RunEnded(status) => format!("run ended {status}"),
+        Effect::Remove => "remove the run".to_owned(),
     }
 }

@@ -218,11 +218,8 @@ impl World {
         let mut run = self.run.clone();
         assert_eq!(
             run.next_wake_at(self.now).is_none(),
-            self.run.header.status.is_terminal()
-                && self.run.header.late.is_none()
-                && self.run.cancellations().next().is_none()
-                && !self.run.has_pending_notices(),
-            "a run that is not over, has jobs to be stopped or looked for, or somebody to be told, has an instant to be looked at"
+            run.is_at_rest(),
+            "a run of which something is left to do has an instant to be looked at"
         );
         let latest = self
             .run

@@ -408,6 +408,7 @@ impl<A: Store, B: Store> Sides<'_, A, B> {
                 ListQuery::Runs {
                     status: dice.one_in(3).then(|| *dice.pick(RunStatus::ALL)),
                     workflow: dice.one_in(3).then(|| workflow_name("a")),
+                    made_by: dice.one_in(3).then(|| Time(dice.below(6) as i64 - 2)),
                 },
                 "list runs",
             ),

@@ -98,10 +98,18 @@ impl State {
             | (ListQuery::ApiKeys, Key::ApiKey(_))
             | (ListQuery::Audit, Key::Audit(_)) => true,
             (ListQuery::Versions(wanted), Key::WorkflowVersion(name, _)) => wanted == name,
-            (ListQuery::Runs { status, workflow }, Key::Run(_)) => {
+            (
+                ListQuery::Runs {
+                    status,
+                    workflow,
+                    made_by,
+                },
+                Key::Run(_),
+            ) => {
                 let index = &document.index;
                 (status.is_none() || index.status == *status)
                     && (workflow.is_none() || index.workflow == *workflow)
+                    && made_by.is_none_or(|by| index.created_at.is_some_and(|at| at <= by))
             }
             _ => false,
         };

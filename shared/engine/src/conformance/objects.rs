@@ -40,6 +40,8 @@ macro_rules! objects_conformance {
             names_are_listed_in_order
             a_listing_keeps_to_prefix_after_and_limit
             one_kind_of_file_is_listed_alone
+            objects_are_weighed_as_they_are_listed
+            many_objects_are_removed_together
             similar_names_are_different_objects
             another_handle_sees_what_was_written
             racing_objects_have_one_creator

@@ -2,7 +2,7 @@
 
 use ork_core::names::{AttemptFile, ObjectName};
 
-use super::objects::{claim, filled};
+use super::objects::{claim, created, filled, put};
 use super::world::ObjectsWorld;
 use crate::ports::Objects;
 
@@ -141,4 +141,65 @@ pub async fn one_kind_of_file_is_listed_alone<W: ObjectsWorld>(world: &W) {
             }
         }
     }
+}
+
+/// Names as a listing gives them, sizes as they were written.
+pub async fn objects_are_weighed_as_they_are_listed<W: ObjectsWorld>(world: &W) {
+    let objects = world.open().await;
+    let names = filled(&objects).await;
+    for (at, name) in names.iter().enumerate() {
+        let name = ObjectName::parse(name).expect("it was listed");
+        put(&objects, &name, &vec![b'x'; at % 5 * 1_000]).await;
+    }
+    for prefix in ["", "runs/a/", "runs/a", "runs/a/t.", "runs/none/"] {
+        for after in [None, Some("runs/a/t.1"), Some("zzz")] {
+            for limit in [0, 1, 3, 1_000] {
+                let weighed = objects.weigh(prefix, after, limit).await;
+                let weighed: Vec<_> = weighed
+                    .unwrap_or_else(|error| panic!("weighing `{prefix}` must succeed: {error}"))
+                    .into_iter()
+                    .map(|one| (one.name.to_string(), one.bytes))
+                    .collect();
+                let expected: Vec<_> = (names.iter().enumerate())
+                    .filter(|(_, name)| name.starts_with(prefix))
+                    .filter(|(_, name)| after.is_none_or(|after| name.as_str() > after))
+                    .map(|(at, name)| (name.clone(), (at % 5 * 1_000) as u64))
+                    .take(limit)
+                    .collect();
+                assert_eq!(
+                    weighed, expected,
+                    "below `{prefix}` after {after:?}, {limit} of them"
+                );
+            }
+        }
+    }
+}
+
+/// These and no others, whether or not they are there; their names can be used again.
+pub async fn many_objects_are_removed_together<W: ObjectsWorld>(world: &W) {
+    let objects = world.open().await;
+    let names = filled(&objects).await;
+    let of_a = |name: &&String| name.starts_with("runs/a/");
+    let (gone, stay): (Vec<_>, Vec<_>) = names.iter().partition(of_a);
+    let mut gone: Vec<_> = (gone.into_iter())
+        .map(|name| ObjectName::parse(name).expect("it was listed"))
+        .collect();
+    assert!(gone.len() > 3 && !stay.is_empty(), "it has some of both");
+    gone.push(claim("none"));
+    for _ in 0..2 {
+        let done = objects.delete_all(&gone).await;
+        done.expect("absent ones are fine");
+        assert_eq!(
+            listed(&objects, "", None, 10_000).await,
+            stay.iter().map(ToString::to_string).collect::<Vec<_>>()
+        );
+    }
+    objects.delete_all(&[]).await.expect("nothing is fine");
+    for name in &gone {
+        created(&objects, name, b"again").await;
+    }
+    assert_eq!(
+        listed(&objects, "runs/a/", None, 10_000).await.len(),
+        gone.len() - 1
+    );
 }

@@ -45,6 +45,7 @@ macro_rules! store_conformance {
             runs_and_workflows_are_due_apart
             runs_are_listed_newest_first
             runs_are_listed_by_status_and_workflow
+            runs_are_listed_from_an_instant_on
             a_listing_gives_whole_documents
             a_listing_follows_the_last_write
             pages_of_every_size_give_the_same_listing

@@ -17,6 +17,7 @@ use crate::ports::{Index, Key, ListQuery, Precondition, Store, StoreErrorKind};
 const ALL_RUNS: ListQuery = ListQuery::Runs {
     status: None,
     workflow: None,
+    made_by: None,
 };
 
 /// Ties by id, descending; one without an instant comes last.
@@ -96,6 +97,7 @@ pub async fn runs_are_listed_by_status_and_workflow<W: StoreWorld>(world: &W) {
             let query = ListQuery::Runs {
                 status,
                 workflow: name.map(workflow_name),
+                made_by: None,
             };
             for limit in [1, 3, 50] {
                 assert_eq!(
@@ -103,6 +105,48 @@ pub async fn runs_are_listed_by_status_and_workflow<W: StoreWorld>(world: &W) {
                     expected,
                     "{query:?} in pages of {limit}"
                 );
+            }
+        }
+    }
+}
+
+/// Older ones only, the instant itself included, whatever else is asked for; one without an instant is not among them.
+pub async fn runs_are_listed_from_an_instant_on<W: StoreWorld>(world: &W) {
+    let store = world.open().await;
+    let mut made = Vec::new();
+    for n in 0..12_i64 {
+        let key = run(&format!("r-{n:02}"));
+        let status = [RunStatus::Success, RunStatus::Failed][n as usize % 2];
+        let index = header(status, ["w", "v"][n as usize / 2 % 2], n / 3);
+        committed_one(&store, put(&key, Precondition::Absent, b"", index.clone())).await;
+        made.push((key, index));
+    }
+    committed_one(&store, create(&run("dateless"), b"")).await;
+    made.sort_by_key(|(key, index)| Reverse((index.created_at, key.clone())));
+    for at in -1..5 {
+        for status in [None, Some(RunStatus::Failed)] {
+            for name in [None, Some(workflow_name("w"))] {
+                let fits = |index: &Index| {
+                    index.created_at <= Some(Time(at))
+                        && (status.is_none() || index.status == status)
+                        && (name.is_none() || index.workflow == name)
+                };
+                let expected: Vec<_> = (made.iter())
+                    .filter(|(_, index)| fits(index))
+                    .map(|(key, _)| key.clone())
+                    .collect();
+                let query = ListQuery::Runs {
+                    status,
+                    workflow: name.clone(),
+                    made_by: Some(Time(at)),
+                };
+                for limit in [1, 2, 50] {
+                    assert_eq!(
+                        walked(&store, &query, limit).await,
+                        expected,
+                        "{query:?} in pages of {limit}"
+                    );
+                }
             }
         }
     }
@@ -155,6 +199,7 @@ pub async fn a_listing_follows_the_last_write<W: StoreWorld>(world: &W) {
     let by = |status| ListQuery::Runs {
         status: Some(status),
         workflow: Some(workflow_name("w")),
+        made_by: None,
     };
     let mut version = committed_one(
         &store,
@@ -277,6 +322,7 @@ pub async fn a_listing_neither_misses_nor_repeats_what_stays<W: StoreWorld>(worl
         ListQuery::Runs {
             status: Some(RunStatus::Success),
             workflow: None,
+            made_by: None,
         },
     ] {
         let (mut seen, mut cursor, mut round) = (Vec::new(), None::<String>, 0_i64);

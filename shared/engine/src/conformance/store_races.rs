@@ -149,6 +149,7 @@ pub async fn racing_listings_see_every_stable_run_once<W: StoreWorld>(world: &W)
                 &ListQuery::Runs {
                     status: None,
                     workflow: None,
+                    made_by: None,
                 },
                 4,
             )

@@ -11,7 +11,7 @@ mod tracker;
 
 pub use executor::{Alive, Executor, StartError};
 pub use notifier::{Letter, NotSent, Notifier};
-pub use objects::{Generation, Object, ObjectError, Objects};
+pub use objects::{Generation, Object, ObjectError, Objects, Weighed};
 pub use queue::{Function, Hint, Queue, QueueError};
 pub use store::{
     Document, Index, Key, ListQuery, Listed, Precondition, Store, StoreError, StoreErrorKind,

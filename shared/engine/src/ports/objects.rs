@@ -18,6 +18,15 @@ pub struct Object {
     pub generation: Generation,
 }
 
+/// An object that was not read: its name and its size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weighed {
+    /// Which object.
+    pub name: ObjectName,
+    /// Bytes of its contents.
+    pub bytes: u64,
+}
+
 /// A failed operation on objects.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
@@ -112,6 +121,43 @@ pub trait Objects: Send + Sync {
         }
     }
 
+    /// As [`Objects::list`], with the size of each. What is removed meanwhile is left out. An adapter whose listing tells sizes does better
+    /// than this, which asks once for each object.
+    fn weigh(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Weighed>, ObjectError>> + Send {
+        async move {
+            let mut found = Vec::new();
+            for name in self.list(prefix, after, limit).await? {
+                // Nothing of its contents is wanted, so that it is too large is all there is to know.
+                let bytes = match self.get(&name, 0).await {
+                    Ok(None) => continue,
+                    Ok(Some(object)) => object.bytes.len() as u64,
+                    Err(ObjectError::TooLarge { bytes, .. }) => bytes,
+                    Err(error) => return Err(error),
+                };
+                found.push(Weighed { name, bytes });
+            }
+            Ok(found)
+        }
+    }
+
     /// Removes the object; fine when there is none.
     fn delete(&self, name: &ObjectName) -> impl Future<Output = Result<(), ObjectError>> + Send;
+
+    /// Removes objects for good, in any order; fine where there is none. Some may be gone when it fails, and whoever calls again goes on.
+    fn delete_all(
+        &self,
+        names: &[ObjectName],
+    ) -> impl Future<Output = Result<(), ObjectError>> + Send {
+        async move {
+            for name in names {
+                self.delete(name).await?;
+            }
+            Ok(())
+        }
+    }
 }

@@ -142,6 +142,8 @@ pub enum ListQuery {
         status: Option<RunStatus>,
         /// Only of this workflow.
         workflow: Option<WorkflowName>,
+        /// Only made at this instant or before; nobody knows that of one without created_at.
+        made_by: Option<Time>,
     },
     /// Dead letters by id.
     Dead,

@@ -20,6 +20,7 @@ impl World {
         let query = ListQuery::Runs {
             status: None,
             workflow: None,
+            made_by: None,
         };
         let mut found = Vec::new();
         for (key, document) in self
@@ -67,6 +68,7 @@ impl World {
                 &ListQuery::Runs {
                     status: None,
                     workflow: None,
+                    made_by: None,
                 },
                 None,
                 1000,
@@ -83,10 +85,7 @@ impl World {
                 continue;
             };
             let status = state.header.status;
-            let rests = status.is_terminal()
-                && state.header.late.is_none()
-                && state.cancellations().next().is_none()
-                && !state.has_pending_notices();
+            let rests = state.is_at_rest();
             assert_eq!(
                 document.index.wake_at.is_none(),
                 rests,

@@ -16,6 +16,7 @@ mod late;
 mod metering;
 mod notices;
 mod places;
+mod prune;
 mod remote;
 mod settle;
 mod start;

@@ -258,6 +258,7 @@ fn the_value_of_a_secret_is_nowhere() {
         ListQuery::Runs {
             status: None,
             workflow: None,
+            made_by: None,
         },
         ListQuery::Dead,
     ] {

@@ -42,9 +42,7 @@ pub(super) fn play(graph: &Graph, run: &mut RunState, script: &[u8], sound: bool
         }
         run.progress(graph, now);
         let wake = run.next_wake_at(now);
-        let rests = run.header.status.is_terminal()
-            && run.header.late.is_none()
-            && run.cancellations().next().is_none();
+        let rests = run.is_at_rest();
         assert_eq!(wake.is_none(), rests, "its wake");
     }
 }
@@ -156,6 +154,9 @@ fn command(word: u8, task: TaskIndex, about: u8) -> Command {
         },
         b'w' => Command::Recover {
             from: RecoverFrom::Step(u32::from(about)),
+        },
+        b'x' => Command::Remove {
+            ended_by: Time(i64::MAX),
         },
         _ => Command::Cancel {
             reason: "enough".to_owned(),

@@ -15,7 +15,10 @@ pub(super) struct Position {
 
 /// The runs of one query, as the beginning of its cursors: `runs:<status or *>:<workflow or *>:`.
 fn runs_of(query: &ListQuery) -> Option<String> {
-    let ListQuery::Runs { status, workflow } = query else {
+    let ListQuery::Runs {
+        status, workflow, ..
+    } = query
+    else {
         return None;
     };
     let status = status.map_or("*", |status| status.as_str());
@@ -111,6 +114,7 @@ mod tests {
         let runs = |status, workflow: Option<&WorkflowName>| ListQuery::Runs {
             status,
             workflow: workflow.cloned(),
+            made_by: None,
         };
         let version =
             |name: &WorkflowName| Key::WorkflowVersion(name.clone(), VersionHash::of(b"x"));

@@ -200,13 +200,18 @@ pub(super) async fn due_workflows(
 
 /// The query of a listing, with the path below which it looks.
 fn listing(query: &ListQuery, limit: usize) -> (String, proto::StructuredQuery) {
+    let mut at_most = None;
     let (parent, shape, equal) = match query {
         ListQuery::Workflows => (String::new(), &WORKFLOWS, Vec::new()),
         ListQuery::Versions(name) => (format!("workflows/{name}"), &VERSIONS, Vec::new()),
         ListQuery::Dead => (String::new(), &DEAD, Vec::new()),
         ListQuery::ApiKeys => (String::new(), &API_KEYS, Vec::new()),
         ListQuery::Audit => (String::new(), &AUDIT, Vec::new()),
-        ListQuery::Runs { status, workflow } => {
+        ListQuery::Runs {
+            status,
+            workflow,
+            made_by,
+        } => {
             let status = status.map(|status| row::text(status.as_str()));
             let workflow = workflow.as_ref().map(|name| row::text(name.as_str()));
             let shape = match (&status, &workflow) {
@@ -215,6 +220,8 @@ fn listing(query: &ListQuery, limit: usize) -> (String, proto::StructuredQuery) 
                 (None, Some(_)) => &RUNS_BY_WORKFLOW,
                 (Some(_), Some(_)) => &RUNS_BY_BOTH,
             };
+            // The first field of their order, which the index has already.
+            at_most = made_by.map(|at| row::created_at(Some(at)));
             (
                 String::new(),
                 shape,
@@ -222,7 +229,7 @@ fn listing(query: &ListQuery, limit: usize) -> (String, proto::StructuredQuery) 
             )
         }
     };
-    (parent, shape.query(equal, None, limit))
+    (parent, shape.query(equal, at_most, limit))
 }
 
 /// The values behind which a page starts, one for each field of the query's order.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use google_cloud_gax::options::RequestOptionsBuilder;
 use google_cloud_storage::model::ListObjectsResponse;
 use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::time::Time;
-use ork_engine::ports::{Generation, Object, ObjectError, Objects};
+use ork_engine::ports::{Generation, Object, ObjectError, Objects, Weighed};
 
 use super::{GcsObjects, LONG, SHORT, generation, within};
 use crate::meter::run_of_prefix;
@@ -15,6 +16,8 @@ use crate::retry::{Again, policy};
 
 /// Names on one page of a listing, at most: the service gives no more.
 const PAGE: usize = 1000;
+/// Objects that are being removed at the same time.
+const REMOVED_AT_ONCE: usize = 32;
 
 impl Objects for GcsObjects {
     async fn create(&self, name: &ObjectName, bytes: &[u8]) -> Result<Generation, ObjectError> {
@@ -92,7 +95,8 @@ impl Objects for GcsObjects {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<ObjectName>, ObjectError> {
-        self.names(prefix, None, after, limit).await
+        let listed = self.listed(prefix, None, after, limit).await?;
+        Ok(listed.into_iter().map(|one| one.name).collect())
     }
 
     async fn list_files(
@@ -102,7 +106,17 @@ impl Objects for GcsObjects {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<ObjectName>, ObjectError> {
-        self.names(prefix, Some(file), after, limit).await
+        let listed = self.listed(prefix, Some(file), after, limit).await?;
+        Ok(listed.into_iter().map(|one| one.name).collect())
+    }
+
+    async fn weigh(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Weighed>, ObjectError> {
+        self.listed(prefix, None, after, limit).await
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), ObjectError> {
@@ -120,6 +134,16 @@ impl Objects for GcsObjects {
             Err(error) if self.is_absent(&error) => Ok(()),
             Err(error) => Err(self.failed(&text, &error)),
         }
+    }
+
+    /// A call for each: the service removes no more at once over this API, and it costs nothing.
+    async fn delete_all(&self, names: &[ObjectName]) -> Result<(), ObjectError> {
+        let removals =
+            stream::iter(names.to_vec()).map(|name| async move { self.delete(&name).await });
+        removals
+            .buffer_unordered(REMOVED_AT_ONCE)
+            .try_collect()
+            .await
     }
 }
 
@@ -142,14 +166,14 @@ impl GcsObjects {
         }
     }
 
-    /// Names of all objects, or of one kind of file, which the service picks out itself.
-    async fn names(
+    /// Names and sizes of all objects, or of one kind of file, which the service picks out itself.
+    async fn listed(
         &self,
         prefix: &str,
         file: Option<AttemptFile>,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<ObjectName>, ObjectError> {
+    ) -> Result<Vec<Weighed>, ObjectError> {
         // A prefix that is a pattern itself is none of ours; then everything is listed and picked from here.
         let plain = !prefix.contains(['*', '?', '[', '{', '\\']);
         let glob = file.filter(|_| plain);
@@ -159,25 +183,28 @@ impl GcsObjects {
                 |file| matches!(name, ObjectName::Attempt { file: of, .. } if *of == file),
             )
         };
-        let mut names = Vec::new();
+        let mut found = Vec::new();
         let mut page = String::new();
-        while names.len() < limit {
+        while found.len() < limit {
             // One more than wanted: the listing begins with `after` itself.
-            let size = (limit - names.len()).saturating_add(1);
+            let size = (limit - found.len()).saturating_add(1);
             let answer = self.page(prefix, &glob, after, &page, size).await?;
-            let known = answer.objects.iter().map(|object| object.name.as_str());
+            let known = answer.objects.iter();
             let wanted = known
-                .filter(|name| after.is_none_or(|after| *name > after))
-                .filter_map(ObjectName::parse)
-                .filter(is_wanted)
-                .take(limit - names.len());
-            names.extend(wanted);
+                .filter(|object| after.is_none_or(|after| object.name.as_str() > after))
+                .filter_map(|object| {
+                    let name = ObjectName::parse(&object.name)?;
+                    let bytes = u64::try_from(object.size).unwrap_or(0);
+                    is_wanted(&name).then_some(Weighed { name, bytes })
+                })
+                .take(limit - found.len());
+            found.extend(wanted);
             if answer.next_page_token.is_empty() {
                 break;
             }
             page = answer.next_page_token;
         }
-        Ok(names)
+        Ok(found)
     }
 
     /// A page of a listing, from `after` on, which is its first name if there is such an object.

@@ -119,6 +119,7 @@ fn a_document_of_a_newer_ork_is_not_touched() {
         let all = ListQuery::Runs {
             status: None,
             workflow: None,
+            made_by: None,
         };
         let errors = [
             store.read(&[key]).await.expect_err("a newer format"),

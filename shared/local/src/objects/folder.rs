@@ -197,6 +197,22 @@ impl Folder {
         )
     }
 
+    /// Removes files, and the folders that are empty without them: nothing is to come there any more.
+    fn delete_all_now(&self, names: &[ObjectName]) -> Result<(), ObjectError> {
+        for name in names {
+            self.delete_now(name)?;
+            let path = self.path_of(name);
+            let above = path.ancestors().skip(1);
+            for folder in above.take_while(|folder| *folder != self.root) {
+                match fs::remove_dir(folder) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => break,
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Runs `change` while no other handle of any process replaces or removes anything.
     fn exclusively<T>(
         &self,
@@ -311,6 +327,10 @@ impl Objects for Folder {
     async fn delete(&self, name: &ObjectName) -> Result<(), ObjectError> {
         self.delete_now(name)
     }
+
+    async fn delete_all(&self, names: &[ObjectName]) -> Result<(), ObjectError> {
+        self.delete_all_now(names)
+    }
 }
 
 #[cfg(test)]
@@ -396,6 +416,28 @@ mod tests {
             [],
             "nor listed"
         );
+    }
+
+    #[test]
+    fn folders_that_are_empty_go_with_what_was_in_them() {
+        let (root, folder) = folder();
+        let names = [
+            "runs/r/t.0/1/claim",
+            "runs/r/t.0/2/claim",
+            "runs/r/u/1/claim",
+        ]
+        .map(name);
+        for one in names.iter().chain([&name("runs/q/t/1/claim")]) {
+            block_on(folder.create(one, b"x")).expect("created");
+        }
+        let at = |path: &str| root.path().join(path);
+        fs::write(at("runs/r/u/mine.txt"), "somebody else's").expect("written");
+        block_on(folder.delete_all(&names)).expect("removed");
+        assert!(!at("runs/r/t.0").exists() && !at("runs/r/u/1").exists());
+        assert!(at("runs/r/u/mine.txt").exists() && at("runs/q/t/1/claim").exists());
+        fs::remove_file(at("runs/r/u/mine.txt")).expect("removed");
+        block_on(folder.delete_all(&names)).expect("they are gone already");
+        assert!(!at("runs/r").exists() && at("runs").exists());
     }
 
     #[test]

@@ -72,6 +72,7 @@ mod tests {
         let query = ListQuery::Runs {
             status: None,
             workflow: None,
+            made_by: None,
         };
         for at in [None, Some(Time(-7)), Some(Time(1_780_000_000_000))] {
             let index = Index {

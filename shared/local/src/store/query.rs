@@ -5,7 +5,7 @@ use ork_engine::ports::{Document, Key, ListQuery, Listed, StoreError};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::cursor;
-use super::row::{COLUMNS, document, key};
+use super::row::{COLUMNS, DATELESS, document, key};
 
 /// One snapshot of the documents asked for.
 pub(super) fn read(
@@ -81,7 +81,11 @@ pub(super) fn list(
     // One more than asked for tells whether anything follows.
     let wanted = count(limit.saturating_add(1));
     let mut items = match query {
-        ListQuery::Runs { status, workflow } => {
+        ListQuery::Runs {
+            status,
+            workflow,
+            made_by,
+        } => {
             let (at, last) = match after {
                 Some(after) => cursor::of_runs(after).map_err(ListError::Cursor)?,
                 None => (cursor::NEWEST.0, cursor::NEWEST.1.to_owned()),
@@ -94,8 +98,10 @@ pub(super) fn list(
                 (None, Some(_)) => "AND workflow = ?5",
                 (Some(_), Some(_)) => "AND status = ?4 AND workflow = ?5",
             };
+            let made_by = made_by.map(|at| at.0);
+            let old = made_by.map_or("", |_| "AND created_at <= ?6 AND created_at > ?7");
             let sql = format!(
-                "SELECT {COLUMNS} FROM documents WHERE kind = 2 {filter} AND (created_at, key) < (?1, ?2) ORDER BY created_at DESC, key DESC LIMIT ?3"
+                "SELECT {COLUMNS} FROM documents WHERE kind = 2 {filter} {old} AND (created_at, key) < (?1, ?2) ORDER BY created_at DESC, key DESC LIMIT ?3"
             );
             // Every parameter must occur; the unused ones stay out of the text.
             let mut given: Vec<(&str, &dyn ToSql)> =
@@ -105,6 +111,10 @@ pub(super) fn list(
             }
             if workflow.is_some() {
                 given.push(("?5", &workflow));
+            }
+            if made_by.is_some() {
+                given.push(("?6", &made_by));
+                given.push(("?7", &DATELESS));
             }
             rows(connection, &sql, &given)?
         }

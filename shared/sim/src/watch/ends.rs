@@ -17,9 +17,7 @@ use crate::world::Inner;
 /// Whether a run is still to come to its end.
 fn is_open(inner: &Inner, tracked: &super::Tracked) -> bool {
     if tracked.state.header.status.is_terminal() {
-        return tracked.state.header.late.is_some()
-            || tracked.state.cancellations().next().is_some()
-            || tracked.state.has_pending_notices();
+        return !tracked.state.is_at_rest();
     }
     // Whoever depends on what was garbled may wait for ever.
     let waits_for_others = || {

@@ -225,6 +225,12 @@ impl Embedded {
                 desk.timers.remove(&run);
                 desk.ended.insert(run);
             }
+            // It ended elsewhere and was removed.
+            Err(error) if desk.forever && error.kind == EngineErrorKind::NotFound => {
+                desk.mine.remove(&run);
+                desk.timers.remove(&run);
+                desk.ended.insert(run);
+            }
             Err(error) => return Err(error),
         }
         Ok(())

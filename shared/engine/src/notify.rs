@@ -81,6 +81,7 @@ impl<P: Ports> Engine<P> {
         let query = ListQuery::Runs {
             status: None,
             workflow: Some(header.workflow.clone()),
+            made_by: Some(header.created_at),
         };
         let mut cursor = None;
         for _ in 0..PAGES_LOOKED_THROUGH {

@@ -89,10 +89,10 @@ async fn a_key_is_made_shown_once_used_and_revoked() {
         .expect("the key")
         .to_owned();
     let listed = site.get("/keys").await;
-    shows(
-        &listed,
-        &["&#60;ci&#62;", "operator", "only flow, other", "in 89 days"],
-    );
+    shows(&listed, &["&#60;ci&#62;", "operator", "only flow, other"]);
+    // Whether a moment of the first day has passed is up to the machine.
+    let ends = ["in 89 days", "in 90 days"].map(|text| listed.text.contains(text));
+    assert!(ends.contains(&true), "{}", listed.text);
     let secret = token.rsplit('_').next().expect("a part");
     assert!(!listed.text.contains(secret), "it is told once");
     let id = token.split('_').nth(1).expect("its id").to_owned();

@@ -93,6 +93,7 @@ fn single(
         NoteKind::Unresolvable(why) => line(paint, InstanceStatus::Failed, "failed", name, why),
         NoteKind::Paused
         | NoteKind::Resumed
+        | NoteKind::MarkedSuccess
         | NoteKind::Reset { .. }
         | NoteKind::OwnerLost { .. } => line(
             paint,
@@ -186,6 +187,13 @@ fn fan_out(
                 &about(note, graph),
             )
         }
+        NoteKind::MarkedSuccess => line(
+            paint,
+            InstanceStatus::Paused,
+            "note",
+            name,
+            &about(note, graph),
+        ),
         NoteKind::TaskEnded { .. } => ended(graph, state, task, paint),
         NoteKind::Ready { instances } => line(
             paint,

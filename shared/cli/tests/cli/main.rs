@@ -10,6 +10,7 @@ mod init;
 mod interrupt;
 mod live;
 mod notices;
+mod marks;
 mod project;
 mod runs;
 mod schedule;

@@ -7,8 +7,8 @@
 use ork_core::definition::Task;
 use ork_core::limits;
 use ork_core::run::{
-    Attempt, Category, ClaimOffer, Command, Event, Graph, Header, JobAnswer, Out, ParentRef,
-    RunState, RunStatus, State, StoredRun,
+    Attempt, Category, ClaimOffer, Command, Event, FailedTask, Graph, Header, JobAnswer, Out,
+    ParentRef, RunState, RunStatus, State, StoredRun,
 };
 use ork_core::task::{Output, Verdict};
 use ork_core::time::Millis;
@@ -210,6 +210,10 @@ fn longest(header: Header, tasks: usize) -> Header {
         task: u32::MAX,
         index: u32::MAX,
         attempt: u32::MAX,
+    });
+    longest.failed = Some(FailedTask {
+        task: "t".repeat(63).parse().unwrap(),
+        why: "\u{1}".repeat(limits::FAILED_BYTES),
     });
     longest.depth = limits::SUBWORKFLOW_DEPTH;
     (longest.seed, longest.commits) = (u64::MAX, u64::MAX);

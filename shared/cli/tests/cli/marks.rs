@@ -1,0 +1,108 @@
+//! Tasks marked as succeeded, and runs for past slots.
+
+use serde_json::json;
+
+use crate::support::Project;
+
+const BREAKS: &str = "name: breaks\ntasks:\n  a:\n    executor: process\n    command: exit 64\n  b:\n    executor: process\n    command: echo {{ tasks.a.output.n }} >> done\n    depends_on: [a]\n";
+
+#[test]
+fn a_failed_task_that_is_marked_lets_the_run_go_on() {
+    let project = Project::with("w.yaml", BREAKS);
+    project.ork(&["execute", "w.yaml"]).exits(1);
+    project
+        .ork(&["run", "mark-success", "latest", "c"])
+        .exits(2)
+        .says("has no task `c`");
+    project
+        .ork(&["run", "mark-success", "latest", "a", "--output", "{"])
+        .exits(2)
+        .says("is not JSON");
+    project
+        .ork(&[
+            "run",
+            "mark-success",
+            "latest",
+            "a",
+            "--output",
+            r#"{"n": 7}"#,
+        ])
+        .ok()
+        .says("a counts as succeeded");
+    assert_eq!(project.read("done"), "7\n");
+    let status = project
+        .ork(&["run", "status", "latest", "--json"])
+        .ok()
+        .json();
+    assert_eq!(
+        (
+            &status["status"],
+            &status["tasks"]["a"]["marked"],
+            &status["tasks"]["a"]["attempts"]
+        ),
+        (&json!("success"), &json!(1), &json!(1))
+    );
+    project
+        .ork(&["run", "mark-success", "latest", "a"])
+        .exits(2)
+        .says("has succeeded already");
+    let audit = project.ork(&["audit", "--json"]).ok().json();
+    let found = audit["records"].as_array().into_iter().flatten();
+    let marked = found
+        .filter(|one| one["action"] == "task.mark_success")
+        .count();
+    assert_eq!(marked, 1, "{audit:#}");
+}
+
+#[test]
+fn past_slots_are_previewed_and_get_their_runs_once() {
+    let project = Project::with(
+        "a.yaml",
+        "name: alpha\nschedule: \"0 3 * * *\"\ntasks:\n  a: {}\n",
+    );
+    project.ork(&["workflow", "deploy", "a.yaml"]).ok();
+    let range = |more: &[&'static str]| {
+        let mut all = vec!["workflow", "backfill", "alpha"];
+        all.extend([
+            "--from",
+            "2020-06-01T00:00:00Z",
+            "--to",
+            "2020-06-02T12:00:00Z",
+        ]);
+        all.extend(more);
+        all
+    };
+    let seen = project.ork(&range(&["--dry-run"])).ok();
+    seen.says("2 slots, 2 without a run; nothing was started");
+    let done = project.ork(&range(&["--json"])).ok().json();
+    assert_eq!(
+        (&done["started"], &done["slots"][1]["run_id"]),
+        (&json!(2), &json!("alpha--20200602T030000Z"))
+    );
+    let again = project.ork(&range(&["--json"])).ok().json();
+    assert_eq!(
+        (&again["started"], &again["slots"][0]["state"]),
+        (&json!(0), &json!("there"))
+    );
+    project
+        .ork(&[
+            "workflow",
+            "backfill",
+            "alpha",
+            "--from",
+            "9000-01-01T00:00:00Z",
+        ])
+        .exits(2)
+        .says("before it begins");
+    project
+        .ork(&["run", "resume", "alpha--20200601T030000Z"])
+        .ok();
+    let run = project
+        .ork(&["run", "status", "alpha--20200601T030000Z", "--json"])
+        .ok()
+        .json();
+    assert_eq!(
+        (&run["status"], &run["slot"]),
+        (&json!("success"), &json!("2020-06-01T03:00:00Z"))
+    );
+}

@@ -79,6 +79,7 @@ class Looks(PageTest):
             "recover": f"/runs/{failed}/recover",
             "task-fan": f"/runs/{done}/tasks/follow",
             "task-failed": f"/runs/{failed}/tasks/fails",
+            "mark": f"/runs/{failed}/tasks/fails/mark-success",
             "instance": f"/runs/{done}/tasks/follow/at/1",
             "log": f"/runs/{failed}/tasks/speaks/at/0/log",
             "log-search": f"/runs/{failed}/tasks/speaks/at/0/log?q=script",
@@ -90,7 +91,12 @@ class Looks(PageTest):
             "grid": "/workflows/gated/grid",
             "jobs": "/jobs",
             "pools": "/pools",
+            "backfill": "/workflows/gated/backfill",
             "submit": "/submit",
+            "uploads": "/uploads",
+            "audit": "/audit",
+            "keys": "/keys",
+            "cost": "/cost",
             "problem": "/nothing/here",
         }
 

@@ -74,9 +74,11 @@ impl Notifier for Notices {
             ));
         };
         match &letter.to {
-            Receiver::Webhook { .. } | Receiver::Slack { .. } => services.web.send(letter).await,
+            Receiver::Webhook { .. } | Receiver::Slack { .. } => {
+                Box::pin(services.web.send(letter)).await
+            }
             Receiver::Email(to) => match &services.mail {
-                Some(mail) => mail.send(letter, to).await,
+                Some(mail) => Box::pin(mail.send(letter, to)).await,
                 None => Err(NotSent::Never(format!(
                     "nobody here sends letters: set {SMTP_URL} and {}",
                     ork_outgoing::SMTP_FROM

@@ -166,8 +166,8 @@ impl Plan {
             });
         }
         wishes.sort_by_key(|wish| wish.after_ms);
-        let told = |one: &ork_core::definition::Workflow| !one.notifications.is_empty();
-        if prepared.workflows.iter().any(told) && faults != Faults::NONE {
+        let mut all = prepared.workflows.iter();
+        if all.any(|one| !one.notifications.is_empty()) && faults != Faults::NONE {
             // Apart from everything else, which is as it would be without.
             let mut random = Random::new(seed ^ 0x746f_6c64);
             let kinds = Fault::ALL.iter().filter(|fault| fault.is_of_receivers());

@@ -35,7 +35,7 @@ impl Notifier for LaptopLetters {
                 .map_err(|error| error.to_string())
         });
         match made {
-            Ok(notices) => notices.send(letter).await,
+            Ok(notices) => Notifier::send(notices, letter).await,
             Err(error) => Err(NotSent::Never(error.clone())),
         }
     }

@@ -31,6 +31,7 @@ impl Scenario {
             pools: self.pools.clone(),
             custom_executors: BTreeMap::from([(CUSTOM_EXECUTOR.to_owned(), spark)]),
             worker_profiles: BTreeMap::new(),
+            ..Project::default()
         };
         let workflows = self.workflows.iter().map(|plan| {
             let source = plan.source();

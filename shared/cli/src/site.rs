@@ -40,6 +40,7 @@ mod jobs;
 mod jobs;
 #[cfg(feature = "cloud")]
 mod letters;
+mod prune;
 #[cfg(feature = "cloud")]
 mod remote;
 #[cfg(not(feature = "cloud"))]

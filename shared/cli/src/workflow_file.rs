@@ -158,11 +158,21 @@ fn query_file(folder: &Path, path: &QueryPath) -> Beside {
 
 /// The project a workflow file belongs to: the `ork.yaml` beside it, or the nearest one above. An error in it is shown.
 pub(crate) fn project_of(path: &Path, out: &Output) -> Result<Project, Failure> {
-    let Some(file) = project_file(path)? else {
-        return Ok(Project::default());
-    };
-    let bytes = read(&file)?;
-    parse_project(&shown(&file), &bytes).map_err(|found| {
+    match project_file(path)? {
+        Some(file) => read_project(&file, out),
+        None => Ok(Project::default()),
+    }
+}
+
+/// What holds where an `ork.yaml` is or would be: this one, or the nearest one above. An error in it is shown.
+pub(crate) fn settings_at(file: &Path, out: &Output) -> Result<Project, Failure> {
+    let file = absolute(file)?;
+    project_of(&file.with_file_name("any.yaml"), out)
+}
+
+fn read_project(file: &Path, out: &Output) -> Result<Project, Failure> {
+    let bytes = read(file)?;
+    parse_project(&shown(file), &bytes).map_err(|found| {
         out.diagnostics(&found, &String::from_utf8_lossy(&bytes));
         Failure::in_file(found)
     })

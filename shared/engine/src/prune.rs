@@ -5,22 +5,23 @@
 //! schedule has not gone past (the slot would make it again). A run is marked before its first object goes, so that nobody can
 //! retry it any more.
 
+mod needed;
+mod wish;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use ork_core::definition::Executor as Kind;
 use ork_core::ids::{RunId, WorkflowName};
 use ork_core::limits;
-use ork_core::retention::Retention;
-use ork_core::run::{Attempt, Command, Event, Graph, Header, RunState, RunStatus, RunTrigger};
-use ork_core::time::{Millis, Time};
+use ork_core::run::{Command, Event, Header, RunState};
+use ork_core::time::Time;
+
+pub use wish::{KeptRun, Prune, PruneFrom, Pruned, PrunedRun};
 
 use crate::Engine;
 use crate::access::Act;
 use crate::advance::{Stepped, Todo};
 use crate::audit::Deed;
-use crate::documents::{WorkflowDocument, decode};
 use crate::error::{EngineError, EngineErrorKind};
-use crate::loaded::{graph, load};
 use crate::ports::{Clock, Document, Key, ListQuery, Objects, Ports, Store};
 
 /// Runs of one listing that a call looks at.
@@ -31,89 +32,6 @@ const READ_AT_ONCE: usize = 100;
 const DUE: usize = 200;
 /// Objects that are weighed at once.
 const WEIGHED_AT_ONCE: usize = 1_000;
-
-/// Which runs are to go.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Prune {
-    /// How long after its end a run is kept.
-    pub retention: Retention,
-    /// Only runs of this workflow, and their sub-workflows.
-    pub workflow: Option<WorkflowName>,
-    /// Only runs that ended so; all when empty.
-    pub states: Vec<RunStatus>,
-    /// Nothing is changed; only what would go is told.
-    pub dry_run: bool,
-}
-
-impl Prune {
-    /// How long a run that ended so is kept; `None`: it does not go.
-    fn kept_for(&self, status: RunStatus) -> Option<Millis> {
-        let wanted = self.states.is_empty() || self.states.contains(&status);
-        self.retention.of(status).filter(|_| wanted)
-    }
-    /// The shortest of them: whatever is made later stays.
-    fn shortest(&self) -> Option<Millis> {
-        let all = RunStatus::ALL.iter().filter_map(|one| self.kept_for(*one));
-        all.min()
-    }
-    /// The instant up to which a run must have ended to go.
-    fn ended_by(&self, status: RunStatus, now: Time) -> Option<Time> {
-        let span = i64::try_from(self.kept_for(status)?.0).unwrap_or(i64::MAX);
-        Some(Time(now.0.saturating_sub(span)))
-    }
-    /// The same, if this run is among those.
-    fn takes(&self, header: &Header, now: Time) -> Option<Time> {
-        let by = self.ended_by(header.status, now)?;
-        (header.removing || header.finished_at.is_some_and(|at| at <= by)).then_some(by)
-    }
-}
-
-/// Where the next call goes on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PruneFrom {
-    page: Option<String>,
-    /// What is half removed was looked for.
-    begun: bool,
-}
-
-/// A run that went, or would go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PrunedRun {
-    /// Its id.
-    pub run: RunId,
-    /// Of which workflow.
-    pub workflow: WorkflowName,
-    /// How it ended.
-    pub status: RunStatus,
-    /// When.
-    pub ended_at: Option<Time>,
-    /// Objects of it that went in this call, or would go.
-    pub objects: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Whether nothing of it is left. If not, the next call goes on with it.
-    pub gone: bool,
-}
-
-/// A run that is old enough and stays all the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptRun {
-    /// Which, as it is stored.
-    pub run: String,
-    /// Why.
-    pub why: String,
-}
-
-/// What a call of [`Engine::prune`] did.
-#[derive(Debug, Default)]
-pub struct Pruned {
-    /// Runs that went, in whole or in part; parents before their sub-workflows.
-    pub runs: Vec<PrunedRun>,
-    /// Runs that stay.
-    pub kept: Vec<KeptRun>,
-    /// Where to go on; `None` when nothing is left to be looked at.
-    pub next: Option<PruneFrom>,
-}
 
 /// What one call knows.
 struct Work<'a> {
@@ -191,11 +109,8 @@ impl<P: Ports> Engine<P> {
                 self.prune_family(header, document, &mut work).await?;
             }
             if work.left == 0 {
-                // What is gone is not listed again.
-                work.out.next = Some(PruneFrom {
-                    page: from.page.clone(),
-                    begun: true,
-                });
+                // From the start: what is half removed comes first, and children of what is gone may be on earlier pages.
+                work.out.next = Some(PruneFrom::default());
                 return Ok(work.out);
             }
         }
@@ -241,6 +156,9 @@ impl<P: Ports> Engine<P> {
         }
         let mut family = vec![(header, document)];
         while let Some((header, document)) = family.pop() {
+            if work.left == 0 {
+                return Ok(());
+            }
             let Some(ended_by) = work.wish.takes(&header, work.now) else {
                 continue;
             };
@@ -271,131 +189,6 @@ impl<P: Ports> Engine<P> {
             family.extend(children.into_iter().rev());
         }
         Ok(())
-    }
-
-    /// The runs that this one started and that are stored; or why it must stay.
-    async fn needed(
-        &self,
-        header: &Header,
-        document: &Document,
-        work: &mut Work<'_>,
-    ) -> Result<Result<Vec<(Header, Document)>, String>, EngineError> {
-        if !header.removing {
-            if document.index.wake_at.is_some() {
-                return Ok(Err(
-                    "jobs that it handed over to are still to be stopped".to_owned()
-                ));
-            }
-            let own = RunId::for_slot(&header.workflow, header.slot) == header.id;
-            if (own || header.trigger == RunTrigger::Schedule)
-                && !self.is_past(&header.workflow, header.slot, work).await?
-            {
-                return Ok(Err(format!(
-                    "its schedule has not gone past its slot {} yet",
-                    header.slot
-                )));
-            }
-        }
-        let children = match self.children_of(header, document).await {
-            Ok(children) => children,
-            Err(error)
-                if matches!(
-                    error.kind,
-                    EngineErrorKind::Corrupt | EngineErrorKind::NotFound
-                ) =>
-            {
-                return Ok(Err(error.message));
-            }
-            Err(error) => return Err(error),
-        };
-        let live = children
-            .iter()
-            .find(|(child, _)| !child.status.is_terminal());
-        if let Some((child, _)) = live.filter(|_| !header.removing) {
-            return Ok(Err(format!(
-                "its sub-workflow's run {} has not ended",
-                child.id
-            )));
-        }
-        Ok(Ok(children))
-    }
-
-    /// Whether every schedule that a workflow has now is past `slot`. Without the workflow nothing makes the run again.
-    async fn is_past(
-        &self,
-        name: &WorkflowName,
-        slot: Time,
-        work: &mut Work<'_>,
-    ) -> Result<bool, EngineError> {
-        if !work.cursors.contains_key(name) {
-            let key = Key::Workflow(name.clone());
-            let found = self.ports.store().read(std::slice::from_ref(&key)).await?;
-            let through = match found.into_iter().next().flatten() {
-                None => None,
-                // Nobody knows what it makes.
-                Some(document) => {
-                    match decode::<WorkflowDocument>(&key.to_string(), &document.body) {
-                        Ok(standing) if standing.removed => None,
-                        Ok(standing) => standing.cursors.into_iter().min(),
-                        Err(_) => Some(Time(i64::MIN)),
-                    }
-                }
-            };
-            work.cursors.insert(name.clone(), through);
-        }
-        let through = work.cursors.get(name).copied().flatten();
-        Ok(through.is_none_or(|through| through >= slot))
-    }
-
-    async fn is_stored(&self, run: &RunId) -> Result<bool, EngineError> {
-        let found = self.ports.store().read(&[Key::Run(run.clone())]).await?;
-        Ok(found.into_iter().flatten().next().is_some())
-    }
-
-    /// The stored runs of sub-workflows that a run started.
-    async fn children_of(
-        &self,
-        header: &Header,
-        document: &Document,
-    ) -> Result<Vec<(Header, Document)>, EngineError> {
-        let shape = graph(&self.ports, &self.memory, &header.workflow, &header.version).await?;
-        if !starts_others(&shape) {
-            return Ok(Vec::new());
-        }
-        let seen = Some(document.clone());
-        let Some(loaded) = load(&self.ports, &self.memory, &header.id, seen).await? else {
-            return Ok(Vec::new());
-        };
-        let mut keys = Vec::new();
-        for (task, definition) in (0u32..).zip(&shape.workflow.tasks) {
-            let Kind::Workflow { name } = &definition.executor else {
-                continue;
-            };
-            for (index, instance) in (0u32..).zip(loaded.state.instances(task)) {
-                keys.extend((1..=instance.attempt).map(|attempt| {
-                    let attempt = Attempt {
-                        task,
-                        index,
-                        attempt,
-                        fence: 0,
-                    };
-                    Key::Run(self.child_id(&header.id, name.as_str(), attempt))
-                }));
-            }
-        }
-        let mut children = Vec::new();
-        for keys in keys.chunks(READ_AT_ONCE) {
-            for (key, found) in keys.iter().zip(self.ports.store().read(keys).await?) {
-                let Some(document) = found else { continue };
-                let child = RunState::decode_header(&document.body).map_err(|error| {
-                    EngineError::corrupt(format!(
-                        "its sub-workflow's {key} cannot be read: {error}"
-                    ))
-                })?;
-                children.push((child, document));
-            }
-        }
-        Ok(children)
     }
 
     /// Marks a run, so that from here on nothing happens to it but its removal; or says why it stays.
@@ -480,9 +273,4 @@ impl Work<'_> {
             gone,
         });
     }
-}
-
-fn starts_others(graph: &Graph) -> bool {
-    let mut tasks = graph.workflow.tasks.iter();
-    tasks.any(|task| matches!(task.executor, Kind::Workflow { .. }))
 }

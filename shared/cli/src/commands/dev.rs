@@ -22,9 +22,11 @@ mod serve;
 #[cfg(not(feature = "serve"))]
 #[path = "dev/no_serve.rs"]
 mod serve;
+mod sweep;
 
 use folder::{Folder, News};
 use serve::Server;
+use sweep::Sweep;
 
 /// Pause between two looks at the folder.
 const LOOK: Duration = Duration::from_secs(1);
@@ -93,6 +95,7 @@ pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit,
             &mut embedded,
             &recorder,
             &mut folder,
+            Sweep::of(&root),
             &screen,
             control.clone(),
             out,
@@ -108,6 +111,7 @@ async fn watch(
     embedded: &mut Embedded,
     recorder: &Embedded,
     folder: &mut Folder,
+    mut sweep: Sweep,
     screen: &SharedScreen,
     control: Control,
     out: &Output,
@@ -129,6 +133,7 @@ async fn watch(
                     // What could not be stored was said; the next change of the file tries again.
                     let _ = tell(recorder, news, out).await;
                 }
+                sweep.look(recorder, out).await;
             }
             result = &mut driving => return result.map(|()| Exit::Success).map_err(engine::failure),
         }
@@ -187,7 +192,7 @@ async fn tell(recorder: &Embedded, news: News, out: &Output) -> Result<bool, ()>
         }
         News::Settings(path) => {
             out.say(&format!(
-                "{} changed; its executors count from the next start of `ork dev` on",
+                "{} changed; its executors count from the next start of `ork dev` on, its retention from the next sweep on",
                 shown(&path)
             ));
             Ok(false)

@@ -15,6 +15,7 @@ pub(crate) mod logs;
 mod look;
 pub(crate) mod mark_success;
 pub(crate) mod pause;
+pub(crate) mod prune;
 pub(crate) mod recover;
 pub(crate) mod resume;
 pub(crate) mod retry;
@@ -56,6 +57,8 @@ pub(crate) enum RunCommand {
     Recover(recover::RecoverArgs),
     /// Count a task as succeeded without running it; what follows it goes on
     MarkSuccess(mark_success::MarkSuccessArgs),
+    /// Remove runs that ended long ago, with all they left behind
+    Prune(prune::PruneArgs),
 }
 
 impl RunArgs {
@@ -74,6 +77,7 @@ impl RunArgs {
             Some(RunCommand::Retry(args)) => args.go_on.show.json,
             Some(RunCommand::Recover(args)) => args.go_on.show.json,
             Some(RunCommand::MarkSuccess(args)) => args.go_on.show.json,
+            Some(RunCommand::Prune(args)) => args.json,
         }
     }
 }
@@ -103,5 +107,6 @@ pub(crate) fn run(args: RunArgs, config: &Config, out: &Output) -> Result<Exit, 
         Some(RunCommand::Retry(args)) => retry::retry(&args, config, out),
         Some(RunCommand::Recover(args)) => recover::recover(&args, config, out),
         Some(RunCommand::MarkSuccess(args)) => mark_success::mark_success(&args, config, out),
+        Some(RunCommand::Prune(args)) => prune::prune(&args, config, out),
     }
 }

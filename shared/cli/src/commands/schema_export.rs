@@ -1,10 +1,10 @@
-//! `ork schema export`: the JSON Schema of workflow files, or those of a Python file's task functions.
+//! `ork schema export`: the JSON Schema of workflow files, of `ork.yaml`, or those of a Python file's task functions.
 
 use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
-use ork_core::schema::workflow_schema;
+use ork_core::schema::{project_schema, workflow_schema};
 
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
@@ -19,6 +19,9 @@ pub(crate) struct ExportArgs {
     /// Python file with task functions [default: the schema of workflow files]
     #[arg(value_name = "FILE.py")]
     python: Option<PathBuf>,
+    /// The schema of `ork.yaml` instead
+    #[arg(long, conflicts_with = "python")]
+    settings: bool,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -27,6 +30,7 @@ pub(crate) struct ExportArgs {
 /// Writes a schema.
 pub(crate) fn export(args: &ExportArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     let document = match &args.python {
+        None if args.settings => project_schema(),
         None => workflow_schema(),
         Some(file) => python::schemas(file, config)?,
     };

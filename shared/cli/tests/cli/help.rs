@@ -5,7 +5,7 @@ use crate::support::{Project, steady};
 #[test]
 fn the_help_of_every_command_reads_well() {
     let project = Project::new();
-    let commands: [&[&str]; 27] = [
+    let commands: [&[&str]; 28] = [
         &[],
         &["execute"],
         &["run"],
@@ -19,6 +19,7 @@ fn the_help_of_every_command_reads_well() {
         &["run", "resume"],
         &["run", "retry"],
         &["run", "recover"],
+        &["run", "prune"],
         &["dev"],
         &["validate"],
         &["graph"],

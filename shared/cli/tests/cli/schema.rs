@@ -24,6 +24,21 @@ fn the_schema_of_workflow_files_is_json_schema() {
 }
 
 #[test]
+fn the_schema_of_the_settings_knows_retention() {
+    let project = Project::new();
+    let schema = project.ork(&["schema", "export", "--settings"]).ok().json();
+    let keys = &schema["properties"]["retention"]["properties"];
+    assert!(
+        keys["runs"].is_object() && keys["failed_runs"].is_object(),
+        "{schema:#}"
+    );
+    project
+        .ork(&["schema", "export", "--settings", "tasks.py"])
+        .exits(2)
+        .says("cannot be used with");
+}
+
+#[test]
 fn a_full_disk_is_an_error() {
     let project = Project::new();
     let full = std::fs::OpenOptions::new()

@@ -303,6 +303,15 @@ impl<'n> Field<'n> {
 
     /// A span of time, at least `least`.
     pub(super) fn duration(&self, least: Millis, found: &mut Diagnostics) -> Option<Millis> {
+        self.duration_within([least, amounts::LONGEST], found)
+    }
+
+    /// A span of time between two, the longer of which is a number of days.
+    pub(super) fn duration_within(
+        &self,
+        [least, most]: [Millis; 2],
+        found: &mut Diagnostics,
+    ) -> Option<Millis> {
         let span = match self.node.plain() {
             Some(Plain::Int(seconds)) if seconds >= 0 => {
                 Some(Millis::from_secs(seconds.unsigned_abs()))
@@ -324,10 +333,12 @@ impl<'n> Field<'n> {
                 .hint("write whole seconds, or a number with a unit: 500ms, 90s, 5m, 1h30m, 2d");
             return None;
         };
-        if span < least || span > amounts::LONGEST {
+        if span < least || span > most {
             let message = format!(
-                "{} must be between {least} and 365d, not {}",
-                self.label, scalar.text
+                "{} must be between {least} and {}d, not {}",
+                self.label,
+                most.0 / 86_400_000,
+                scalar.text
             );
             found.error(codes::OUT_OF_RANGE, self.node.at, message);
             return None;

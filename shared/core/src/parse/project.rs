@@ -12,6 +12,9 @@ use super::executors;
 use super::fields::{Field, Fields};
 use super::node::{Kind, Node};
 use super::notifications;
+use crate::retention::Retention;
+use crate::schema::{PROJECT_KEYS, RETENTION_KEYS};
+use crate::time::Millis;
 
 /// What `ork.yaml` says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,6 +27,8 @@ pub struct Project {
     pub worker_profiles: BTreeMap<String, Value>,
     /// Whom runs of workflows tell that say nothing of it themselves.
     pub notifications: Vec<Notification>,
+    /// How long runs are kept after their end.
+    pub retention: Retention,
 }
 
 /// An executor of the project's own: a program that is given the task's specification.
@@ -38,13 +43,7 @@ pub struct CustomExecutor {
 /// Reads a whole file.
 pub(super) fn read(root: &Node, found: &mut Diagnostics) -> Project {
     let mut project = Project::default();
-    let Some(top) = Fields::read(
-        root,
-        "ork.yaml".to_owned(),
-        root.at,
-        &["pools", "executors", "workers", "notifications"],
-        found,
-    ) else {
+    let Some(top) = Fields::read(root, "ork.yaml".to_owned(), root.at, PROJECT_KEYS, found) else {
         return project;
     };
     for one in entries(&top, "pools", "pool", found) {
@@ -89,7 +88,35 @@ pub(super) fn read(root: &Node, found: &mut Diagnostics) -> Project {
         // It is for workflows of all kinds: it can know no params of theirs.
         project.notifications = notifications::read(&field, &[], found);
     }
+    if let Some(field) = top.field("retention") {
+        project.retention = retention(&field, found).unwrap_or_default();
+    }
     project
+}
+
+/// The least that runs are kept, and the most that is taken for meant.
+const KEPT: [Millis; 2] = [Millis::from_secs(1), Millis::from_secs(3_650 * 86_400)];
+
+fn retention(field: &Field<'_>, found: &mut Diagnostics) -> Option<Retention> {
+    let fields = field.fields(RETENTION_KEYS, found)?;
+    if fields.entries().is_empty() {
+        found
+            .error(
+                codes::WRONG_KIND,
+                field.node.at,
+                format!("{} must say how long runs are kept", field.label),
+            )
+            .hint("write {runs: 30d, failed_runs: 90d}, or leave it out to keep them for ever");
+    }
+    let mut span = |key: &str| {
+        fields
+            .field(key)
+            .and_then(|field| field.duration_within(KEPT, found))
+    };
+    Some(Retention {
+        runs: span("runs"),
+        failed_runs: span("failed_runs"),
+    })
 }
 
 struct Named<'n> {

@@ -3,6 +3,7 @@
 pub(crate) mod executors;
 mod notifications;
 mod parts;
+mod project;
 mod remote;
 mod task;
 mod types;
@@ -10,6 +11,7 @@ mod workflow;
 
 use serde_json::{Map, json};
 
+pub use project::{PROJECT_KEYS, RETENTION_KEYS, project_schema};
 pub use types::type_schema;
 
 use crate::Value;

@@ -7,6 +7,11 @@ use super::{described, object, part, requiring, text};
 use crate::definition::Occasion;
 use crate::{Value, limits};
 
+/// A list of them.
+pub(super) fn list() -> Value {
+    json!({ "type": "array", "items": part("notification"), "maxItems": limits::NOTIFICATIONS })
+}
+
 pub(super) fn schema() -> Value {
     let occasions = Occasion::ALL.map(Occasion::as_str);
     let place = json!({

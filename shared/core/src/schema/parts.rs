@@ -7,7 +7,7 @@ use crate::Value;
 use crate::run::{Category, RunStatus};
 use crate::types::Type;
 
-const NAME: &str = "^[A-Za-z][A-Za-z0-9_-]{0,62}$";
+pub(super) const NAME: &str = "^[A-Za-z][A-Za-z0-9_-]{0,62}$";
 const SECRET: &str = "^([A-Za-z_][A-Za-z0-9_]*|projects/[^/]+/secrets/[^/]+/versions/[^/]+)$";
 /// Units come once each, the largest first; a look-ahead keeps the empty text out.
 const DURATION: &str =

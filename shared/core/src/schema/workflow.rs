@@ -58,7 +58,7 @@ pub(super) fn schema() -> Map<String, Value> {
                 described(
                     "Notifications",
                     "Whom its runs tell of themselves. An empty list turns off those of ork.yaml.",
-                    json!({ "type": "array", "items": part("notification"), "maxItems": limits::NOTIFICATIONS }),
+                    super::notifications::list(),
                 ),
             ),
         ],

@@ -60,6 +60,7 @@ use ork_core::ids::{RunId, VersionHash, WorkflowName};
 use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::run::{Command, Graph, Header, RunStatus};
 use ork_core::time::Millis;
+use ork_engine::why::Explanation;
 use ork_engine::{Backfill, EngineError, EngineErrorKind, SlotRange, Started, WorkflowDocument};
 use ork_local::{Embedded, RunView, StartRun};
 
@@ -300,6 +301,11 @@ impl Site {
     /// A run as it stands, for whoever can try again.
     pub(crate) async fn try_view(&self, run: &RunId) -> Result<RunView, EngineError> {
         ask!(self, engine => engine.run(run).await)
+    }
+
+    /// Why a run does not go on.
+    pub(crate) async fn explain(&self, view: &RunView) -> Result<Explanation, Failure> {
+        use_cases!(self, engine => engine.explain(view).await).map_err(failure)
     }
 
     /// Whether there is a run of this very name.

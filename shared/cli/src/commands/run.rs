@@ -10,6 +10,7 @@ use crate::output::Output;
 pub(crate) mod cancel;
 pub(crate) mod change;
 pub(crate) mod cost;
+pub(crate) mod explain;
 pub(crate) mod list;
 pub(crate) mod logs;
 mod look;
@@ -41,6 +42,8 @@ pub(crate) enum RunCommand {
     List(list::ListArgs),
     /// Show how far a run is
     Status(status::StatusArgs),
+    /// Say why a run, or one of its tasks, does not go on
+    Explain(explain::ExplainArgs),
     /// Print what the tasks of a run printed
     Logs(logs::LogsArgs),
     /// Show what a run in a project has cost
@@ -69,6 +72,7 @@ impl RunArgs {
             Some(RunCommand::Start(args)) => args.show.json,
             Some(RunCommand::List(args)) => args.json,
             Some(RunCommand::Status(args)) => args.json,
+            Some(RunCommand::Explain(args)) => args.json,
             Some(RunCommand::Logs(_)) => false,
             Some(RunCommand::Cost(args)) => args.json,
             Some(RunCommand::Cancel(args)) => args.run.json,
@@ -99,6 +103,7 @@ pub(crate) fn run(args: RunArgs, config: &Config, out: &Output) -> Result<Exit, 
         Some(RunCommand::Start(args)) => start::start(&args, config, out),
         Some(RunCommand::List(args)) => list::list(&args, config, out),
         Some(RunCommand::Status(args)) => status::status(&args, config, out),
+        Some(RunCommand::Explain(args)) => explain::explain(&args, config, out),
         Some(RunCommand::Logs(args)) => logs::logs(&args, config, out),
         Some(RunCommand::Cost(args)) => cost::cost(&args, config, out),
         Some(RunCommand::Cancel(args)) => cancel::cancel(&args, config, out),

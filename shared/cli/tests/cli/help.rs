@@ -12,6 +12,7 @@ fn the_help_of_every_command_reads_well() {
         &["run", "start"],
         &["run", "list"],
         &["run", "status"],
+        &["run", "explain"],
         &["run", "logs"],
         &["run", "cost"],
         &["run", "cancel"],

@@ -4,6 +4,7 @@ mod auth;
 mod dev;
 mod environment;
 mod execute;
+mod explain;
 mod graph;
 mod help;
 mod init;

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use ork_core::definition::SecretRef;
 
+use crate::failure::Exit;
+
 /// A variable and what it does.
 pub(crate) struct Variable {
     /// Its name.
@@ -273,6 +275,7 @@ pub(crate) fn help() -> String {
     for one in &VARIABLES {
         text.push_str(&format!("  {:<31} {}\n", one.name, one.doc));
     }
-    text.push_str("\nExit codes: 0 done, 1 the run failed or was cancelled, 2 wrong input or an error of ork's own, 130 left at once.");
+    let codes = Exit::ALL.map(|(exit, means)| format!("{} {means}", exit.code()));
+    text.push_str(&format!("\nExit codes: {}.", codes.join(", ")));
     text
 }

@@ -35,7 +35,7 @@ pub(crate) async fn result(site: &Site, view: &RunView) -> Result<Value, Failure
             room -= bytes;
             let text = site.output_of(view, at).await?;
             serde_json::from_str(&text).map_err(|error| {
-                Failure::new(format!(
+                Failure::trouble(format!(
                     "the stored output of task {} is not JSON: {error}",
                     definition.name
                 ))

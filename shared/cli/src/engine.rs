@@ -61,7 +61,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
         .enable_all()
         .build()
         .map_err(|error| {
-            Failure::new(format!(
+            Failure::trouble(format!(
                 "the asynchronous runtime cannot start: {}",
                 reason(&error)
             ))
@@ -140,12 +140,12 @@ pub(crate) fn to_record(state: PathBuf) -> Result<Embedded, Failure> {
 }
 
 fn open(settings: EmbeddedConfig) -> Result<Embedded, Failure> {
-    Embedded::open(settings).map_err(|error| Failure::new(error.to_string()))
+    Embedded::open(settings).map_err(|error| Failure::of(&error, error.to_string()))
 }
 
 fn own_path() -> Result<PathBuf, Failure> {
     std::env::current_exe().map_err(|error| {
-        Failure::new(format!(
+        Failure::trouble(format!(
             "the path of the ork command is not known: {}",
             reason(&error)
         ))
@@ -190,7 +190,7 @@ pub(crate) fn cannot_run(executor: &Executor, project: &Project, state: &Path) -
 
 /// An engine's error as a command's.
 pub(crate) fn failure(error: EngineError) -> Failure {
-    let failure = Failure::new(error.message);
+    let failure = Failure::of(error.kind, error.message);
     match error.kind {
         EngineErrorKind::Unavailable => failure.passing().hint("nothing is lost; try again"),
         EngineErrorKind::NotFound

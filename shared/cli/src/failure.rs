@@ -1,31 +1,122 @@
-//! Why a command did not come through, and the exit codes.
+//! Why a command did not come through, and the exit codes: which there are, and which error means which.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use ork_core::diagnostic::Diagnostic;
+use ork_engine::EngineErrorKind;
+use ork_engine::ports::ObjectError;
+use ork_local::OpenError;
+use ork_local::state_dir::StateDirError;
 
-/// What the exit code says.
+use crate::workflow_file::reason;
+
+/// What the exit code says: whom it is up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// It was done.
     Success,
-    /// The run failed or was cancelled.
+    /// The run that was waited for failed or was cancelled.
     RunFailed,
-    /// The input is wrong, or Ork met an error of its own.
+    /// The command is wrong, or what it was given: the same again ends the same.
     Invalid,
-    /// Somebody pressed Ctrl-C twice.
+    /// The command may be right, and the state folder, the project, the server or this machine does not do its part.
+    Trouble,
+    /// Somebody pressed Ctrl-C twice, or once where only watching ends.
     LeftAtOnce,
+}
+
+impl Exit {
+    /// Every code, with what `ork --help` says of it.
+    pub(crate) const ALL: [(Self, &'static str); 5] = [
+        (Self::Success, "done"),
+        (Self::RunFailed, "the run failed or was cancelled"),
+        (Self::Invalid, "wrong use or input"),
+        (
+            Self::Trouble,
+            "trouble with the state folder, project, server or machine",
+        ),
+        (Self::LeftAtOnce, "left at once"),
+    ];
+
+    /// The number.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::RunFailed => 1,
+            Self::Invalid => 2,
+            Self::Trouble => 3,
+            Self::LeftAtOnce => 130,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Success => 0,
-            Exit::RunFailed => 1,
-            Exit::Invalid => 2,
-            Exit::LeftAtOnce => 130,
-        })
+        Self::from(exit.code())
+    }
+}
+
+impl From<EngineErrorKind> for Exit {
+    fn from(kind: EngineErrorKind) -> Self {
+        match kind {
+            EngineErrorKind::NotFound | EngineErrorKind::Refused => Self::Invalid,
+            EngineErrorKind::Unavailable | EngineErrorKind::Store | EngineErrorKind::Corrupt => {
+                Self::Trouble
+            }
+        }
+    }
+}
+
+impl From<&ObjectError> for Exit {
+    fn from(error: &ObjectError) -> Self {
+        match error {
+            ObjectError::Precondition(_)
+            | ObjectError::TooLarge { .. }
+            | ObjectError::Unavailable(_)
+            | ObjectError::Refused(_) => Self::Trouble,
+        }
+    }
+}
+
+impl From<&OpenError> for Exit {
+    fn from(error: &OpenError) -> Self {
+        match error {
+            OpenError::Folder(folder) => Self::from(folder),
+            OpenError::Store(_) | OpenError::Objects(_) | OpenError::Executor(_) => Self::Trouble,
+        }
+    }
+}
+
+impl From<&StateDirError> for Exit {
+    fn from(error: &StateDirError) -> Self {
+        match error {
+            // Another folder is meant.
+            StateDirError::Missing(_)
+            | StateDirError::NotAFolder(_)
+            | StateDirError::Foreign { .. } => Self::Invalid,
+            StateDirError::Newer { .. }
+            | StateDirError::NotAVersion { .. }
+            | StateDirError::Io { .. } => Self::Trouble,
+        }
+    }
+}
+
+/// Of a file or folder that somebody named.
+impl From<io::ErrorKind> for Exit {
+    fn from(kind: io::ErrorKind) -> Self {
+        use io::ErrorKind as K;
+        match kind {
+            K::NotFound
+            | K::PermissionDenied
+            | K::AlreadyExists
+            | K::NotADirectory
+            | K::IsADirectory
+            | K::InvalidInput
+            | K::InvalidFilename
+            | K::InvalidData => Self::Invalid,
+            _ => Self::Trouble,
+        }
     }
 }
 
@@ -45,15 +136,33 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Wrong input, or an error of our own.
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    fn ending(exit: Exit) -> Self {
         Self {
-            exit: Exit::Invalid,
-            message: message.into(),
+            exit,
+            message: String::new(),
             hint: None,
             diagnostics: Vec::new(),
             is_passing: false,
         }
+    }
+    /// Wrong use or input.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self::of(Exit::Invalid, message)
+    }
+    /// Trouble that the command is not to blame for.
+    pub(crate) fn trouble(message: impl Into<String>) -> Self {
+        Self::of(Exit::Trouble, message)
+    }
+    /// Whatever kind of error it is that `exit` comes from.
+    pub(crate) fn of(exit: impl Into<Exit>, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            ..Self::ending(exit.into())
+        }
+    }
+    /// What could not be done, such as "cannot read `w.yaml`", with a file that somebody named.
+    pub(crate) fn io(what: &str, error: &io::Error) -> Self {
+        Self::of(error.kind(), format!("{what}: {}", reason(error)))
     }
     /// Says what to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -68,22 +177,13 @@ impl Failure {
     /// Problems of a file that people have been shown.
     pub(crate) fn in_file(diagnostics: Vec<Diagnostic>) -> Self {
         Self {
-            exit: Exit::Invalid,
-            message: String::new(),
-            hint: None,
             diagnostics,
-            is_passing: false,
+            ..Self::ending(Exit::Invalid)
         }
     }
     /// Whoever read the output went away: nothing is wrong.
     pub(crate) fn nobody_reads() -> Self {
-        Self {
-            exit: Exit::Success,
-            message: String::new(),
-            hint: None,
-            diagnostics: Vec::new(),
-            is_passing: false,
-        }
+        Self::ending(Exit::Success)
     }
 }
 

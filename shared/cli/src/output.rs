@@ -10,7 +10,6 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::workflow_file::reason;
 
 /// When to use colours. The variants have no doc comments so that `--help` stays one line per option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -129,10 +128,7 @@ impl Output {
         {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::nobody_reads()),
-            Err(error) => Err(Failure::new(format!(
-                "cannot write to standard output: {}",
-                reason(&error)
-            ))),
+            Err(error) => Err(Failure::io("cannot write to standard output", &error)),
         }
     }
 

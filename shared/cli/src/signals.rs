@@ -17,7 +17,7 @@ impl Stops {
     pub(crate) fn listen() -> Result<Self, Failure> {
         let listen = |kind| {
             signal(kind).map_err(|error| {
-                Failure::new(format!("signals cannot be waited for: {}", reason(&error)))
+                Failure::trouble(format!("signals cannot be waited for: {}", reason(&error)))
             })
         };
         Ok(Self {

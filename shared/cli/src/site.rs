@@ -380,7 +380,7 @@ impl Site {
                 let (files, name) = (embedded.files(), log_name(view, of));
                 match files.part(&name, from, most) {
                     Ok(part) => Ok(part.map(|part| part.bytes).unwrap_or_default()),
-                    Err(error) => Err(Failure::new(unreadable(&files.path_of(&name), &error))),
+                    Err(error) => Err(Failure::trouble(unreadable(&files.path_of(&name), &error))),
                 }
             }
             Self::Project(remote) => remote.read(&log_name(view, of), from, most).await,

@@ -194,11 +194,10 @@ pub(crate) fn project_file(path: &Path) -> Result<Option<PathBuf>, Failure> {
 /// The workflow files right in a folder, by name: what ends like one and claims to be one.
 pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error: io::Error| {
-        Failure::new(format!(
-            "cannot read the folder `{}`: {}",
-            shown(folder),
-            reason(&error)
-        ))
+        Failure::io(
+            &format!("cannot read the folder `{}`", shown(folder)),
+            &error,
+        )
     };
     let mut files = Vec::new();
     for entry in folder.read_dir().map_err(unreadable)? {
@@ -240,7 +239,7 @@ pub(crate) fn claims_to_be_one(path: &Path, bytes: &[u8]) -> bool {
 /// The bytes of a file, and not many more than a workflow file may have: checking says when it is too large.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |error: io::Error| {
-        let failure = Failure::new(format!("cannot read `{}`: {}", shown(path), reason(&error)));
+        let failure = Failure::io(&format!("cannot read `{}`", shown(path)), &error);
         match error.kind() {
             io::ErrorKind::NotFound => {
                 failure.hint("check the path; `ork init` writes a workflow to start from")
@@ -276,11 +275,10 @@ pub(crate) fn shown(path: &Path) -> String {
 /// The path from the root, without asking whether it exists.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).map_err(|error| {
-        Failure::new(format!(
-            "`{}` cannot be made absolute: {}",
-            path.display(),
-            reason(&error)
-        ))
+        Failure::io(
+            &format!("`{}` cannot be made absolute", path.display()),
+            &error,
+        )
     })
 }
 

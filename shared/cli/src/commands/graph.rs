@@ -17,7 +17,7 @@ use crate::output::Output;
 use crate::progress;
 use crate::run_ref;
 use crate::site::{Site, SiteArg};
-use crate::workflow_file::{self, reason, shown};
+use crate::workflow_file::{self, shown};
 
 mod text;
 
@@ -169,13 +169,8 @@ fn write(path: &Path, svg: &str, out: &Output) -> Result<(), Failure> {
     if path == Path::new("-") {
         return out.print(svg);
     }
-    fs::write(path, svg).map_err(|error| {
-        Failure::new(format!(
-            "cannot write `{}`: {}",
-            shown(path),
-            reason(&error)
-        ))
-    })?;
+    fs::write(path, svg)
+        .map_err(|error| Failure::io(&format!("cannot write `{}`", shown(path)), &error))?;
     out.say(&format!("wrote {}", shown(path)));
     Ok(())
 }

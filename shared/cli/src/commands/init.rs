@@ -9,7 +9,7 @@ use ork_core::schema::workflow_schema;
 
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::workflow_file::{reason, shown};
+use crate::workflow_file::shown;
 
 /// The schema that editors are pointed to.
 const SCHEMA: &str = "ork.schema.json";
@@ -64,21 +64,15 @@ pub(crate) fn init(args: &InitArgs, out: &Output) -> Result<Exit, Failure> {
         .hint("name another folder: `ork init DIR`"));
     }
     fs::create_dir_all(&args.folder).map_err(|error| {
-        Failure::new(format!(
-            "cannot make the folder `{}`: {}",
-            shown(&args.folder),
-            reason(&error)
-        ))
+        Failure::io(
+            &format!("cannot make the folder `{}`", shown(&args.folder)),
+            &error,
+        )
     })?;
     for (name, text) in &files {
         let path = args.folder.join(name);
-        write(&path, text).map_err(|error| {
-            Failure::new(format!(
-                "cannot write `{}`: {}",
-                shown(&path),
-                reason(&error)
-            ))
-        })?;
+        write(&path, text)
+            .map_err(|error| Failure::io(&format!("cannot write `{}`", shown(&path)), &error))?;
         out.say(&format!("wrote {}", shown(&path)));
     }
     let file = shown(&args.folder.join(files[0].0));

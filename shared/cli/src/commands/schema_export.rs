@@ -9,7 +9,7 @@ use ork_core::schema::{project_schema, workflow_schema};
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::workflow_file::{reason, shown};
+use crate::workflow_file::shown;
 
 mod python;
 
@@ -37,13 +37,8 @@ pub(crate) fn export(args: &ExportArgs, config: &Config, out: &Output) -> Result
     match &args.out {
         None => out.json(&document)?,
         Some(path) => {
-            fs::write(path, format!("{document:#}\n")).map_err(|error| {
-                Failure::new(format!(
-                    "cannot write `{}`: {}",
-                    shown(path),
-                    reason(&error)
-                ))
-            })?;
+            fs::write(path, format!("{document:#}\n"))
+                .map_err(|error| Failure::io(&format!("cannot write `{}`", shown(path)), &error))?;
             out.say(&format!("wrote {}", shown(path)));
         }
     }

@@ -10,7 +10,7 @@ use ork_core::parse::Project;
 
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, diagnostic_lists};
-use crate::workflow_file::{self, Checked, count, reason, shown};
+use crate::workflow_file::{self, Checked, count, shown};
 
 /// `ork validate`
 #[derive(Debug, Args)]
@@ -90,6 +90,6 @@ fn stdin() -> Result<Vec<u8>, Failure> {
         .lock()
         .take(limits::FILE_BYTES as u64 + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| Failure::new(format!("cannot read standard input: {}", reason(&error))))?;
+        .map_err(|error| Failure::io("cannot read standard input", &error))?;
     Ok(bytes)
 }

@@ -21,7 +21,7 @@ impl Site {
     ) -> Result<(ApiKeyDocument, String), Failure> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| {
-            Failure::new(format!(
+            Failure::trouble(format!(
                 "this system has no random bytes for a key now: {error}"
             ))
         })?;

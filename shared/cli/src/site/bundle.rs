@@ -13,7 +13,7 @@ use ork_core::ids::VersionHash;
 use tar::{Builder, EntryType, Header};
 
 use crate::failure::Failure;
-use crate::workflow_file::{PROJECT_FILE, real, reason, shown};
+use crate::workflow_file::{PROJECT_FILE, real, shown};
 
 /// Patterns of what is left out, beside those of `.gitignore`.
 const IGNORE_FILE: &str = ".orkignore";
@@ -68,11 +68,10 @@ pub(super) fn pack(wanted: Wanted<'_>, bounds: Bounds) -> Result<Bundle, Failure
     let entries = entries(wanted, bounds)?;
     let trouble = |error: io::Error| match error.downcast::<Problem>() {
         Ok(Problem(failure)) => failure,
-        Err(error) => Failure::new(format!(
-            "the folder `{}` cannot be packed: {}",
-            shown(wanted.folder),
-            reason(&error)
-        )),
+        Err(error) => Failure::io(
+            &format!("the folder `{}` cannot be packed", shown(wanted.folder)),
+            &error,
+        ),
     };
     let compressed = Capped {
         bytes: Vec::new(),
@@ -191,9 +190,8 @@ fn entries(wanted: Wanted<'_>, bounds: Bounds) -> Result<Vec<Entry>, Failure> {
 
 fn kind(entry: &ignore::DirEntry, name: &Path) -> Result<Kind, Failure> {
     let path = entry.path();
-    let unreadable = |error: io::Error| {
-        Failure::new(format!("cannot read `{}`: {}", shown(path), reason(&error)))
-    };
+    let unreadable =
+        |error: io::Error| Failure::io(&format!("cannot read `{}`", shown(path)), &error);
     let about = fs::symlink_metadata(path).map_err(unreadable)?;
     if about.is_dir() {
         return Ok(Kind::Folder);
@@ -273,10 +271,10 @@ fn at(entry: &Entry, error: io::Error) -> io::Error {
         return error;
     }
     let what = shown(&entry.path);
-    io::Error::other(Problem(Failure::new(format!(
-        "`{what}` cannot be packed: {}",
-        reason(&error)
-    ))))
+    io::Error::other(Problem(Failure::io(
+        &format!("`{what}` cannot be packed"),
+        &error,
+    )))
 }
 
 fn changing() -> io::Error {

@@ -78,14 +78,14 @@ impl Remote {
         let google = match connecting {
             Ok(Ok(google)) => google,
             Ok(Err(error)) => {
-                return Err(Failure::new(format!("project {project}: {error}")).hint(hint));
+                return Err(Failure::trouble(format!("project {project}: {error}")).hint(hint));
             }
             Err(_) => {
                 let late = format!(
                     "project {project} does not answer within {} s",
                     CONNECT.as_secs()
                 );
-                return Err(Failure::new(late).hint(hint));
+                return Err(Failure::trouble(late).hint(hint));
             }
         };
         Ok(Self {
@@ -152,7 +152,7 @@ impl Remote {
 
     /// An error of the bucket as a command's.
     pub(super) fn object_failure(&self, error: &ObjectError) -> Failure {
-        let failure = Failure::new(error.to_string());
+        let failure = Failure::of(error, error.to_string());
         match (error, &self.deployment.emulators) {
             (ObjectError::Unavailable(_), Some(all)) => failure.passing().hint(format!(
                 "STORAGE_EMULATOR_HOST is {}: is the emulator running?",
@@ -209,7 +209,8 @@ async fn credentials(config: &Config) -> Result<(), Failure> {
     match found {
         Ok(Ok(_)) => Ok(()),
         _ => Err(
-            Failure::new("there are no credentials for Google Cloud on this machine").hint(login),
+            Failure::trouble("there are no credentials for Google Cloud on this machine")
+                .hint(login),
         ),
     }
 }

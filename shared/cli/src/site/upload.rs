@@ -108,9 +108,9 @@ async fn packed(
         // Nobody waits for it any more when the command was stopped.
         let _ = done.send(bundle::pack(wanted, Bounds::default()));
     });
-    let bundle = packed
-        .await
-        .map_err(|_| Failure::new(format!("packing the folder `{}` broke off", shown(folder))))?;
+    let bundle = packed.await.map_err(|_| {
+        Failure::trouble(format!("packing the folder `{}` broke off", shown(folder)))
+    })?;
     let bundle = Rc::new(bundle?);
     let mut bundles = remote.bundles.borrow_mut();
     bundles.insert(folder.to_owned(), bundle.clone());
@@ -131,7 +131,7 @@ async fn send_bundle(remote: &Remote, name: &WorkflowName, bundle: &Bundle) -> R
             .map(|_| ())
     } else {
         let trouble = |error: std::io::Error| {
-            Failure::new(format!(
+            Failure::trouble(format!(
                 "the bundle cannot be kept for uploading: {}",
                 reason(&error)
             ))
@@ -214,7 +214,7 @@ fn judged(
     if said["accepted"] == true {
         let version = said["version"].as_str().and_then(VersionHash::parse);
         return version.ok_or_else(|| {
-            Failure::new(format!(
+            Failure::trouble(format!(
                 "`{name}` was taken, and monitor does not say as which version"
             ))
             .hint("is the deployed Ork older than this one?")

@@ -72,7 +72,7 @@ async fn silence(
         return overtaken(name);
     }
     let bucket = &remote.deployment().bucket;
-    Failure::new(format!(
+    Failure::trouble(format!(
         "`{name}` is uploaded, and nobody has said anything about it within {} s",
         patience.as_secs_f64()
     ))
@@ -83,7 +83,7 @@ async fn silence(
 }
 
 fn overtaken(name: &WorkflowName) -> Failure {
-    Failure::new(format!(
+    Failure::trouble(format!(
         "somebody else uploaded or removed `{name}` at the same moment; what is current is theirs"
     ))
     .hint(format!(

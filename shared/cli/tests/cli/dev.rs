@@ -96,7 +96,7 @@ fn it_serves_the_api_and_carries_out_at_once_what_that_is_asked_for() {
     let port = at.rsplit(':').next().expect("a port");
     project
         .ork(&["dev", "--port", port])
-        .exits(2)
+        .exits(3)
         .says("--port 0 a free one");
     let run = started
         .split("/api/runs/")

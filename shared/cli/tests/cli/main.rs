@@ -1,6 +1,7 @@
 //! The real binary, from outside: what it prints, what it exits with, what it leaves behind.
 
 mod auth;
+mod codes;
 mod dev;
 mod environment;
 mod execute;

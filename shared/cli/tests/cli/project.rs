@@ -257,7 +257,7 @@ mod connecting {
             let args = with_place(args);
             let address = free_address();
             let ran = in_time(|| project.finish(&mut nowhere(&project, &args, &address)));
-            ran.exits(2)
+            ran.exits(3)
                 .says("error: ")
                 .says("project p")
                 .says("is it running")
@@ -292,7 +292,7 @@ mod connecting {
             .env("HOME", project.path(""))
             .env("GCE_METADATA_HOST", &address);
         in_time(|| project.finish(&mut command))
-            .exits(2)
+            .exits(3)
             .says("no credentials")
             .says("gcloud auth application-default login");
         let mut command = project.command(&args);

@@ -50,7 +50,7 @@ fn a_full_disk_is_an_error() {
         .stdout(full)
         .output()
         .expect("started");
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(3));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
         said.contains("cannot write to standard output: No space left on device"),

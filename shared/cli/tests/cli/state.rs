@@ -95,7 +95,7 @@ fn a_damaged_state_says_so() {
     let file = database(&project);
     fs::write(&file, vec![7; 8192]).expect("damaged");
     for command in [&["execute", "a.yaml"][..], &["run", "list"]] {
-        let ran = project.ork(command).exits(2);
+        let ran = project.ork(command).exits(3);
         let name = file
             .file_name()
             .expect("a name")
@@ -118,7 +118,7 @@ fn a_newer_state_is_left_alone() {
     // `user_version`, which says how new the tables are.
     bytes[60..64].copy_from_slice(&9_999_u32.to_be_bytes());
     fs::write(&file, &bytes).expect("written");
-    project.ork(&["run", "list"]).exits(2).says("newer");
+    project.ork(&["run", "list"]).exits(3).says("newer");
     assert_eq!(fs::read(&file).expect("read"), bytes);
 }
 

@@ -40,7 +40,7 @@ impl Server {
                     _ => "--port takes another one, and --port 0 a free one",
                 };
                 Err(
-                    Failure::new(format!("cannot listen at {asked}: {}", reason(&error)))
+                    Failure::trouble(format!("cannot listen at {asked}: {}", reason(&error)))
                         .hint(hint),
                 )
             }
@@ -89,7 +89,7 @@ impl Server {
             Ok(()) => "it stopped listening".to_owned(),
             Err(error) => reason(&error),
         };
-        Failure::new(format!("the API cannot be served: {why}"))
+        Failure::trouble(format!("the API cannot be served: {why}"))
     }
 }
 

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, auth, dev, execute, graph, init, run, schedule_preview, schema_export, validate,
-    workflow,
+    audit, auth, completions, dev, execute, graph, init, man, open, run, schedule_preview,
+    schema_export, validate, workflow,
 };
 use crate::config;
 use crate::output::Color;
@@ -38,6 +38,8 @@ pub(crate) enum Command {
     /// Run the workflows of a folder as they fall due, and reload them as they change
     #[command(alias = "serve")]
     Dev(dev::DevArgs),
+    /// Open the pages of a running `ork dev` in a browser
+    Open(open::OpenArgs),
     /// Check workflow files without running anything
     #[command(alias = "validate-workflow")]
     Validate(validate::ValidateArgs),
@@ -59,6 +61,10 @@ pub(crate) enum Command {
     Auth(auth::AuthCommand),
     /// Who changed what, newest first
     Audit(audit::AuditArgs),
+    /// What a shell needs to complete commands and options
+    Completions(completions::CompletionsArgs),
+    /// The manual: a page for every command
+    Man(man::ManArgs),
     /// As `ork workflow list`
     #[command(hide = true)]
     ListWorkflows(workflow::list::ListArgs),
@@ -102,7 +108,13 @@ impl Command {
             Self::ListWorkflows(args) => args.json,
             Self::Trigger(args) => args.show.json,
             Self::Status(args) => args.json,
-            Self::Dev(_) | Self::Init(_) | Self::Schema(_) | Self::DeleteWorkflow(_) => false,
+            Self::Dev(_)
+            | Self::Open(_)
+            | Self::Init(_)
+            | Self::Schema(_)
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::DeleteWorkflow(_) => false,
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Variable {
 }
 
 /// The registry, in the order it is shown.
-pub(crate) const VARIABLES: [Variable; 22] = [
+pub(crate) const VARIABLES: [Variable; 23] = [
     Variable {
         name: "ORK_PYTHON",
         doc: "Interpreter for Python tasks that have no environment of their own",
@@ -96,6 +96,10 @@ pub(crate) const VARIABLES: [Variable; 22] = [
         doc: "Dataproc emulator for deferred jobs, http://HOST:PORT",
     },
     Variable {
+        name: "BROWSER",
+        doc: "Browser that `ork open` starts: commands with colons between",
+    },
+    Variable {
         name: "NO_COLOR",
         doc: "No colours, whatever the terminal",
     },
@@ -116,6 +120,8 @@ pub(crate) struct Config {
     pub(crate) python: Option<PathBuf>,
     /// `ORK_STATE`.
     pub(crate) state: Option<PathBuf>,
+    /// `BROWSER`.
+    pub(crate) browser: Option<String>,
     /// `NO_COLOR`.
     pub(crate) no_color: bool,
     /// `CLICOLOR_FORCE`.
@@ -211,6 +217,7 @@ impl Config {
             run,
             bigquery,
             dataproc,
+            browser,
             no_color,
             force_color,
             term,
@@ -221,6 +228,7 @@ impl Config {
         Self {
             python: python.map(PathBuf::from),
             state: state.map(PathBuf::from),
+            browser: text(browser),
             no_color: no_color.is_some(),
             force_color: force_color.is_some_and(|value| value != "0"),
             dumb_terminal: term.is_some_and(|value| value == "dumb"),

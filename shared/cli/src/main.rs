@@ -4,10 +4,12 @@
 //! `site` is where workflows and runs are, `engine` the one place that opens the embedded engine, `config` the one that reads the
 //! environment.
 
+mod browser;
 mod cli;
 mod commands;
 mod config;
 mod cost;
+mod dev_address;
 mod document;
 mod drive;
 mod duration;

@@ -7,11 +7,13 @@ use std::time::Duration;
 use clap::Args;
 use ork_local::{Control, Embedded, Until};
 
+use crate::browser::{self, Wait};
 use crate::config::Config;
+use crate::dev_address::Announced;
 use crate::engine::{self, Custom, EngineArgs};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::progress::{Screen, SharedScreen, Style};
+use crate::progress::{self, Screen, SharedScreen, Style};
 use crate::signals::Stops;
 use crate::state_folder::StateArg;
 use crate::workflow_file::{self, count, shown};
@@ -47,6 +49,9 @@ pub(crate) struct DevArgs {
     /// Let only those use the HTTP API who show an API key; `ork auth key create` makes one
     #[arg(long)]
     keys: bool,
+    /// Open the pages in a browser
+    #[arg(long)]
+    open: bool,
     #[command(flatten)]
     engine: EngineArgs,
     /// Say why: every decision, one line each
@@ -70,6 +75,12 @@ pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit,
         // One engine executes, another stores what changed: the first is busy for as long as it runs.
         let recorder = engine::to_record(state.clone())?;
         let server = Server::bind(args.port).await?;
+        let address = server.address();
+        if args.open && address.is_none() {
+            return Err(Failure::new(
+                "--open: this ork was built without the pages (feature `serve`)",
+            ));
+        }
         let mut folder = Folder::new(root.clone());
         let mut loaded = 0;
         for news in folder.look() {
@@ -77,6 +88,15 @@ pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit,
         }
         let custom = custom(&root, out)?;
         let mut embedded = engine::to_execute(state.clone(), &args.engine, custom, config)?;
+        // Before anybody is told that it is there, and may want it to end.
+        let stops = Stops::listen()?;
+        // Said for as long as this engine lives, so that `ork open` finds it.
+        let _announced = match (&address, embedded.engine().owner()) {
+            (Some(address), Some(id)) => {
+                Some(Announced::new(&state, id, address, progress::now())?)
+            }
+            _ => None,
+        };
         out.say(&format!(
             "{} from {}, state in {}; {}, Ctrl-C stops it",
             count(loaded, "workflow"),
@@ -84,6 +104,12 @@ pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit,
             shown(&state),
             server.place(args.keys)
         ));
+        if let Some(address) = address.as_ref().filter(|_| args.open)
+            && let Err(failure) = browser::open(address, config.browser.as_deref(), Wait::No)
+        {
+            // The pages are served all the same.
+            out.warn(&failure.message);
+        }
         let style = if args.verbose {
             Style::Notes
         } else {
@@ -98,6 +124,7 @@ pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit,
             Sweep::of(&root),
             &screen,
             control.clone(),
+            stops,
             out,
         );
         tokio::select! {
@@ -114,9 +141,9 @@ async fn watch(
     mut sweep: Sweep,
     screen: &SharedScreen,
     control: Control,
+    mut stops: Stops,
     out: &Output,
 ) -> Result<Exit, Failure> {
-    let mut stops = Stops::listen()?;
     let mut observer = screen.clone();
     let mut looks = tokio::time::interval(LOOK);
     let driving = embedded.drive(Until::Forever, &mut observer, control.clone());

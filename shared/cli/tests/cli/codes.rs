@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use crate::shells::pages;
 use crate::support::{Project, state};
 
 const ALPHA: &str = "name: alpha\ntasks:\n  a: {}\n";
@@ -36,7 +37,7 @@ const fn stateless(command: &'static [&'static str], wrong: &'static [&'static s
 }
 
 /// Every command.
-const ROWS: [Row; 35] = [
+const ROWS: [Row; 38] = [
     row(&["execute"], &["gone.yaml"], &["a.yaml"]),
     row(&["run"], &["gone.yaml"], &["a.yaml"]),
     row(&["run", "start"], &["gone"], &["alpha"]),
@@ -55,6 +56,7 @@ const ROWS: [Row; 35] = [
         &["latest"],
     ),
     row(&["dev"], &["a.yaml"], &["--port", "0"]),
+    row(&["open"], &["gone"], &["latest"]),
     stateless(&["validate"], &["gone.yaml"]),
     row(&["graph"], &["gone.yaml"], &["--run", "latest"]),
     stateless(&["init"], &["."]),
@@ -75,6 +77,8 @@ const ROWS: [Row; 35] = [
     row(&["auth", "key", "list"], &["--bucket", "b"], &[]),
     row(&["auth", "key", "revoke"], &["gone"], &["gone"]),
     row(&["audit"], &["--since", "yesterday"], &[]),
+    stateless(&["completions"], &["csh"]),
+    stateless(&["man"], &["--dir", "a.yaml"]),
     row(&["list-workflows"], &["--bucket", "b"], &[]),
     row(&["delete-workflow"], &["gone"], &["alpha"]),
     row(&["trigger"], &["gone"], &["alpha"]),
@@ -105,6 +109,19 @@ fn wrong_use_and_wrong_input_are_2() {
             assert_eq!(ran.code, Some(2), "ork {args:?}:\n{}", ran.err);
             assert!(ran.err.contains("error"), "ork {args:?}:\n{}", ran.err);
         }
+    }
+}
+
+#[test]
+fn every_command_is_in_the_table() {
+    let pages = pages(&Project::new());
+    let is_group = |page: &str| {
+        let below = format!("{page}-");
+        pages.iter().any(|other| other.starts_with(&below))
+    };
+    for page in pages.iter().filter(|page| !is_group(page)) {
+        let is_this = |row: &&Row| format!("ork-{}", row.command.join("-")) == *page;
+        assert!(ROWS.iter().any(|row| is_this(&row)), "{page} is not in it");
     }
 }
 

@@ -5,7 +5,7 @@ use crate::support::{Project, steady};
 #[test]
 fn the_help_of_every_command_reads_well() {
     let project = Project::new();
-    let commands: [&[&str]; 28] = [
+    let commands: [&[&str]; 31] = [
         &[],
         &["execute"],
         &["run"],
@@ -22,6 +22,9 @@ fn the_help_of_every_command_reads_well() {
         &["run", "recover"],
         &["run", "prune"],
         &["dev"],
+        &["open"],
+        &["completions"],
+        &["man"],
         &["validate"],
         &["graph"],
         &["init"],

@@ -57,6 +57,7 @@ impl Project {
             "GOOGLE_APPLICATION_CREDENTIALS",
             "GCE_METADATA_HOST",
             "CLICOLOR_FORCE",
+            "BROWSER",
         ] {
             command.env_remove(name);
         }

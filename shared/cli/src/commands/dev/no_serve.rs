@@ -16,6 +16,11 @@ impl Server {
         Ok(Self)
     }
 
+    /// Where it listens.
+    pub(super) fn address(&self) -> Option<String> {
+        None
+    }
+
     /// Where it listens, in words.
     pub(super) fn place(&self, _: bool) -> String {
         "it was built without the HTTP API (feature `serve`) and listens nowhere".to_owned()

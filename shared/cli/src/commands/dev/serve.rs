@@ -47,6 +47,11 @@ impl Server {
         }
     }
 
+    /// Where it listens.
+    pub(super) fn address(&self) -> Option<String> {
+        Some(format!("http://{}", self.at))
+    }
+
     /// Where it listens, in words.
     pub(super) fn place(&self, keys: bool) -> String {
         let whom = match keys {

@@ -10,6 +10,7 @@ mod graph;
 mod help;
 mod init;
 mod interrupt;
+mod json;
 mod live;
 mod marks;
 mod notices;

@@ -5,30 +5,44 @@ use std::process::{Command, Stdio};
 
 use crate::support::Project;
 
-/// The pages of the manual without their ending: `ork`, `ork-run`, `ork-run-start`, …
-pub(crate) fn pages(project: &Project) -> Vec<String> {
+/// Every command that has a page in the manual, as it is typed: `ork`, `ork run`, `ork run start`, …
+pub(crate) fn commands(project: &Project) -> Vec<Vec<String>> {
     project
         .ork(&["man", "--dir", "man/pages"])
         .ok()
         .says("man man/pages/ork.1");
     let pages = fs::read_dir(project.path("man/pages")).expect("a folder");
-    let mut pages: Vec<String> = pages
+    let synopsis = |name: String| {
+        let text = project.read(&format!("man/pages/{name}")).replace('\\', "");
+        let line = text.split(".SH SYNOPSIS\nfB").nth(1).expect("a synopsis");
+        let typed = line.split("fR").next().expect("a command");
+        let words: Vec<String> = typed.split(' ').map(str::to_owned).collect();
+        assert_eq!(name, format!("{}.1", words.join("-")));
+        words
+    };
+    let mut commands: Vec<Vec<String>> = pages
         .map(|page| page.expect("a page").file_name().display().to_string())
-        .filter_map(|name| name.strip_suffix(".1").map(str::to_owned))
+        .map(synopsis)
         .collect();
-    pages.sort();
-    pages
+    commands.sort();
+    commands
+}
+
+/// Whether a command has others below it.
+pub(crate) fn is_group(commands: &[Vec<String>], one: &[String]) -> bool {
+    let is_below = |other: &Vec<String>| other.len() > one.len() && other.starts_with(one);
+    commands.iter().any(is_below)
 }
 
 #[test]
 fn there_is_a_page_for_every_command_that_says_what_its_help_says() {
     let project = Project::new();
-    let pages = pages(&project);
-    assert!(pages.len() > 30, "{pages:?}");
-    for page in &pages {
+    let commands = commands(&project);
+    assert!(commands.len() > 30, "{commands:?}");
+    for command in &commands {
+        let page = command.join("-");
         let text = project.read(&format!("man/pages/{page}.1"));
-        assert!(text.contains(".SH SYNOPSIS"), "{page}: {text}");
-        let words: Vec<&str> = page.split('-').skip(1).collect();
+        let words: Vec<&str> = command.iter().skip(1).map(String::as_str).collect();
         let help = project.ork(&[&words[..], &["--help"]].concat()).ok().out;
         let about = help.lines().next().expect("a line");
         let plain = text.replace(r"\*(Aq", "'").replace('\\', "");
@@ -78,21 +92,17 @@ done
 #[test]
 fn bash_completes_the_commands_of_every_group() {
     let project = Project::new();
-    let pages = pages(&project);
-    let groups: Vec<&String> = pages
+    let commands = commands(&project);
+    let groups: Vec<&Vec<String>> = commands
         .iter()
-        .filter(|page| {
-            pages
-                .iter()
-                .any(|other| other.starts_with(&format!("{page}-")))
-        })
+        .filter(|one| is_group(&commands, one))
         .collect();
     assert!(groups.len() > 4, "{groups:?}");
     project.write("bash", project.ork(&["completions", "bash"]).ok().out);
     project.write("ask", ASK);
     let lines: String = groups
         .iter()
-        .map(|page| format!("{}\n", page.replace('-', " ")))
+        .map(|one| format!("{}\n", one.join(" ")))
         .collect();
     project.write("lines", lines);
     let lines = fs::File::open(project.path("lines")).expect("written");
@@ -104,9 +114,12 @@ fn bash_completes_the_commands_of_every_group() {
         .output()
         .expect("bash is there");
     let answers = String::from_utf8(asked.stdout).expect("UTF-8");
-    for page in pages.iter().filter(|page| *page != "ork") {
-        let (group, name) = page.rsplit_once('-').expect("it is below ork");
-        let group = format!("{}: ", group.replace('-', " "));
+    for command in &commands {
+        let Some((name, group)) = command.split_last().filter(|(_, group)| !group.is_empty())
+        else {
+            continue;
+        };
+        let group = format!("{}: ", group.join(" "));
         let line = answers.lines().find(|line| line.starts_with(&group));
         let line = line.unwrap_or_else(|| panic!("no {group:?} in {answers}"));
         assert!(line.split(' ').any(|word| word == name), "{name}: {line}");

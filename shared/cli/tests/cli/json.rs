@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::shells::pages;
+use crate::shells::commands;
 use crate::support::{Project, steady};
 
 /// Takes some time, which a drawing tells only where there is any; fails in two instances of `b`, skips `c`; every kind of entry is in it.
@@ -152,7 +152,7 @@ impl Shapes<'_> {
         let words = args.iter().filter(|word| !word.starts_with('-'));
         let words: Vec<&str> = words.copied().collect();
         for n in 1..=words.len() {
-            self.seen.insert(format!("ork-{}", words[..n].join("-")));
+            self.seen.insert(words[..n].join(" "));
         }
         let shape = shape("", &document);
         self.text.push_str(&format!(
@@ -192,10 +192,21 @@ fn the_keys_of_every_document_stay() {
     s.of(&["workflow", "list"], "", 0);
     s.of(&["workflow", "status", "mixed"], "", 0);
     s.of(&["workflow", "versions", "mixed"], "", 0);
+    let slots = [
+        "--from",
+        "2026-01-01T00:00:00Z",
+        "--to",
+        "2026-01-02T12:00:00Z",
+    ];
+    let backfill = [&["workflow", "backfill", "mixed"], &slots[..]].concat();
+    s.of(&[&backfill[..], &["--dry-run"]].concat(), "", 0);
+    s.of(&backfill, "", 0);
     s.of(&["run", "start", "mixed", "--wait"], "", 0);
     s.of(&["run", "start", "mixed", "--id", "one"], "", 0);
     s.of(&["run", "pause", "one"], "", 0);
     s.of(&["run", "resume", "one", "--detach"], "", 0);
+    let mark = ["run", "mark-success", "one", "a", "--detach"];
+    s.of(&mark, "", 0);
     s.of(&["run", "resume", "one"], "", 0);
     project.ork(&["run", "start", "mixed", "--id", "two"]).ok();
     s.of(&["run", "cancel", "two"], "", 0);
@@ -205,7 +216,7 @@ fn the_keys_of_every_document_stay() {
     let id = key["id"].as_str().expect("an id").to_owned();
     let revoked = project.ork(&["auth", "key", "revoke", &id, "--json"]);
     let revoked = shape("", &revoked.ok().json());
-    s.seen.insert("ork-auth-key-revoke".to_owned());
+    s.seen.insert("auth key revoke".to_owned());
     s.text
         .push_str(&format!("ork auth key revoke KEY --json\n{revoked:#}\n\n"));
     s.of(&["audit"], "", 0);
@@ -219,16 +230,16 @@ fn the_keys_of_every_document_stay() {
         let print = |args: &[&str]| project.ork(&[args, &["--json"]].concat()).ok().json();
         assert_eq!(shape("", &print(older)), shape("", &print(newer)));
     }
-    let without: Vec<String> = pages(&project)
+    let without: Vec<Vec<String>> = commands(&project)
         .into_iter()
-        .filter(|page| !shapes.seen.contains(page))
-        .filter(|page| {
-            let words: Vec<&str> = page.split('-').skip(1).collect();
+        .filter(|command| !shapes.seen.contains(&command[1..].join(" ")))
+        .filter(|command| {
+            let words: Vec<&str> = command.iter().skip(1).map(String::as_str).collect();
             let help = project.ork(&[&words[..], &["--help"]].concat()).ok().out;
             help.contains("  --json")
         })
         .collect();
-    assert_eq!(without, Vec::<String>::new(), "these print JSON, too");
+    assert_eq!(without, Vec::<Vec<String>>::new(), "these print JSON, too");
     steady(|| insta::assert_snapshot!("json_shapes", shapes.text.trim_end()));
 }
 

@@ -30,7 +30,6 @@ impl Scenario {
         let project = Project {
             pools: self.pools.clone(),
             custom_executors: BTreeMap::from([(CUSTOM_EXECUTOR.to_owned(), spark)]),
-            worker_profiles: BTreeMap::new(),
             ..Project::default()
         };
         let workflows = self.workflows.iter().map(|plan| {

@@ -5,7 +5,7 @@ use crate::support::{Project, steady};
 #[test]
 fn the_help_of_every_command_reads_well() {
     let project = Project::new();
-    let commands: [&[&str]; 31] = [
+    let commands: [&[&str]; 32] = [
         &[],
         &["execute"],
         &["run"],

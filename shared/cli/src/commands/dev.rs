@@ -117,16 +117,12 @@ pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit,
         };
         let screen = SharedScreen::new(Screen::new(style, true, out), out);
         let control = Control::new();
-        let watching = watch(
-            &mut embedded,
-            &recorder,
-            &mut folder,
-            Sweep::of(&root),
-            &screen,
-            control.clone(),
-            stops,
-            out,
-        );
+        let upkeep = Upkeep {
+            recorder: &recorder,
+            folder,
+            sweep: Sweep::of(&root),
+        };
+        let watching = watch(&mut embedded, upkeep, &screen, control.clone(), stops, out);
         tokio::select! {
             done = watching => done,
             failed = server.serve(&recorder, control, args.keys) => Err(failed),
@@ -134,11 +130,26 @@ pub(crate) fn dev(args: &DevArgs, config: &Config, out: &Output) -> Result<Exit,
     })
 }
 
+/// What is looked after beside the runs.
+struct Upkeep<'a> {
+    recorder: &'a Embedded,
+    folder: Folder,
+    sweep: Sweep,
+}
+
+impl Upkeep<'_> {
+    async fn look(&mut self, out: &Output) {
+        for news in self.folder.look() {
+            // What could not be stored was said; the next change of the file tries again.
+            let _ = tell(self.recorder, news, out).await;
+        }
+        self.sweep.look(self.recorder, out).await;
+    }
+}
+
 async fn watch(
     embedded: &mut Embedded,
-    recorder: &Embedded,
-    folder: &mut Folder,
-    mut sweep: Sweep,
+    mut upkeep: Upkeep<'_>,
     screen: &SharedScreen,
     control: Control,
     mut stops: Stops,
@@ -155,13 +166,7 @@ async fn watch(
                 control.stop();
                 break;
             }
-            _ = looks.tick() => {
-                for news in folder.look() {
-                    // What could not be stored was said; the next change of the file tries again.
-                    let _ = tell(recorder, news, out).await;
-                }
-                sweep.look(recorder, out).await;
-            }
+            _ = looks.tick() => upkeep.look(out).await,
             result = &mut driving => return result.map(|()| Exit::Success).map_err(engine::failure),
         }
     }

@@ -39,6 +39,7 @@ impl World {
             ..Endpoints::default()
         };
         let outgoing = Outgoing {
+            smtp: ork_gcp::trackers::SmtpSettings::default(),
             allow: String::new(),
             services: String::new(),
             project: "p".into(),

@@ -21,6 +21,7 @@ pub(crate) fn trackers(server: &Server, project: &str) -> Trackers {
         ..Endpoints::default()
     };
     let outgoing = Outgoing {
+        smtp: ork_gcp::trackers::SmtpSettings::default(),
         allow: "127.0.0.1".into(),
         services: String::new(),
         project: project.into(),

@@ -77,7 +77,7 @@ pub(crate) const VARIABLES: [Variable; 23] = [
     },
     Variable {
         name: "ORK_SMTP_URL",
-        doc: "Server of the letters of `notifications`, smtps://USER:PASSWORD@HOST",
+        doc: "Server for letters, smtps://USER:PASSWORD@HOST",
     },
     Variable {
         name: "ORK_SMTP_FROM",

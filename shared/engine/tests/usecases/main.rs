@@ -17,6 +17,7 @@ mod metering;
 mod notices;
 mod places;
 mod prune;
+mod prune_worlds;
 mod remote;
 mod settle;
 mod start;

@@ -151,6 +151,7 @@ const FEATURES: &[(&str, &str, u32)] = &[
          |15 0,1,2,3,4,5,6,8,10,12,14,16,18,20,22 * * *|0 0-23/2 * * *",
         3,
     ),
+    ("told of", "deadline|failure|late_start|recovery|success", 3),
 ];
 
 fn counted(size: Size, scenarios: u64) -> BTreeMap<String, u32> {

@@ -1,14 +1,17 @@
 //! The OpenAPI document, made from the routes.
 
+use std::collections::BTreeMap;
+
 use utoipa::OpenApi;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::schema::Ref;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Response, ResponseBuilder};
+use utoipa::openapi::{RefOr, Required, Response, ResponseBuilder, Schema};
 
 use crate::access::table::{self, Need};
 use crate::routes::{
@@ -128,6 +131,18 @@ fn guard(operation: &mut Operation, need: Need) {
     operation.extensions.get_or_insert_default().merge(role);
 }
 
+/// Whether a body may be left out: none at all is an empty object, which is enough where the request asks for nothing.
+fn may_lack_its_body(body: &RequestBody, known: &BTreeMap<String, RefOr<Schema>>) -> bool {
+    let Some(RefOr::T(content)) = body.content.get("application/json") else {
+        return false;
+    };
+    let Some(RefOr::Ref(named)) = &content.schema else {
+        return false;
+    };
+    let name = named.ref_location.rsplit('/').next().unwrap_or_default();
+    matches!(known.get(name), Some(RefOr::T(Schema::Object(one))) if one.required.is_empty())
+}
+
 fn operations(item: &mut PathItem) -> [(&'static str, &mut Option<Operation>); 5] {
     [
         ("GET", &mut item.get),
@@ -141,8 +156,15 @@ fn operations(item: &mut PathItem) -> [(&'static str, &mut Option<Operation>); 5
 /// The document as JSON text, two spaces a level.
 pub fn document() -> String {
     let mut document = Document::openapi();
+    let known = document.components.get_or_insert_default().schemas.clone();
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
+            if let Some(operation) = operation
+                && let Some(RefOr::T(body)) = &mut operation.request_body
+                && may_lack_its_body(body, &known)
+            {
+                body.required = Some(Required::False);
+            }
             let listed = |route: &&table::Route| (route.method, route.path) == (method, path);
             if let Some(operation) = operation
                 && let Some(route) = table::ROUTES.iter().find(listed)

@@ -16,6 +16,7 @@ use crate::request::Asked;
 
 /// Which records.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AuditQuery {
     /// By this actor: `key:7f3k2m9q1x`, or what stands behind the colon alone.

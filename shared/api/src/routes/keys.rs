@@ -79,6 +79,7 @@ pub(crate) struct NewKeyDocument {
 
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeysQuery {
     /// Items at most, 1 to 500 (50).

@@ -24,6 +24,7 @@ const SIZE: HeaderName = HeaderName::from_static("ork-log-size");
 
 /// Which part of which log.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogQuery {
     /// Which instance, from 0 (0).

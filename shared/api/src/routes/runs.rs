@@ -108,6 +108,7 @@ fn task_name(text: &str) -> Result<TaskName, Problem> {
 
 /// Which runs.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunsQuery {
     /// Only in this status: pending, running, paused, success, failed, cancelled or recovering.

@@ -42,6 +42,7 @@ pub(crate) async fn list<P: Ports>(
 
 /// Which instances.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InstancesQuery {
     /// Only in this status, such as failed or running.

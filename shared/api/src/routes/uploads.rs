@@ -24,6 +24,7 @@ use crate::site::Site;
 
 /// Whether it is only to be checked.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UploadQuery {
     /// Checks the file and stores nothing.

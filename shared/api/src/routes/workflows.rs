@@ -18,6 +18,7 @@ use crate::site::Site;
 
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
     /// Items at most, 1 to 500 (50).

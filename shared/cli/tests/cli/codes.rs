@@ -37,7 +37,7 @@ const fn stateless(command: &'static [&'static str], wrong: &'static [&'static s
 }
 
 /// Every command.
-const ROWS: [Row; 40] = [
+const ROWS: [Row; 41] = [
     row(&["execute"], &["gone.yaml"], &["a.yaml"]),
     row(&["run"], &["gone.yaml"], &["a.yaml"]),
     row(&["run", "start"], &["gone"], &["alpha"]),
@@ -59,6 +59,11 @@ const ROWS: [Row; 40] = [
         &["run", "mark-success"],
         &["latest", "gone"],
         &["latest", "a"],
+    ),
+    row(
+        &["run", "prune"],
+        &["--older-than", "soon"],
+        &["--older-than", "1ms", "--yes"],
     ),
     row(&["dev"], &["a.yaml"], &["--port", "0"]),
     row(&["open"], &["gone"], &["latest"]),

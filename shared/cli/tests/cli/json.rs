@@ -230,6 +230,8 @@ fn the_keys_of_every_document_stay() {
         let print = |args: &[&str]| project.ork(&[args, &["--json"]].concat()).ok().json();
         assert_eq!(shape("", &print(older)), shape("", &print(newer)));
     }
+    let s = &mut shapes;
+    s.of(&["run", "prune", "--older-than", "1ms"], "", 0);
     let without: Vec<Vec<String>> = commands(&project)
         .into_iter()
         .filter(|command| !shapes.seen.contains(&command[1..].join(" ")))

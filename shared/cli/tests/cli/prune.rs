@@ -92,7 +92,10 @@ fn old_runs_go_with_their_files_and_what_would_go_is_told_before() {
     // The workflow is there as before.
     project.ork(&["execute", "w.yaml"]).ok();
     let shown = project.ork(&["run", "prune", "--older-than", "1ms"]).ok();
-    steady(|| insta::assert_snapshot!("prune", shown.text()));
+    // Instants are of different lengths, and with them the columns.
+    let words = |line: &str| Vec::from_iter(line.split_whitespace()).join(" ");
+    let text: Vec<String> = shown.text().lines().map(words).collect();
+    steady(|| insta::assert_snapshot!("prune", text.join("\n")));
     project
         .ork(&["run", "prune", "--older-than", "1ms"])
         .ok()

@@ -141,7 +141,7 @@ pub const NOTIFICATIONS: usize = 20;
 /// Addresses of one letter.
 pub const ADDRESSES: usize = 50;
 /// Notices that a run keeps. When there are more, the oldest of those that are settled go first.
-pub const NOTICES: usize = 100;
+pub const NOTICES: usize = 60;
 /// Bytes of the error that a notice tells.
 pub const NOTICE_ERROR_BYTES: usize = 400;
 /// Failed tasks that a notice names.

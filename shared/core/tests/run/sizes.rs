@@ -4,14 +4,16 @@
 //! state. A commit keeps within 500 writes in every state, and within 10 MiB as long as its pages are not full of texts:
 //! see [`a_commit_of_the_largest_run_keeps_within_what_stores_take`] for what that is worth.
 
-use ork_core::definition::Task;
+use std::collections::BTreeMap;
+
+use ork_core::definition::{Occasion, Task};
 use ork_core::limits;
 use ork_core::run::{
-    Attempt, Category, ClaimOffer, Command, Event, FailedTask, Graph, Header, JobAnswer, Out,
-    ParentRef, RunState, RunStatus, State, StoredRun,
+    Attempt, Category, ClaimOffer, Command, Event, FailedTask, Graph, Header, JobAnswer, Notice,
+    NoticeKey, NoticeState, Out, ParentRef, RunState, RunStatus, State, StoredRun,
 };
 use ork_core::task::{Output, Verdict};
-use ork_core::time::Millis;
+use ork_core::time::{Millis, Time};
 
 use crate::shapes::{Tape, check, tapes};
 use crate::world::{World, bytes, header};
@@ -211,14 +213,36 @@ fn longest(header: Header, tasks: usize) -> Header {
         index: u32::MAX,
         attempt: u32::MAX,
     });
-    longest.failed = Some(FailedTask {
-        task: "t".repeat(63).parse().unwrap(),
-        why: "\u{1}".repeat(limits::FAILED_BYTES),
-    });
     longest.depth = limits::SUBWORKFLOW_DEPTH;
     (longest.seed, longest.commits) = (u64::MAX, u64::MAX);
     longest.owner = Some("o".repeat(200));
     longest
+}
+
+/// What a run that has ended keeps of its end, the longest there may be of it.
+fn ended_longest(header: &mut Header) {
+    header.failed = Some(FailedTask {
+        task: "t".repeat(63).parse().unwrap(),
+        why: "\u{1}".repeat(limits::FAILED_BYTES),
+    });
+    let latest = Time(i64::MAX);
+    let told = |round| Notice {
+        key: NoticeKey {
+            on: Occasion::LateStart,
+            target: u32::MAX,
+            round,
+        },
+        at: latest,
+        status: RunStatus::Recovering,
+        error: Some("\u{1}".repeat(limits::NOTICE_ERROR_BYTES)),
+        failed: vec![u32::MAX; limits::NOTICE_TASKS],
+        attempts: u32::MAX,
+        state: NoticeState::Pending { next_at: latest },
+        trouble: Some("\u{1}".repeat(limits::TROUBLE_BYTES)),
+        extra: BTreeMap::new(),
+    };
+    let most = u32::try_from(limits::NOTICES).unwrap();
+    header.notices = (0..most).map(|n| told(u32::MAX - n)).collect();
 }
 
 #[test]
@@ -259,6 +283,7 @@ fn no_header_outgrows_its_bound_with_its_first_page_inside_or_with_all_tasks_the
         };
         apply(&mut world, &Event::Command(cancel));
         assert_eq!(world.status(), RunStatus::Cancelled);
+        ended_longest(&mut world.run.header);
         let bytes = largest(&world.run);
         assert!(bytes <= limits::DOCUMENT_BYTES, "{tasks} tasks: {bytes}");
         let floor = limits::PARAMS_BYTES + full as usize * 2048;

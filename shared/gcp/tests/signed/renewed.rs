@@ -229,7 +229,7 @@ async fn urls_are_signed_again_when_they_are_old_and_what_lasts_costs_nothing() 
     let first = site.world.objects.metadata(&name).await.expect("asked");
     let old = now() + hours(4) + Millis::from_secs(60);
     tell(&long, &[2], old).await;
-    assert_eq!((used(), signatures()), ((1, 1), 30));
+    assert_eq!((used(), signatures()), ((1, 1), 33));
     let second = site.world.objects.metadata(&name).await.expect("asked");
     assert_ne!(first, second);
 

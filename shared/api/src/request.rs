@@ -58,6 +58,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Told<T> {
             ));
         }
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        // A list of values in the order of the keys would be read, too.
+        if text.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Problem::bad(
+                "the body cannot be read: it has to be a JSON object, and is a list",
+            ));
+        }
         serde_json::from_slice(text)
             .map(Self)
             .map_err(|error| Problem::bad(format!("the body cannot be read: {error}")))

@@ -350,9 +350,10 @@ fn told_to_end_it_gives_back_what_does_not_end() {
     ));
     let batch = bench.batch(std::slice::from_ref(&spec));
     let served = Served::start(&bench);
-    // Nobody waits for the answer: the attempt is given back all the same.
-    drop(served.begin(&batch, 0));
+    let begun = served.begin(&batch, 0);
     let own = number_in(&bench.path("own"));
+    // Nobody waits for the answer: the attempt is given back all the same.
+    drop(begun);
     let told = std::time::Instant::now();
     served.tell(Signal::TERM);
     assert_eq!(served.end(), Some(0));

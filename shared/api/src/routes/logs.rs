@@ -62,6 +62,15 @@ pub(crate) async fn read<P: Ports>(
     if query.from.is_some() && query.tail.is_some() {
         return Err(Problem::bad("give only one of `from` and `tail`"));
     }
+    // No file and no object is larger.
+    let largest = i64::MAX.unsigned_abs();
+    for (key, value) in [("from", query.from), ("tail", query.tail)] {
+        if let Some(value) = value.filter(|value| *value > largest) {
+            return Err(Problem::bad(format!(
+                "`{key}` is {value}; it may be at most {largest}"
+            )));
+        }
+    }
     let view = view(&site, &run).await?;
     let at = task(&view, &name)?;
     let definition = view.graph.task(at);

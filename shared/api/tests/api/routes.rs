@@ -314,6 +314,17 @@ async fn what_is_wrong_is_said() {
         ("GET", "/api/runs/r1/tasks/first/logs?attempt=9", ""),
         ("GET", "/api/runs/r1/tasks/first/logs?from=1&tail=1", ""),
         ("GET", "/api/runs/r1/tasks/first/logs?limit=0", ""),
+        (
+            "GET",
+            "/api/runs/r1/tasks/first/logs?from=9223372036854775808",
+            "",
+        ),
+        (
+            "GET",
+            "/api/runs/r1/tasks/first/logs?tail=9223372036854775808",
+            "",
+        ),
+        ("POST", "/api/runs/r1/recover", "[null, null]"),
         ("GET", "/api/runs/nobody/events", ""),
     ] {
         let said = if body.is_empty() && method == "GET" {

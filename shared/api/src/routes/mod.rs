@@ -19,8 +19,9 @@ use axum::Router;
 use axum::routing::{get, patch, post};
 use ork_core::definition::TaskIndex;
 use ork_core::ids::{RunId, TaskName, WorkflowName};
-use ork_engine::RunView;
+use ork_core::run::Graph;
 use ork_engine::ports::Ports;
+use ork_engine::{RunView, WorkflowDocument};
 
 use crate::Problem;
 use crate::site::Site;
@@ -91,6 +92,25 @@ pub(crate) fn run_id(text: &str) -> Result<RunId, Problem> {
 /// The workflow that a path names.
 pub(crate) fn workflow_name(text: &str) -> Result<WorkflowName, Problem> {
     WorkflowName::new(text).map_err(|error| Problem::bad(error.to_string()))
+}
+
+/// A workflow, where it stands, and its current version.
+pub(crate) struct Current {
+    pub(crate) name: WorkflowName,
+    pub(crate) standing: WorkflowDocument,
+    pub(crate) graph: Arc<Graph>,
+}
+
+/// That of the workflow that a path names.
+pub(crate) async fn current<P: Ports>(site: &Site<P>, name: &str) -> Result<Current, Problem> {
+    let name = workflow_name(name)?;
+    let standing = site.engine.workflow_standing(&name).await?;
+    let graph = site.engine.definition(&name, &standing.current).await?;
+    Ok(Current {
+        name,
+        standing,
+        graph,
+    })
 }
 
 /// The run that a path names, as it stands.

@@ -25,7 +25,7 @@ use super::runs::took;
 use super::words::{Badge, address};
 use crate::Problem;
 use crate::request::Asked;
-use crate::routes::{Ground, task, view, workflow_name};
+use crate::routes::{Current, Ground, current, task, view};
 use crate::site::Site;
 
 /// Layouts that are kept: that of a version never changes.
@@ -284,9 +284,9 @@ pub(crate) async fn workflow_graph<P: Ports>(
     actor: Actor,
     Path(name): Path<String>,
 ) -> Result<Html<impl Template>, Problem> {
-    let known = workflow_name(&name)?;
-    let standing = site.engine.workflow_standing(&known).await?;
-    let graph = site.engine.definition(&known, &standing.current).await?;
+    let Current {
+        standing, graph, ..
+    } = current(&site, &name).await?;
     Ok(Html(WorkflowGraph {
         frame: Frame::of(format!("Graph of {name}"), "workflows", actor),
         style: ASSETS.drawings(),
@@ -350,9 +350,9 @@ pub(crate) async fn grid<P: Ports>(
     Path(name): Path<String>,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Html<impl Template>, Problem> {
-    let known = workflow_name(&name)?;
-    let standing = site.engine.workflow_standing(&known).await?;
-    let graph = site.engine.definition(&known, &standing.current).await?;
+    let Current {
+        name: known, graph, ..
+    } = current(&site, &name).await?;
     let (headers, _) = site.engine.runs(None, Some(&known), None, RUNS).await?;
     let now = site.engine.ports().clock().now();
     let mut views = Vec::new();

@@ -19,7 +19,7 @@ use super::page::{Frame, Html};
 use super::words;
 use crate::Problem;
 use crate::request::Asked;
-use crate::routes::{Ground, view, workflow_name};
+use crate::routes::{Current, Ground, current, view};
 
 /// Fields of params are called so, that no param is taken for another field.
 const PREFIX: &str = "param.";
@@ -140,9 +140,9 @@ pub(crate) async fn show<P: Ports>(
     Path(name): Path<String>,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Html<impl Template>, Problem> {
-    let known = workflow_name(&name)?;
-    let standing = site.engine.workflow_standing(&known).await?;
-    let graph = site.engine.definition(&known, &standing.current).await?;
+    let Current {
+        standing, graph, ..
+    } = current(&site, &name).await?;
     let like = match wanted.like.as_str() {
         "" => None,
         run => Some(view(&site, run).await?.header),
@@ -184,9 +184,11 @@ pub(crate) async fn start<P: Ports>(
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Problem> {
-    let known = workflow_name(&name)?;
-    let standing = site.engine.workflow_standing(&known).await?;
-    let graph = site.engine.definition(&known, &standing.current).await?;
+    let Current {
+        name: known,
+        standing,
+        graph,
+    } = current(&site, &name).await?;
     let workflow = &graph.workflow;
     let mut params = serde_json::Map::new();
     let mut fields = Vec::new();

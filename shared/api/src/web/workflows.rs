@@ -23,7 +23,7 @@ use super::words::{self, Moment, address, count};
 use super::{buttons, drawings, form::Form};
 use crate::Problem;
 use crate::request::Asked;
-use crate::routes::{Ground, workflow_name};
+use crate::routes::{Current, Ground, current, workflow_name};
 
 /// Workflows of a page.
 const SHOWN: usize = 50;
@@ -159,9 +159,11 @@ pub(crate) async fn show<P: Ports>(
     Path(name): Path<String>,
     Asked(asked): Asked<Done>,
 ) -> Result<Html<impl Template>, Problem> {
-    let known = workflow_name(&name)?;
-    let standing = site.engine.workflow_standing(&known).await?;
-    let graph = site.engine.definition(&known, &standing.current).await?;
+    let Current {
+        name: known,
+        standing,
+        graph,
+    } = current(&site, &name).await?;
     let (runs, _) = site.engine.runs(None, Some(&known), None, TREND).await?;
     let now = site.engine.ports().clock().now();
     let workflow = &graph.workflow;

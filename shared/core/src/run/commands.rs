@@ -3,7 +3,7 @@
 use super::tasks::Step;
 use super::{
     Attempt, Command, Effect, InstanceStatus, NoteKind, RecoverFrom, Refusal, RunStatus,
-    SkipReason, State, TaskOutcome, TaskPhase,
+    SkipReason, State, TO_BE_STOPPED, TaskOutcome, TaskPhase,
 };
 use crate::definition::{Executor, TaskIndex};
 use crate::time::Time;
@@ -316,21 +316,11 @@ impl Step<'_> {
                     header.id
                 )));
             }
-            if self.run.cancellations().next().is_some() {
+            let stopping = self.run.cancellations().next();
+            let left = stopping.map(|_| TO_BE_STOPPED.to_owned());
+            if let Some(left) = left.or_else(|| header.left_to_do()) {
                 return Err(Refusal(format!(
-                    "run {} cannot be removed yet: jobs that it handed over to are still to be stopped",
-                    header.id
-                )));
-            }
-            if let Some(late) = header.late {
-                return Err(Refusal(format!(
-                    "run {} cannot be removed yet: what its workers say of their jobs is looked for until {}",
-                    header.id, late.until
-                )));
-            }
-            if self.run.has_pending_notices() {
-                return Err(Refusal(format!(
-                    "run {} cannot be removed yet: somebody is still to be told how it ended",
+                    "run {} cannot be removed yet: {left}",
                     header.id
                 )));
             }

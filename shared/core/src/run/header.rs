@@ -133,7 +133,21 @@ pub struct Header {
     pub extra: BTreeMap<String, Value>,
 }
 
+/// Why a run with jobs that are to be stopped cannot go yet.
+pub const TO_BE_STOPPED: &str = "jobs that it handed over to are still to be stopped";
+
 impl Header {
+    /// Why a run that has ended cannot go yet, as far as its header says. What [is to be stopped](TO_BE_STOPPED) stands with its instances.
+    pub fn left_to_do(&self) -> Option<String> {
+        if self.notices.iter().any(|one| one.next_at().is_some()) {
+            return Some("somebody is still to be told how it ended".to_owned());
+        }
+        let until = self.late?.until;
+        Some(format!(
+            "what its workers say of their jobs is looked for until {until}"
+        ))
+    }
+
     /// A pending run of `version` of `workflow`, made by hand at `now`, with nothing else known of it.
     pub fn new(id: RunId, workflow: WorkflowName, version: VersionHash, now: Time) -> Self {
         Self {

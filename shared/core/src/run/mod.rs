@@ -35,7 +35,7 @@ pub use event::{
     Refusal, Resolution, Unstopped,
 };
 pub use graph::Graph;
-pub use header::{FailedTask, Header, ParentRef, RunTrigger};
+pub use header::{FailedTask, Header, ParentRef, RunTrigger, TO_BE_STOPPED};
 pub use late::LateLooks;
 pub use note::{HeldBack, Note, NoteKind};
 pub use notices::{Notice, NoticeKey, NoticeState, Told};

@@ -255,6 +255,33 @@ fn attempts_and_fences_only_rise_whatever_is_done_to_a_run() {
 }
 
 #[test]
+fn a_run_whose_workers_may_speak_yet_or_that_tells_somebody_is_not_removed() {
+    let hook = "notifications: [{on: success, webhook: \"https://example.com/\"}]";
+    for (yaml, story, why, then) in [
+        (
+            "  a: {x}\n",
+            "start; claim 1 remote; started a; cancel",
+            "is looked for until",
+            "+60s; tick; +540s; tick",
+        ),
+        (
+            &format!("name: w\n{hook}\ntasks:\n  a: {{command: work}}\n"),
+            "start; claim 1; ok a",
+            "still to be told how it ended",
+            "told success.0.1 received",
+        ),
+    ] {
+        let mut world = World::new(yaml);
+        world.play(story);
+        let now = format!("remove {}", world.run.header.finished_at.expect("an end").0);
+        let refused = world.refused(&now);
+        assert!(refused.contains(why), "{refused}");
+        world.play(then).play(&now);
+        assert!(world.run.header.removing, "{why}");
+    }
+}
+
+#[test]
 fn a_run_is_removed_once_it_is_old_enough_and_nothing_of_it_is_left_to_do() {
     let mut world = World::new("  a: {x}\n");
     assert!(world.refused("remove 0").contains("while it is pending"));

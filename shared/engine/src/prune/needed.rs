@@ -2,7 +2,7 @@
 
 use ork_core::definition::Executor as Kind;
 use ork_core::ids::{RunId, WorkflowName};
-use ork_core::run::{Attempt, Graph, Header, RunState, RunTrigger};
+use ork_core::run::{Attempt, Graph, Header, RunState, RunTrigger, TO_BE_STOPPED};
 use ork_core::time::Time;
 
 use super::{READ_AT_ONCE, Work};
@@ -22,9 +22,8 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Result<Vec<(Header, Document)>, String>, EngineError> {
         if !header.removing {
             if document.index.wake_at.is_some() {
-                return Ok(Err(
-                    "jobs that it handed over to are still to be stopped".to_owned()
-                ));
+                let left = header.left_to_do();
+                return Ok(Err(left.unwrap_or_else(|| TO_BE_STOPPED.to_owned())));
             }
             let own = RunId::for_slot(&header.workflow, header.slot) == header.id;
             if (own || header.trigger == RunTrigger::Schedule)

@@ -19,6 +19,7 @@ mod wipe;
 
 pub use emulators::Emulators;
 pub use functions::{Functions, FunctionsOptions};
+pub use http::unclaimed_port;
 pub use keyring::Keyring;
 pub use names::Names;
 pub use options::{Options, Part};

@@ -34,9 +34,10 @@ pub(super) struct Emulator {
 }
 
 impl Emulator {
-    /// Starts java with what `arguments` makes of the address, and waits until it answers HTTP.
+    /// Starts java with what `arguments` makes of the address, and waits until it prints `ready` and answers HTTP.
     pub(super) async fn start(
         what: &'static str,
+        ready: &str,
         java: &Path,
         wished: SocketAddr,
         arguments: impl Fn(SocketAddr) -> Vec<std::ffi::OsString>,
@@ -46,7 +47,7 @@ impl Emulator {
             tries += 1;
             let address = free_port(what, wished).await?;
             let mut emulator = Self::spawn(what, java, address, arguments(address))?;
-            match emulator.wait_until_it_answers().await {
+            match emulator.wait_until_it_answers(ready).await {
                 Ok(()) => return Ok(emulator),
                 Err(error) if wished.port() == 0 && tries < TRIES && emulator.port_was_taken() => {
                     drop(error)
@@ -92,7 +93,7 @@ impl Emulator {
         })
     }
 
-    async fn wait_until_it_answers(&mut self) -> anyhow::Result<()> {
+    async fn wait_until_it_answers(&mut self, ready: &str) -> anyhow::Result<()> {
         let what = self.what;
         let deadline = Instant::now() + START_TIMEOUT;
         let client = client();
@@ -109,7 +110,8 @@ impl Emulator {
                 .timeout(Duration::from_secs(2))
                 .send()
                 .await;
-            if answer.is_ok() {
+            // Whoever answers may be somebody else who was given the port a moment ago.
+            if answer.is_ok() && self.output().contains(ready) {
                 return Ok(());
             }
             if Instant::now() > deadline {

@@ -6,6 +6,8 @@ use super::Sdk;
 use super::emulator::Emulator;
 use crate::http::{client, text_of};
 
+/// What it prints when it serves.
+const READY: &str = "is now running";
 const MAIN: &str = "com.google.cloud.datastore.emulator.firestore.CloudFirestore";
 
 /// A running Firestore emulator. Dropping it kills it; everything in it is gone then.
@@ -22,20 +24,26 @@ impl Firestore {
     /// It is not installed, the port is taken, or it does not start; then with what it printed.
     pub async fn start(sdk: &Sdk, address: SocketAddr) -> anyhow::Result<Self> {
         let jar = sdk.firestore.clone()?;
-        let emulator = Emulator::start("the Firestore emulator", &sdk.java, address, |address| {
-            let mut arguments = vec!["-cp".into(), jar.clone().into_os_string()];
-            arguments.extend(
-                [
-                    MAIN,
-                    "start",
-                    &format!("--host={}", address.ip()),
-                    &format!("--port={}", address.port()),
-                    "--database-mode=firestore-native",
-                ]
-                .map(Into::into),
-            );
-            arguments
-        });
+        let emulator = Emulator::start(
+            "the Firestore emulator",
+            READY,
+            &sdk.java,
+            address,
+            |address| {
+                let mut arguments = vec!["-cp".into(), jar.clone().into_os_string()];
+                arguments.extend(
+                    [
+                        MAIN,
+                        "start",
+                        &format!("--host={}", address.ip()),
+                        &format!("--port={}", address.port()),
+                        "--database-mode=firestore-native",
+                    ]
+                    .map(Into::into),
+                );
+                arguments
+            },
+        );
         Ok(Self {
             emulator: emulator.await?,
             client: client(),

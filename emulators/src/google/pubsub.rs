@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use super::emulator::Emulator;
 use super::{PubsubAdmin, Sdk};
 
+/// What it prints when it serves.
+const READY: &str = "Server started";
+
 /// A running Pub/Sub emulator. Dropping it kills it; everything in it is gone then.
 #[derive(Debug)]
 pub struct Pubsub {
@@ -19,14 +22,20 @@ impl Pubsub {
     /// It is not installed, the port is taken, or it does not start; then with what it printed.
     pub async fn start(sdk: &Sdk, address: SocketAddr) -> anyhow::Result<Self> {
         let jar = sdk.pubsub.clone()?;
-        let emulator = Emulator::start("the Pub/Sub emulator", &sdk.java, address, |address| {
-            vec![
-                "-jar".into(),
-                jar.clone().into_os_string(),
-                format!("--host={}", address.ip()).into(),
-                format!("--port={}", address.port()).into(),
-            ]
-        });
+        let emulator = Emulator::start(
+            "the Pub/Sub emulator",
+            READY,
+            &sdk.java,
+            address,
+            |address| {
+                vec![
+                    "-jar".into(),
+                    jar.clone().into_os_string(),
+                    format!("--host={}", address.ip()).into(),
+                    format!("--port={}", address.port()).into(),
+                ]
+            },
+        );
         let emulator = emulator.await?;
         let admin = PubsubAdmin::new(emulator.address());
         Ok(Self { emulator, admin })

@@ -8,4 +8,5 @@ mod server;
 pub(crate) use body::read;
 pub(crate) use client::{client, text_of};
 pub(crate) use error::{ApiError, Code};
+pub use server::unclaimed_port;
 pub(crate) use server::{Server, free_port};

@@ -1,7 +1,9 @@
 //! A server on a port that can be stopped and whose port is free again afterwards.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -78,10 +80,35 @@ async fn listen(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> 
         })
 }
 
-/// A port for a program that cannot choose one itself: `wished` if it is free, any free one if `wished` has port 0.
+/// A port for a program that cannot choose one itself: `wished` if it is free, [an unclaimed one](unclaimed_port) if `wished` has port 0.
 pub(crate) async fn free_port(what: &str, wished: SocketAddr) -> anyhow::Result<SocketAddr> {
-    let listener = listen(what, wished).await?;
-    listener
-        .local_addr()
-        .with_context(|| format!("{what}: its own address is unknown"))
+    if wished.port() == 0 {
+        let port = unclaimed_port(wished.ip());
+        let port = port.with_context(|| format!("{what}: no port on {} is free", wished.ip()))?;
+        return Ok(SocketAddr::new(wished.ip(), port));
+    }
+    listen(what, wished).await?;
+    Ok(wished)
+}
+
+/// A port on `ip` that nobody listens on, and that systems do not hand out by themselves: whoever asks for any port, or opens a connection, gets another one
+/// while the program that this is for has yet to start.
+///
+/// # Errors
+/// None of many could be had; the last error.
+pub fn unclaimed_port(ip: IpAddr) -> std::io::Result<u16> {
+    // Below what Linux and macOS hand out (from 32768 and 49152 on), above what is registered for well-known services.
+    let some = || {
+        let dice = RandomState::new().build_hasher().finish() % 20_480;
+        10_240 + u16::try_from(dice).unwrap_or_default()
+    };
+    let mut last = None;
+    for _ in 0..100 {
+        let port = some();
+        match std::net::TcpListener::bind((ip, port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| ErrorKind::AddrInUse.into()))
 }

@@ -48,7 +48,7 @@ pub(crate) async fn run(settings: ApiSettings) -> ExitCode {
         }
     };
     let logs: Arc<dyn Logs> = Arc::new(Bucket(google.objects().clone()));
-    let engine = Arc::new(Engine::new(google, None));
+    let engine = Arc::new(Engine::new(google, None).reading_objects());
     let routes = match ork_api_function::router(engine.clone(), logs, &settings, at, PRICES) {
         Ok(routes) => routes,
         Err(error) => {

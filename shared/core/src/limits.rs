@@ -92,6 +92,9 @@ pub const POLLS: u32 = 100;
 pub const RETRY_AFTER_LONGEST: Millis = Millis::from_secs(300);
 /// How long a deferred job may be unknown to its service.
 pub const JOB_UNKNOWN: Millis = Millis::from_secs(60);
+/// How long a job that is to be stopped may be unknown before it is taken to be over: nobody looks for it afterwards. More than [`JOB_UNKNOWN`] by what
+/// two clocks may differ, since the one that it is measured by need not be the one that it began by.
+pub const STOP_UNKNOWN: Millis = Millis::from_secs(900);
 /// Pause before a job that is to be stopped is looked at again, at first; it doubles.
 pub const CANCEL_AGAIN: Millis = Millis::from_secs(5);
 /// The longest such pause.

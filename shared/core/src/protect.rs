@@ -87,6 +87,8 @@ protections!(
     LateKept = "late_kept",
     /// That word is looked for, whether or not anybody was told of it.
     LateLooked = "late_looked",
+    /// A look at a run whose attempts were taken from workers leaves word for those that nobody told.
+    WordLeft = "word_left",
     /// That somebody is to be told is kept until they are, or it has been tried for long.
     NoticeKept = "notice_kept",
     /// While somebody may be sending a notice, nobody else does.

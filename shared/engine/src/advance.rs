@@ -251,7 +251,11 @@ impl<P: Ports> Engine<P> {
                 return Ok(None);
             }
             let ends = |effect: &Effect| matches!(effect, Effect::RunEnded(_));
-            if out.effects.iter().any(ends) && self.holds(Protection::PublishFirst) {
+            let owes = !self.writes_objects && owe_objects(&mut loaded, &mut out, now);
+            if self.writes_objects
+                && out.effects.iter().any(ends)
+                && self.holds(Protection::PublishFirst)
+            {
                 self.publish_last(&mut loaded, &mut out).await?;
             }
             let mark = self.ports.random();
@@ -264,10 +268,12 @@ impl<P: Ports> Engine<P> {
             match self.commit(&mut loaded, &mut places, record, now).await {
                 Ok(()) => {
                     out.effects.append(&mut owed);
-                    return Ok(Some(
-                        self.committed(todo, loaded, out, places.freed(), stepped)
-                            .await,
-                    ));
+                    let advanced = self.committed(todo, loaded, out, places.freed(), stepped);
+                    let advanced = advanced.await;
+                    if owes {
+                        self.hint(Function::Poll, &todo.run).await;
+                    }
+                    return Ok(Some(advanced));
                 }
                 // What was in memory is not what is stored, or may not be: read again.
                 Err(error)
@@ -405,6 +411,23 @@ impl<P: Ports> Engine<P> {
             .extend(numbers.into_iter().zip(versions.iter().skip(1).copied()));
         Ok(())
     }
+}
+
+/// Leaves to others what calls for objects, in the commit that it follows from; says whether there is any.
+fn owe_objects(loaded: &mut Loaded, out: &mut Out, now: Time) -> bool {
+    let calls_for_objects = |effect: &Effect| {
+        matches!(
+            effect,
+            Effect::Stop(_) | Effect::TaskEnded(_) | Effect::RunEnded(_)
+        )
+    };
+    let owes = out.effects.iter().any(calls_for_objects);
+    if owes {
+        loaded.state.owe_objects(now);
+        out.effects
+            .retain(|effect| !matches!(effect, Effect::TaskEnded(_)));
+    }
+    owes
 }
 
 /// Keeps in the run who cancelled it, until it is at work again.

@@ -9,6 +9,7 @@ use ork_core::time::Time;
 use crate::advance::Todo;
 use crate::deferral::{Heard, Patience};
 use crate::error::{EngineError, EngineErrorKind};
+use crate::late::owed_objects;
 use crate::loaded::Loaded;
 use crate::owed::is_moot;
 use crate::places::Places;
@@ -112,7 +113,11 @@ impl<P: Ports> Engine<P> {
             if unresolved.is_empty() && questions.is_empty() && !looks && !looks_back {
                 return Ok(refused);
             }
-            if looks {
+            if looks && !self.writes_objects {
+                // Not for this process: whoever may leave word looks.
+                loaded.state.owe_objects(now);
+            } else if looks {
+                out.effects.extend(owed_objects(&mut loaded.state.header));
                 let (found, whole) = self.look_for_late(&graph, &loaded.state).await;
                 let now = self.ports.clock().now();
                 for event in found {

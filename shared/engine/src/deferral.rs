@@ -217,10 +217,10 @@ impl<P: Ports> Engine<P> {
                         }
                         // It may only not be known yet.
                         Err(TrackerError::Missing(why)) => {
-                            // By more than one clock.
+                            // Not by one question in bad luck.
                             let asked = found.asked > limits::DENIALS;
                             let now = self.ports.clock().now();
-                            if asked && now >= found.since + limits::JOB_UNKNOWN {
+                            if asked && now >= found.since + limits::STOP_UNKNOWN {
                                 over |= 1 << job;
                             } else {
                                 unanswered.get_or_insert(NotStopped {

@@ -79,6 +79,8 @@ pub struct Engine<P: Ports> {
     memory: loaded::Memory,
     /// Written into the runs it makes, when attempts are children of this process.
     owner: Option<String>,
+    /// Whether it may write the objects of runs.
+    writes_objects: bool,
 }
 
 impl<P: Ports> Engine<P> {
@@ -88,7 +90,15 @@ impl<P: Ports> Engine<P> {
             ports,
             memory: loaded::Memory::default(),
             owner,
+            writes_objects: true,
         }
+    }
+    /// The same for a process that may read objects and not write them: outputs, and word for workers whose attempts end with its commits, are left
+    /// to poll, which is hinted at, or to the next tick. To be used for commands only, not for starting or asking anything.
+    #[must_use]
+    pub fn reading_objects(mut self) -> Self {
+        self.writes_objects = false;
+        self
     }
     /// The same with some protection off.
     #[cfg(feature = "switches")]

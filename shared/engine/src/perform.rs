@@ -7,17 +7,15 @@ use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::names::AttemptFile;
 use ork_core::protect::Protection;
-use ork_core::run::{Attempt, Category, Effect, Event, Graph, NoticeKey, State};
+use ork_core::run::{Attempt, Category, Effect, Event, Graph, NoticeKey, RunStatus, State};
 use ork_core::task::Verdict;
 use ork_core::time::{Millis, Time};
 
 use crate::advance::{Advanced, ClaimRequest, JUST_NOW, Todo};
-use crate::attempt_objects::encode_verdict;
 use crate::error::{EngineError, EngineErrorKind};
 use crate::loaded::{Loaded, load};
-use crate::ports::{Alive, Clock, Executor, ObjectError, Ports, StartError};
+use crate::ports::{Alive, Clock, Executor, Ports, StartError};
 use crate::reap::Claimed;
-use crate::worker::create_verdict;
 use crate::{Engine, values};
 
 /// How long after the first event of a step jobs are begun at the latest: a request has a minute, and a question may take half of it.
@@ -92,6 +90,8 @@ impl<P: Ports> Engine<P> {
                         ended.push(task);
                         Ok(())
                     }
+                    // What it gives may be an object of its parent's; whoever makes up for the others tells of it.
+                    Effect::RunEnded(RunStatus::Success) if !self.writes_objects => Ok(()),
                     Effect::RunEnded(_) => self.tell_parent(run, todo).await,
                     Effect::Remove => {
                         let removed = Box::pin(self.remove(run, limits::OBJECTS_REMOVED));
@@ -369,26 +369,12 @@ impl<P: Ports> Engine<P> {
         let own = self
             .memory
             .peek(run, |loaded| loaded.state.header.owner.is_some());
-        if self.owner.is_some() || own == Some(true) {
+        if self.owner.is_some() || own == Some(true) || !self.writes_objects {
             return;
         }
-        if let Ok(Claimed::Worker) = self.seal(run, graph, attempt).await {
-            let verdict = Verdict::Failed {
-                category: Category::Unknown,
-                message: "it was stopped".into(),
-                log_tail: Vec::new(),
-                exit_code: None,
-            };
-            let name = Self::attempt_object(run, graph, attempt, AttemptFile::Result);
-            let bytes = encode_verdict(&verdict);
-            let left =
-                create_verdict(self.ports.objects(), graph.protections(), &name, &bytes).await;
-            // It may have handed over to jobs before it could be told.
-            if let Err(ObjectError::Precondition(_)) = left
-                && let Ok(Some(left)) = self.find_verdict(&name).await
-            {
-                answers.push(left.by(attempt));
-            }
+        // Should it fail, the look a minute later does it.
+        if let Ok(Some(event)) = self.leave_word(run, graph, attempt).await {
+            answers.push(event);
         }
     }
 }

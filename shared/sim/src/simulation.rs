@@ -62,6 +62,8 @@ struct Simulation {
     plan: Arc<Plan>,
     protections: Protections,
     instances: Vec<Instance>,
+    /// The API in the same places: it carries out what people want, and may not write objects.
+    apis: Vec<Instance>,
     /// Whether a new engine has not yet taken over from the one that died.
     adopting: bool,
     processes: Vec<Option<Process>>,
@@ -127,6 +129,7 @@ impl Simulation {
             plan,
             protections,
             instances: Vec::new(),
+            apis: Vec::new(),
             adopting: false,
             processes: Vec::new(),
             free: Vec::new(),
@@ -140,6 +143,8 @@ impl Simulation {
         for at in 0..simulation.plan.instances {
             let instance = simulation.instance(at);
             simulation.instances.push(instance);
+            let api = simulation.api(at);
+            simulation.apis.push(api);
         }
         simulation
     }
@@ -161,6 +166,13 @@ impl Simulation {
             return Arc::new(engine);
         }
         Arc::new(engine.knowing(self.plan.prepared.graphs()))
+    }
+
+    /// A fresh process of the API.
+    fn api(&mut self, at: usize) -> Instance {
+        let handle = self.world.handle(at, self.skew()).reading_objects();
+        let engine = Engine::new(handle, None).protected_by(self.protections);
+        Arc::new(engine.reading_objects())
     }
 
     fn skew(&self) -> i64 {
@@ -372,6 +384,7 @@ impl Simulation {
         for at in 0..self.instances.len() {
             if self.plan.mode == Mode::Cloud {
                 self.instances[at] = self.instance(at);
+                self.apis[at] = self.api(at);
             }
         }
         let engine = self.instances[0].clone();

@@ -18,6 +18,7 @@ mod compare;
 pub(crate) mod ends;
 mod jobs;
 mod notices;
+mod word;
 
 pub(crate) use jobs::handed_over_late;
 

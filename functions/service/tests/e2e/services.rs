@@ -1,9 +1,11 @@
 //! The services as processes: started, killed, started again; each behind a gate.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use ork_emulators::unclaimed_port;
 
 /// The roles that are pushed to or ticked.
 pub(crate) const ROLES: [&str; 4] = ["tick", "dispatch", "monitor", "poll"];
@@ -73,8 +75,7 @@ impl Drop for Service {
 }
 
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+    unclaimed_port(Ipv4Addr::LOCALHOST.into()).expect("a free port")
 }
 
 fn log_folder() -> String {

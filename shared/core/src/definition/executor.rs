@@ -163,6 +163,11 @@ impl Executor {
     pub const fn is_remote(&self) -> bool {
         matches!(self, Self::Http { .. } | Self::Remote { .. })
     }
+
+    /// Whether its attempts are carried out by a worker.
+    pub const fn has_worker(&self) -> bool {
+        !self.is_remote() && !matches!(self, Self::Marker | Self::Workflow { .. })
+    }
 }
 
 /// What a task without a worker has done elsewhere, or waits for.

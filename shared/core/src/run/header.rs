@@ -112,6 +112,9 @@ pub struct Header {
     /// When to look for what workers said after their attempts had been ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late: Option<LateLooks>,
+    /// Whoever made the last commit may not write objects: outputs and word for workers are left to the next look.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub objects_owed: bool,
     /// The first task that failed, upstreams first, when that is why the run failed; until it is at work again. Runs that failed under an
     /// older Ork have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,6 +178,7 @@ impl Header {
             started_by: None,
             cancelled_by: None,
             late: None,
+            objects_owed: false,
             failed: None,
             notices: Vec::new(),
             ends: 0,

@@ -35,6 +35,23 @@ impl RunState {
         self.header.late = Some(LateLooks { at, until });
     }
 
+    /// What follows from the commit that is being made calls for objects that its maker may not write: whoever looks next writes them.
+    pub fn owe_objects(&mut self, now: Time) {
+        let until = self.header.late.map_or(now, |late| late.until.max(now));
+        self.header.late = Some(LateLooks { at: now, until });
+        self.header.objects_owed = true;
+    }
+
+    /// Whether an attempt is over for the run, whatever its worker does: taken from it, or ended by its verdict.
+    ///
+    /// What is over stays so, since every claim makes another attempt. So this holds of an outdated state, too; attempts that it does not know
+    /// yet are not over.
+    pub fn is_over(&self, task: TaskIndex, index: u32, attempt: u32) -> bool {
+        self.instance(task, index).is_some_and(|one| {
+            attempt < one.attempt || (attempt == one.attempt && !one.status().is_in_flight())
+        })
+    }
+
     /// Whether it is known which jobs this attempt handed over to.
     pub fn knows_jobs_of(&self, attempt: Attempt) -> bool {
         self.owned(attempt.task, attempt.index)

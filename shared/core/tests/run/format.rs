@@ -11,7 +11,7 @@ use ork_core::run::{ClaimOffer, Command, DecodeError, Event, Graph, RunState, Ru
 
 use crate::world::{World, bytes, header};
 
-const STORIES: [(&str, &str, &str); 8] = [
+const STORIES: [(&str, &str, &str); 9] = [
     (
         "in_flight",
         "name: t\ndeadline: 2h\ntasks:\n  a: {x, parallel: 8, retries: {max: 2, delay: 30s, jitter: false}}\n  f: {x, priority: 3}\n  s: {x, depends_on: [f]}\n  p: {x}\n  w: {x, when: \"{{ run.id == 'x' }}\"}\n  c: {run_as: {workflow: other}}\n  l: {x, depends_on: [a]}\n",
@@ -52,7 +52,15 @@ const STORIES: [(&str, &str, &str); 8] = [
         "  a: {x}\n",
         "start; claim 1; +1s; ok a; +1h; remove 1900000000000",
     ),
+    (
+        OWING,
+        "  a: {x}\n",
+        "start; claim 1 remote; +1s; started a; cancel",
+    ),
 ];
+
+/// A run whose last commit was made by somebody who may not write objects: no event says so.
+const OWING: &str = "owing";
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/run/v1")
@@ -71,6 +79,7 @@ fn shown(run: &RunState) -> String {
         "    started_by: None,\n",
         "    cancelled_by: None,\n",
         "    late: None,\n",
+        "    objects_owed: false,\n",
         "    failed: None,\n",
         "    notices: [],\n",
         "    ends: 0,\n",
@@ -125,6 +134,10 @@ fn story(name: &str) -> World {
         .expect("a story");
     let mut world = World::new(yaml);
     world.play(script);
+    if name == OWING {
+        let now = world.now;
+        world.run.owe_objects(now);
+    }
     world
 }
 

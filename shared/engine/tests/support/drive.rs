@@ -8,7 +8,7 @@ use ork_core::parse::parse_workflow;
 use ork_core::run::{Event, InstanceStatus, RunStatus};
 use ork_core::time::Time;
 use ork_engine::conformance::block_on;
-use ork_engine::ports::{Document, Key, Store};
+use ork_engine::ports::{Document, Function, Key, Store};
 use ork_engine::{ClaimRequest, Engine, EngineError, RunView, StartRun, Stepped, Ticked};
 
 use super::World;
@@ -131,16 +131,21 @@ impl World {
         }
         panic!("it never comes to rest");
     }
-    /// The runs that hints name; nobody else gets these.
-    fn hinted(&self) -> BTreeSet<RunId> {
+    /// The runs that hints name, with what the function that each is for does; nobody else gets these.
+    fn hinted(&self) -> BTreeMap<RunId, Vec<Event>> {
         let mut hints = self.0.hints.lock().unwrap();
-        hints.drain(..).map(|hint| hint.run).collect()
+        let mut runs: BTreeMap<RunId, Vec<Event>> = BTreeMap::new();
+        for hint in hints.drain(..) {
+            let events = runs.entry(hint.run).or_default();
+            if hint.to == Function::Poll {
+                *events = vec![Event::Tick];
+            }
+        }
+        runs
     }
     /// One round of deliveries; says whether there was anything.
     pub(crate) fn deliver(&self, engine: &Process) -> bool {
-        let hints = self.hinted();
-        let mut arrived: BTreeMap<RunId, Vec<Event>> =
-            hints.into_iter().map(|run| (run, Vec::new())).collect();
+        let mut arrived = self.hinted();
         for (run, event) in self.work() {
             arrived.entry(run).or_default().push(event);
         }
@@ -253,9 +258,7 @@ impl World {
             return true;
         }
         for _ in 0..1000 {
-            let hints = self.hinted();
-            let mut arrived: Vec<(RunId, Vec<Event>)> =
-                hints.into_iter().map(|run| (run, Vec::new())).collect();
+            let mut arrived: Vec<(RunId, Vec<Event>)> = self.hinted().into_iter().collect();
             arrived.extend(
                 self.work()
                     .into_iter()

@@ -148,6 +148,10 @@ impl World {
     pub(crate) fn engine(&self) -> Engine<Self> {
         Engine::new(self.clone(), None)
     }
+    /// A fresh process that may read objects and not write them.
+    pub(crate) fn api(&self) -> Engine<Self> {
+        self.engine().reading_objects()
+    }
     pub(crate) fn time(&self) -> Time {
         Time(self.0.now.load(SeqCst))
     }

@@ -1,7 +1,7 @@
 //! Google's Firestore emulator as a process, and the plain HTTP it also speaks.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -73,8 +73,8 @@ fn jar() -> Option<PathBuf> {
 impl Emulator {
     /// `None` when it ended at once, as it does when somebody else was given the port in between.
     fn try_start(jar: &PathBuf) -> Option<Self> {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = free.expect("a free port").port();
+        let free = ork_emulators::unclaimed_port(Ipv4Addr::LOCALHOST.into());
+        let port = free.expect("a free port");
         let log = tempfile::NamedTempFile::new().expect("a file for its output");
         let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper", "java", "-cp"])

@@ -141,6 +141,7 @@ impl Simulation {
             self.again(at);
         }
         self.instances[instance] = self.instance(instance);
+        self.apis[instance] = self.api(instance);
         if self.plan.mode == Mode::Embedded {
             let mut inner = self.world.lock();
             let at = inner.now + Millis(500);
@@ -236,7 +237,7 @@ impl Simulation {
     }
 
     fn deliver(&mut self, mut message: Message, tries: u32) {
-        let instance = {
+        let (instance, api) = {
             let mut inner = self.world.lock();
             if let Message::Wish(act, run @ None) = &mut message
                 && !matches!(act, Act::Start { .. })
@@ -247,11 +248,17 @@ impl Simulation {
                 }
             }
             inner.tell(|| format!("arrives: {message:?}"));
-            usize::try_from(inner.random.below(self.instances.len() as u64)).unwrap_or(0)
+            // Somebody uses the API, or `ork` with credentials that may write objects.
+            let by_api = self.plan.mode == Mode::Cloud
+                && matches!(message, Message::Wish(..))
+                && inner.random.one_in(3);
+            let most = self.instances.len() as u64;
+            let at = usize::try_from(inner.random.below(most)).unwrap_or(0);
+            (at, by_api.then(|| self.apis[at].clone()))
         };
         self.busy = self.plan.mode == Mode::Embedded;
         let ground = Ground {
-            engine: self.instances[instance].clone(),
+            engine: api.unwrap_or_else(|| self.instances[instance].clone()),
             world: self.world.clone(),
             plan: self.plan.clone(),
             process: self.slot(),

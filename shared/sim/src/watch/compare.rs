@@ -23,6 +23,7 @@ pub(super) fn runs(inner: &Inner, before: &Tracked, after: &RunState) -> Seen {
     }
     own_slot(after)?;
     super::jobs::left_behind(inner, &before.state, after)?;
+    super::word::left(inner, before, after)?;
     for task in 0..u32::try_from(after.tasks().len()).unwrap_or(u32::MAX) {
         let (old, new) = (before.state.task(task), after.task(task));
         let same = old.generation == new.generation;

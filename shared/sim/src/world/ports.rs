@@ -14,9 +14,9 @@ use ork_core::names::ObjectName;
 use ork_core::run::{Event, RunState};
 use ork_core::time::{Millis, Time};
 use ork_engine::ports::{
-    Begun, Clock, Document, Generation, Hint, JobStatus, Key, Letter, ListQuery, Listed, NotSent,
-    Notifier, Object, ObjectError, Objects, Ports, Queue, QueueError, Stopping, Store, StoreError,
-    StoreErrorKind, Tracker, TrackerError, Version, Write,
+    Begun, Clock, Document, Function, Generation, Hint, JobStatus, Key, Letter, ListQuery, Listed,
+    NotSent, Notifier, Object, ObjectError, Objects, Ports, Queue, QueueError, Stopping, Store,
+    StoreError, StoreErrorKind, Tracker, TrackerError, Version, Write,
 };
 
 use super::{Inner, Wait, World};
@@ -30,6 +30,8 @@ pub struct Handle {
     instance: usize,
     /// How far its clock is ahead, in milliseconds.
     skew: i64,
+    /// Whether it may not write objects.
+    reads_only: bool,
 }
 
 /// Stands still until the scheduler lets it go on.
@@ -58,7 +60,13 @@ impl Handle {
             world,
             instance,
             skew,
+            reads_only: false,
         }
+    }
+    /// The same for a process that may read objects and not write them.
+    pub(crate) fn reading_objects(mut self) -> Self {
+        self.reads_only = true;
+        self
     }
     /// A handle without a world around it: faultless documents and objects, for comparing them with others.
     pub fn alone() -> Self {
@@ -199,6 +207,16 @@ impl Inner {
         Ok(done)
     }
 
+    /// I25: who may not write objects does not try to.
+    fn may_write(&mut self, reads_only: bool, name: &ObjectName) -> Result<(), ObjectError> {
+        if !reads_only {
+            return Ok(());
+        }
+        let what = format!("{name} is to be written by a process that may only read");
+        self.violated("I25", what.clone());
+        Err(ObjectError::Unavailable(what))
+    }
+
     fn write_object(
         &mut self,
         name: &ObjectName,
@@ -294,6 +312,7 @@ impl Objects for Handle {
     async fn create(&self, name: &ObjectName, bytes: &[u8]) -> Result<Generation, ObjectError> {
         let by = self.instance;
         self.call(|inner| {
+            inner.may_write(self.reads_only, name)?;
             inner.write_object(name, by, |inner| {
                 inner.objects.create(name, bytes, inner.now)
             })
@@ -308,6 +327,7 @@ impl Objects for Handle {
     ) -> Result<Generation, ObjectError> {
         let by = self.instance;
         self.call(|inner| {
+            inner.may_write(self.reads_only, name)?;
             inner.write_object(name, by, |inner| {
                 inner.objects.put(name, bytes, expected, inner.now)
             })
@@ -352,6 +372,7 @@ impl Objects for Handle {
     async fn delete(&self, name: &ObjectName) -> Result<(), ObjectError> {
         self.call(|inner| {
             inner.note(10);
+            inner.may_write(self.reads_only, name)?;
             inner.objects_are_up()?;
             inner.objects.delete(name);
             Ok(())
@@ -368,7 +389,10 @@ impl Queue for Handle {
                 return Err(QueueError("simulated".into()));
             }
             inner.tell(|| format!("hints {:?} {}", hint.to, hint.run));
-            let message = Message::Hint(hint.run.clone());
+            let message = match hint.to {
+                Function::Dispatch | Function::Monitor => Message::Hint(hint.run.clone()),
+                Function::Poll => Message::Wake(hint.run.clone()),
+            };
             inner.send(
                 &message,
                 Fault::HintLost,

@@ -187,6 +187,8 @@ impl<P: Ports> Engine<P> {
             return Ok(());
         };
         let (mut over, mut denied, mut unanswered, mut taken) = (0, None, None, false);
+        // An answer says what was so between the question and the answer.
+        let asked_at = self.ports.clock().now();
         match self
             .jobs(run, graph, attempt, &found.jobs, found.count)
             .await
@@ -219,8 +221,9 @@ impl<P: Ports> Engine<P> {
                         Err(TrackerError::Missing(why)) => {
                             // Not by one question in bad luck.
                             let asked = found.asked > limits::DENIALS;
-                            let now = self.ports.clock().now();
-                            if asked && now >= found.since + limits::STOP_UNKNOWN {
+                            // Whoever was held up in starting it may have come to it since.
+                            let fresh = self.ports.clock().now() < asked_at + limits::JOB_UNKNOWN;
+                            if asked && fresh && asked_at >= found.since + limits::STOP_UNKNOWN {
                                 over |= 1 << job;
                             } else {
                                 unanswered.get_or_insert(NotStopped {

@@ -251,7 +251,7 @@ impl Simulation {
             // Somebody uses the API, or `ork` with credentials that may write objects.
             let by_api = self.plan.mode == Mode::Cloud
                 && matches!(message, Message::Wish(..))
-                && inner.random.one_in(3);
+                && inner.random.one_in(4);
             let most = self.instances.len() as u64;
             let at = usize::try_from(inner.random.below(most)).unwrap_or(0);
             (at, by_api.then(|| self.apis[at].clone()))

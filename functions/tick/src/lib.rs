@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod sweep;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -8,11 +10,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use ork_core::ids::RunId;
-use ork_engine::ports::Ports;
-use ork_engine::{ClaimRequest, Engine, EngineErrorKind, Ticked};
+use ork_core::time::Time;
+use ork_engine::ports::{Clock, Ports};
+use ork_engine::{ClaimRequest, Engine, EngineErrorKind, TickRecord, Ticked};
 use ork_host::{Budget, Host, Payload, Role, Settings, answer};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
+
+use sweep::Sweep;
 
 struct Tick<P: Ports> {
     engine: Engine<P>,
@@ -20,7 +25,7 @@ struct Tick<P: Ports> {
     limit: usize,
     claim: ClaimRequest,
     /// One tick at a time: a second one would look at the same runs.
-    alone: Mutex<()>,
+    alone: Mutex<Option<Sweep>>,
 }
 
 /// The routes of the tick, with all that stands around them.
@@ -35,7 +40,7 @@ pub fn router<P: Ports + 'static>(engine: Engine<P>, settings: &Settings) -> Rou
             places: serving.places,
             supervised: false,
         },
-        alone: Mutex::new(()),
+        alone: Mutex::new(Sweep::of(settings.cloud.retention)),
     };
     let routes = Router::new()
         .route("/tick", post(tick_now::<P>))
@@ -68,12 +73,14 @@ async fn tick_now<P: Ports + 'static>(
     budget: Budget,
     _body: Payload,
 ) -> Response {
-    let Ok(_alone) = tick.alone.try_lock() else {
+    let Ok(mut sweep) = tick.alone.try_lock() else {
         tracing::info!("another tick is under way in this process");
         return Json(json!({"skipped": "another tick is under way in this process"}))
             .into_response();
     };
     tick.host.count(tick.engine.ports(), None);
+    let clock = tick.engine.ports().clock();
+    let began = clock.now();
     let mut summary = Summary::default();
     let more = loop {
         let round = Box::pin(tick.engine.tick(tick.limit, tick.claim));
@@ -100,9 +107,25 @@ async fn tick_now<P: Ports + 'static>(
     if more {
         tracing::warn!("the time was over before everything was looked at; the next tick goes on");
     }
+    let mut removed = 0;
+    if let Some(sweep) = sweep.as_mut().filter(|_| !more && !summary.unavailable) {
+        match Box::pin(sweep.look(&tick.engine, budget)).await {
+            Ok(runs) => removed = runs,
+            Err(error) => {
+                tracing::warn!("runs that ended long ago could not be removed: {error}");
+                summary.errors += 1;
+            }
+        }
+    }
+    let record = summary.record(began, clock.now(), removed);
+    // Nothing depends on it but what people see.
+    if let Ok(Err(error)) = budget.within(tick.engine.note_tick(record)).await {
+        tracing::info!("the tick was not noted: {error}");
+    }
     Json(json!({
         "fired": summary.fired,
         "runs": summary.runs.into_values().collect::<Vec<_>>(),
+        "removed": removed,
         "errors": summary.errors,
         "more": more,
     }))
@@ -110,6 +133,20 @@ async fn tick_now<P: Ports + 'static>(
 }
 
 impl Summary {
+    /// What is kept of it.
+    fn record(&self, began: Time, ended: Time, removed: u32) -> TickRecord {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        TickRecord {
+            at: began,
+            took: ended.since(began),
+            fired: count(self.fired.len()),
+            runs: count(self.runs.len()),
+            removed,
+            errors: u32::try_from(self.errors).unwrap_or(u32::MAX),
+            extra: BTreeMap::new(),
+        }
+    }
+
     fn add(&mut self, ticked: Ticked, limit: usize) -> Next {
         if let Some(error) = &ticked.unfired {
             tracing::warn!("slots could not be fired: {error}");

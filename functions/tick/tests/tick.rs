@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use ork_core::ids::RunId;
 use ork_core::run::RunStatus;
+use ork_core::time::Millis;
 use ork_host::Role;
 use ork_host::testing::{World, post, settings};
 use serde_json::json;
@@ -19,9 +21,78 @@ async fn an_idle_tick_is_two_queries() {
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(
         answer.json(),
-        json!({"fired": [], "runs": [], "errors": 0, "more": false})
+        json!({"fired": [], "runs": [], "removed": 0, "errors": 0, "more": false})
     );
-    assert_eq!(world.calls(), (2, 0, 0));
+    // A process looks once for what was noted before it, and notes idle ticks every five minutes.
+    assert_eq!(world.calls(), (3, 1, 0));
+    for (after, calls) in [(60, (5, 1, 0)), (239, (7, 1, 0)), (1, (9, 2, 0))] {
+        world.pass(Duration::from_secs(after));
+        post(&routes, "/tick", "").await;
+        assert_eq!(world.calls(), calls, "{after} s later");
+    }
+}
+
+#[tokio::test]
+async fn what_ticks_did_is_noted_and_known_to_others() {
+    let world = World::default();
+    world.deploy(HOURLY).await;
+    let routes = ork_tick::router(world.engine(), &settings(Role::Tick));
+    let other = ork_tick::router(world.engine(), &settings(Role::Tick));
+    post(&routes, "/tick", "").await;
+    world.pass(Duration::from_secs(3_600));
+    post(&routes, "/tick", "").await;
+    post(&other, "/tick", "").await;
+    let ticks = world.engine().last_ticks().await.expect("they are read");
+    let seen: Vec<_> = ticks.iter().map(|one| (one.fired, one.runs)).collect();
+    assert_eq!(seen, [(1, 0), (0, 0)], "the other was idle, and soon after");
+    // The first process does not know of what the other writes: it loses once, and nothing else comes of it.
+    world.pass(Duration::from_secs(600));
+    post(&other, "/tick", "").await;
+    let answer = post(&routes, "/tick", "").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    for _ in 0..20 {
+        world.pass(Duration::from_secs(300));
+        post(&routes, "/tick", "").await;
+    }
+    let ticks = world.engine().last_ticks().await.expect("they are read");
+    assert_eq!(ticks.len(), 10);
+    assert!(ticks.is_sorted_by(|a, b| a.at >= b.at), "{ticks:?}");
+}
+
+#[tokio::test]
+async fn runs_that_ended_long_ago_go_between_three_and_four() {
+    let world = World::default();
+    world
+        .deploy("name: w\ntasks:\n  a: {executor: marker}\n")
+        .await;
+    world.start("w", "old").await;
+    let mut keeping = settings(Role::Tick);
+    keeping.cloud.retention.runs = Some(Millis::from_secs(86_400));
+    let routes = ork_tick::router(world.engine(), &keeping);
+    let ended = post(&routes, "/tick", "").await.json();
+    assert_eq!(ended["removed"], 0, "{ended}");
+    assert_eq!(world.status("old").await, RunStatus::Success);
+    // A day and two hours later it is old enough, and too early in the day.
+    world.pass(Duration::from_secs(26 * 3_600));
+    world.start("w", "young").await;
+    post(&routes, "/tick", "").await;
+    assert_eq!(world.status("old").await, RunStatus::Success);
+    world.pass(Duration::from_secs(3_600));
+    let removed = post(&routes, "/tick", "").await.json();
+    assert_eq!(
+        (&removed["removed"], &removed["errors"]),
+        (&json!(1), &json!(0))
+    );
+    let gone = world.engine().run(&RunId::new("old").expect("an id")).await;
+    assert!(gone.is_err(), "it is gone");
+    assert_eq!(world.status("young").await, RunStatus::Success);
+    // Once a day.
+    let (reads, ..) = world.calls();
+    world.pass(Duration::from_secs(60));
+    post(&routes, "/tick", "").await;
+    assert_eq!(world.calls().0, reads + 2);
+    let noted = world.engine().last_ticks().await.expect("they are read");
+    assert_eq!(noted.first().map(|one| one.removed), Some(1));
 }
 
 #[tokio::test]
@@ -102,7 +173,7 @@ async fn one_tick_at_a_time_and_none_for_longer_than_its_time() {
     assert_eq!(first.status, StatusCode::OK);
     assert_eq!(
         first.json(),
-        json!({"fired": [], "runs": [], "errors": 0, "more": true})
+        json!({"fired": [], "runs": [], "removed": 0, "errors": 0, "more": true})
     );
     gate.add_permits(100);
     let third = post(&routes, "/tick", "").await.json();

@@ -43,6 +43,7 @@ mod standing;
 mod start;
 mod step;
 mod tick;
+mod ticks;
 mod uploads;
 mod values;
 mod views;
@@ -65,6 +66,7 @@ pub use keys::{ApiKeyDocument, KeyHash, NewKey, Token};
 pub use prune::{KeptRun, Prune, PruneFrom, Pruned, PrunedRun};
 pub use start::{StartRun, Started};
 pub use tick::{DeadDocument, JobKey, Ticked, label_of, run_of_label};
+pub use ticks::TickRecord;
 pub use uploads::{Upload, UploadFinding, UploadStatus};
 pub use views::RunView;
 pub use worker::Worker;
@@ -81,6 +83,7 @@ pub struct Engine<P: Ports> {
     owner: Option<String>,
     /// Whether it may write the objects of runs.
     writes_objects: bool,
+    ticks: ticks::KnownTicks,
 }
 
 impl<P: Ports> Engine<P> {
@@ -91,6 +94,7 @@ impl<P: Ports> Engine<P> {
             memory: loaded::Memory::default(),
             owner,
             writes_objects: true,
+            ticks: ticks::KnownTicks::default(),
         }
     }
     /// The same for a process that may read objects and not write them: outputs, and word for workers whose attempts end with its commits, are left

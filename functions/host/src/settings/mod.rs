@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use ork_core::retention::Retention;
+
 pub use api::{ApiAuth, ApiSettings, GoogleAuth};
 pub use problem::{Problem, Problems};
 pub use read::unknown;
@@ -152,6 +154,8 @@ pub struct Cloud {
     pub http_secrets: HttpSecrets,
     /// The server of letters.
     pub smtp: Smtp,
+    /// How long runs are kept after their end; the tick removes them.
+    pub retention: Retention,
 }
 
 /// Workers that have no credentials and do everything by signed URLs.

@@ -251,6 +251,7 @@ impl<'a> Reader<'a> {
         // Whoever sends letters reads them, before the port is open.
         let smtp_url = self.optional("ORK_SMTP_URL", |text| Ok(text.to_owned()));
         let smtp_from = self.optional("ORK_SMTP_FROM", |text| Ok(text.to_owned()));
+        let retention = self.optional("ORK_RETENTION", values::retention);
         Some(Cloud {
             database: database?,
             region: region?,
@@ -268,6 +269,7 @@ impl<'a> Reader<'a> {
                 url: smtp_url.unwrap_or_default(),
                 from: smtp_from.unwrap_or_default(),
             },
+            retention: retention.unwrap_or_default(),
         })
     }
 

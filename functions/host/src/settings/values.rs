@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ork_core::parse::parse_retention;
+use ork_core::retention::Retention;
+use ork_core::time::Millis;
+
 use super::LogLevel;
 
 /// A value, or what is wrong with the text.
@@ -48,6 +52,24 @@ pub(super) fn queue(text: &str) -> Read<Option<String>> {
     resource(text, &["projects", "locations", "queues"])
         .map(Some)
         .map_err(|wrong| format!("{wrong}, nor `off`"))
+}
+
+/// How long runs are kept, as in `ork.yaml`.
+pub(super) fn retention(text: &str) -> Read<Retention> {
+    let retention = parse_retention(text).map_err(|wrong| format!("is `{text}`: {wrong}"))?;
+    // Until then workers that were cut off, and services that are just at it, may write what belongs to a run that has ended.
+    let least = Millis::from_secs(3_600);
+    for span in [retention.runs, retention.failed_runs]
+        .into_iter()
+        .flatten()
+    {
+        if span < least {
+            return Err(format!(
+                "is `{text}`: runs are kept for an hour at least, not {span}"
+            ));
+        }
+    }
+    Ok(retention)
 }
 
 /// A JSON object of profiles and jobs.

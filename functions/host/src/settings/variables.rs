@@ -241,6 +241,13 @@ pub const VARIABLES: &[Variable] = &[
         "Schedules and runs that one round of a tick looks at; rounds follow each other while there is more",
     ),
     of(
+        "ORK_RETENTION",
+        &[Tick],
+        Means("runs are kept until somebody removes them"),
+        r#"{"runs": "30d", "failed_runs": "90d"}"#,
+        "How long runs are kept after their end, an hour at least, as `retention` in `ork.yaml`; the tick removes older ones with their objects between 3 and 4 o'clock UTC",
+    ),
+    of(
         "ORK_CONCURRENCY",
         SERVING,
         Means("`80`; `4` for worker-service"),

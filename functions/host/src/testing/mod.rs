@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use ork_core::Value;
+use ork_core::retention::Retention;
 use serde_json::json;
 
 pub use world::{MONDAY, World};
@@ -44,6 +45,7 @@ pub fn settings(role: Role) -> Settings {
             trackers: String::new(),
             http_secrets: HttpSecrets::default(),
             smtp: Smtp::default(),
+            retention: Retention::default(),
             wake: None,
         },
         serving: Serving {

@@ -5,6 +5,7 @@ use axum::extract::State;
 use ork_core::run::{Header, RunStatus};
 use ork_core::time::{Millis, Time};
 use ork_engine::ports::{Clock, Ports};
+use ork_engine::{EngineErrorKind, TickRecord};
 
 use super::actor::Actor;
 use super::page::{Frame, Html};
@@ -23,12 +24,23 @@ const DAY: Millis = Millis::from_secs(86_400);
 const COUNTED: usize = 100;
 /// Being late by less than this is nothing to speak of.
 const LATE: Millis = Millis::from_secs(60);
+/// With no tick noted for longer than this nobody ticks: idle ones are noted every five minutes.
+const TICKLESS: Millis = Millis::from_secs(600);
 
 /// A workflow that is due.
 struct Slot {
     workflow: String,
     at: Moment,
     exactly: Moment,
+}
+
+/// A tick that was noted.
+struct Tick {
+    at: Moment,
+    exactly: Moment,
+    took: String,
+    did: String,
+    errors: u32,
 }
 
 #[derive(Template)]
@@ -42,6 +54,8 @@ struct Part {
     /// What is wrong with the system itself; nothing when all is well.
     trouble: Vec<String>,
     looked: Moment,
+    /// What ticks did last, the newest first; none where nobody ticks.
+    ticks: Vec<Tick>,
     /// The run that is looked at next, and when; nothing when none is under way.
     wake: Option<(String, Moment)>,
     /// Whether runs cost anything here.
@@ -95,7 +109,8 @@ async fn look<P: Ports>(site: &Site<P>) -> Result<Part, Problem> {
     let more_failed = failed.len() > SHOWN;
     failed.truncate(SHOWN);
     let slots = site.engine.next_slots(8).await?;
-    let trouble = trouble(site, now).await?;
+    let mut trouble = trouble(site, now).await?;
+    let ticks = ticks(site, now, &mut trouble).await?;
     let wake = site.engine.next_wake().await?;
     let wake = wake.map(|(run, at)| (run.to_string(), Moment::of(at, now)));
     let lines = |all: &[Header]| all.iter().map(|one| Line::of(one, now)).collect();
@@ -113,10 +128,54 @@ async fn look<P: Ports>(site: &Site<P>) -> Result<Part, Problem> {
             })
             .collect(),
         trouble,
+        ticks,
         wake,
         is_paid: site.settings.prices.is_some(),
         looked: Moment::exactly(now),
     })
+}
+
+/// The last ticks. Idle ones are noted every five minutes.
+async fn ticks<P: Ports>(
+    site: &Site<P>,
+    now: Time,
+    trouble: &mut Vec<String>,
+) -> Result<Vec<Tick>, Problem> {
+    let ticks = match site.engine.last_ticks().await {
+        Ok(ticks) => ticks,
+        Err(error) if error.kind == EngineErrorKind::Corrupt => {
+            trouble.push(error.message);
+            Vec::new()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(last) = ticks.first().filter(|one| one.at + TICKLESS < now) {
+        trouble.push(format!(
+            "No tick was noted for {}: is the scheduler's job enabled, and does the service tick answer it?",
+            now.since(last.at)
+        ));
+    }
+    let done = |one: &TickRecord| {
+        let all = [
+            (one.fired, "slot"),
+            (one.runs, "run"),
+            (one.removed, "removal"),
+        ];
+        let all = all.into_iter().filter(|(n, _)| *n > 0);
+        let all: Vec<_> = all.map(|(n, what)| count(n.into(), what)).collect();
+        match all.is_empty() {
+            true => "nothing to do".to_owned(),
+            false => all.join(", "),
+        }
+    };
+    let shown = ticks.iter().map(|one| Tick {
+        at: Moment::of(one.at, now),
+        exactly: Moment::exactly(one.at),
+        took: one.took.to_string(),
+        did: done(one),
+        errors: one.errors,
+    });
+    Ok(shown.collect())
 }
 
 /// What is late, and what could not be read.

@@ -114,6 +114,22 @@ pub fn parse_workflow_beside(
     }
 }
 
+/// Reads how long runs are kept, written as behind `retention:` in `ork.yaml`; JSON will do.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn parse_retention(text: &str) -> Result<crate::retention::Retention, String> {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match parse_project("retention", format!("retention: {line}").as_bytes()) {
+        Ok(project) => Ok(project.retention),
+        Err(found) => Err(found
+            .iter()
+            .map(|one| one.message.as_str())
+            .collect::<Vec<_>>()
+            .join("; ")),
+    }
+}
+
 /// Reads `ork.yaml`; an empty one says nothing, which is fine.
 pub fn parse_project(file: &str, bytes: &[u8]) -> Result<Project, Vec<Diagnostic>> {
     let mut found = Diagnostics::new(file);

@@ -35,6 +35,7 @@ fn one_of_each() -> Vec<Key> {
         Key::ApiKey(RecordId::new("a").expect("a valid record id")),
         Key::Audit(RecordId::new("a").expect("a valid record id")),
         Key::Audit(RecordId::new("a-1").expect("a valid record id")),
+        Key::Ticks,
     ]
 }
 

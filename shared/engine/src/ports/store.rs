@@ -26,6 +26,8 @@ pub enum Key {
     ApiKey(RecordId),
     /// An entry of the audit: who changed what. Ids sort newest first.
     Audit(RecordId),
+    /// The last ticks, for people.
+    Ticks,
 }
 
 impl fmt::Display for Key {
@@ -40,6 +42,7 @@ impl fmt::Display for Key {
             Self::Dead(id) => write!(f, "dead/{id}"),
             Self::ApiKey(id) => write!(f, "keys/{id}"),
             Self::Audit(id) => write!(f, "audit/{id}"),
+            Self::Ticks => f.write_str("system/ticks"),
         }
     }
 }

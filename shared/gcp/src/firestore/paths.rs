@@ -39,6 +39,7 @@ pub(super) fn key(path: &str) -> Option<Key> {
         ["dead", id] => Key::Dead(unescaped(id)?),
         ["keys", id] => Key::ApiKey(RecordId::new(id).ok()?),
         ["audit", id] => Key::Audit(RecordId::new(id).ok()?),
+        ["system", "ticks"] => Key::Ticks,
         _ => return None,
     };
     (self::path(&key).ok()? == path).then_some(key)

@@ -24,6 +24,7 @@ pub(super) fn kind(key: &Key) -> i64 {
         Key::Dead(_) => 5,
         Key::ApiKey(_) => 6,
         Key::Audit(_) => 7,
+        Key::Ticks => 8,
     }
 }
 
@@ -43,6 +44,7 @@ pub(super) fn parse_key(text: &str) -> Option<Key> {
         ["pools", pool] => Key::Pool(PoolName::new(pool).ok()?),
         ["keys", id] => Key::ApiKey(RecordId::new(id).ok()?),
         ["audit", id] => Key::Audit(RecordId::new(id).ok()?),
+        ["system", "ticks"] => Key::Ticks,
         _ => return None,
     };
     (key.to_string() == text).then_some(key)
@@ -109,6 +111,7 @@ mod tests {
             Key::Dead("any/thing at all".to_owned()),
             Key::ApiKey(RecordId::new("7f3k").expect("valid")),
             Key::Audit(RecordId::new("7f3k-1").expect("valid")),
+            Key::Ticks,
         ];
         for key in keys {
             assert_eq!(parse_key(&key.to_string()), Some(key));

@@ -125,3 +125,25 @@ impl<P: Ports> Engine<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_older_and_a_newer_ork_wrote_is_read_and_kept() {
+        let older = br#"{"format":1,"ticks":[{"at":1780000000000,"took":42,"fired":1,"runs":2,"errors":0}]}"#;
+        let read: TicksDocument = decode("it", older).expect("it is read");
+        assert_eq!((read.ticks[0].removed, read.ticks[0].took), (0, Millis(42)));
+        let newer = br#"{"format":1,"ticks":[{"at":1,"took":2,"fired":0,"runs":0,"removed":3,"errors":0,"zone":"a"}],"since":5}"#;
+        let read: TicksDocument = decode("it", newer).expect("it is read");
+        let again = String::from_utf8(encode(&read)).expect("it is text");
+        assert!(
+            again.contains(r#""zone":"a""#) && again.contains(r#""since":5"#),
+            "{again}"
+        );
+        let later = decode::<TicksDocument>("the list of ticks", br#"{"format":2,"ticks":7}"#);
+        let error = later.expect_err("it is refused").message;
+        assert!(error.contains("written by a newer Ork"), "{error}");
+    }
+}

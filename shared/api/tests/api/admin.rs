@@ -1,9 +1,14 @@
 //! The pages for those who look after Ork: who changed what, API keys, what runs cost; and the first page.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use ork_api::Prices;
+use ork_core::time::{Millis, Time};
+use ork_engine::TickRecord;
+use ork_engine::ports::{Clock, Index, Key, Ports, Precondition, Store, Write};
 
 use crate::pages::{send, shows};
 use crate::site::{Site, request};
@@ -199,4 +204,57 @@ async fn the_first_page_says_what_is_looked_at_next() {
         &site.get("/").await,
         &[r#"Oldest wake: <a id="wake" href="/runs/r1">r1</a> <time"#],
     );
+}
+
+#[tokio::test]
+async fn the_first_page_shows_the_last_ticks_and_says_when_there_are_none_any_more() {
+    let site = Site::new().await;
+    let engine = site.embedded.engine();
+    let none = site.get("/").await;
+    assert!(
+        !none.text.contains("Last ticks"),
+        "nobody ticks on a laptop"
+    );
+    let now = engine.ports().clock().now();
+    for (ago, fired, errors) in [(1_500, 0, 0), (900, 2, 1)] {
+        let record = TickRecord {
+            at: Time(now.0 - ago * 1_000),
+            took: Millis(230),
+            fired,
+            runs: 1,
+            removed: 0,
+            errors,
+            extra: BTreeMap::new(),
+        };
+        engine.note_tick(record).await.expect("it is noted");
+    }
+    shows(
+        &site.get("/").await,
+        &[
+            "Last ticks",
+            "2 slots, 1 run",
+            r#"<td data-label="Took">230ms</td>"#,
+            r#"<td data-label="Errors">1</td>"#,
+            "No tick was noted for 15m",
+        ],
+    );
+    let document = Write::Put {
+        key: Key::Ticks,
+        precondition: Precondition::At(
+            engine
+                .ports()
+                .store()
+                .read(&[Key::Ticks])
+                .await
+                .expect("it is read")[0]
+                .as_ref()
+                .expect("it is there")
+                .version,
+        ),
+        body: b"not JSON".to_vec(),
+        index: Index::default(),
+    };
+    let done = engine.ports().store().commit(&[document]).await;
+    done.expect("it is overwritten");
+    shows(&site.get("/").await, &["the list of ticks cannot be read"]);
 }

@@ -64,6 +64,40 @@ async fn status_of(engine: &Engine<Google>, run: &RunId) -> String {
     .await
 }
 
+/// The API may not write objects, and still the worker of a run that it cancels is told and ends.
+async fn cancelled_over_the_api(api: &Api, engine: &Engine<Google>, code: &Path) {
+    let name = WorkflowName::new("long").expect("a name");
+    let text =
+        "name: long\ntasks:\n  a: {command: 'echo at work; echo x >> began; sleep 900; echo x >> ended'}\n";
+    let objects = engine.ports().objects();
+    let upload = ObjectName::Upload(name.clone());
+    let stored = objects.put(&upload, text.as_bytes(), None).await;
+    stored.expect("it is stored");
+    verdict(engine, &name).await;
+    let wish = json!({"idempotency_key": "cancelled"});
+    api.post("/api/workflows/long/runs", &wish).await;
+    let began = code.join("began");
+    until("the task to begin", async || began.exists().then_some(())).await;
+    let why = json!({"reason": "enough"});
+    let seen = api.post("/api/runs/cancelled/cancel", &why).await;
+    assert_eq!(seen["status"], "cancelled", "{seen:#}");
+    let object = |name: &str| ObjectName::parse(&format!("runs/cancelled/a/1/{name}"));
+    let result = object("result.json").expect("the name of an object");
+    let told = until("word for the worker", async || {
+        objects.get(&result, 1 << 20).await.expect("readable")
+    })
+    .await;
+    let told = String::from_utf8_lossy(&told.bytes).into_owned();
+    assert!(told.contains("it was stopped"), "{told}");
+    // A worker uploads its log when it ends.
+    let log = object("log.txt").expect("the name of an object");
+    until("the end of the worker", async || {
+        objects.get(&log, 1 << 20).await.expect("readable")
+    })
+    .await;
+    assert!(!code.join("ended").exists(), "the task went on to its end");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_emulators_and_the_functions_are_a_whole_system() {
     if google::testing::sdk_or_skip("the whole system on the emulators").is_none() {
@@ -121,6 +155,8 @@ tasks:
     assert!(!woken.is_empty(), "nothing was woken");
     let ran = std::fs::read_to_string(code.join("ran")).expect("it ran in that folder");
     assert_eq!(ran, "x\n");
+
+    cancelled_over_the_api(&api, &engine, &code).await;
 
     // A wipe, and it is as if nothing had been.
     emulators.wipe(&project, &bucket).await.expect("wiped");

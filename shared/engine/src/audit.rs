@@ -226,6 +226,13 @@ impl Deed {
                     _ => deed,
                 }
             }
+            Command::Resend { notice } => {
+                let deed = plain("run.resend");
+                match notice {
+                    Some(notice) => deed.saying("notice", notice.to_string()),
+                    None => deed.saying("notice", "all that were given up"),
+                }
+            }
             Command::Remove { .. } => plain("run.remove"),
             Command::Recover { from } => {
                 let deed = plain("run.recover");

@@ -200,6 +200,8 @@ pub struct StoppingReport {
 pub struct NoticeReport {
     /// What its receiver knows it by.
     pub id: String,
+    /// Which of its run: what is told, the position of the receiver, and how often the run had ended.
+    pub notice: String,
     /// What is told: failure, success, recovery, deadline or late_start.
     pub on: &'static str,
     /// Whom: the kind and what may be shown of the place.
@@ -210,6 +212,9 @@ pub struct NoticeReport {
     pub at: String,
     /// How often it was tried.
     pub attempts: u32,
+    /// When somebody asked for it once more, after it had been given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_again_at: Option<String>,
     /// When it is tried again, at the latest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_at: Option<String>,
@@ -398,11 +403,13 @@ pub fn notices(view: &RunView) -> Vec<NoticeReport> {
         };
         NoticeReport {
             id: one.key.in_run(&header.id),
+            notice: one.key.to_string(),
             on: one.key.on.as_str(),
             to: known.map_or_else(|| "nobody".to_owned(), |one| one.to.shown()),
             state: one.state.as_str(),
             at: one.at.rfc3339(),
             attempts: one.attempts,
+            asked_again_at: one.again.map(|again| again.at.rfc3339()),
             next_at: next_at.map(Time::rfc3339),
             settled_at: settled_at.map(Time::rfc3339),
             why: one.trouble.clone(),

@@ -187,6 +187,8 @@ impl Coverage {
             Command::Resume => self.runs[run][7] += 1,
             Command::Retry => self.runs[run][8] += 1,
             Command::Recover { .. } => self.runs[run][9] += 1,
+            // It is about others than the run itself.
+            Command::Resend { .. } => {}
             // Asked for by nobody in these worlds.
             Command::Remove { .. } => {}
         }

@@ -161,6 +161,8 @@ faults!(
     ReceiverAnswerLost = "receiver: answer lost", 400;
     /// Who is told of a run takes its time to answer.
     ReceiverSlow = "receiver: slow", 400;
+    /// Who is to be told of a run can never be told.
+    ReceiverRefuses = "receiver: refused", 300;
 );
 
 /// How often each kind happens, in thousandths of its occasions.

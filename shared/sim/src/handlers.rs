@@ -218,6 +218,7 @@ async fn wish(ground: &Ground, act: &Act, run: Option<RunId>) -> End {
         Act::ResumeTask(task) => command(&run, Command::ResumeTask { task: *task }).await,
         Act::Retry => command(&run, Command::Retry).await,
         Act::RetryTask(task) => command(&run, Command::RetryTask { task: *task }).await,
+        Act::Resend => command(&run, Command::Resend { notice: None }).await,
         Act::Recover(from, task) => {
             let from = match from {
                 0 => RecoverFrom::Failed,

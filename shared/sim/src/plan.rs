@@ -36,6 +36,8 @@ pub enum Act {
     RetryTask(u32),
     /// A recovery: from what failed, from a step, from a task.
     Recover(u8, u32),
+    /// Another go at telling those who could not be told.
+    Resend,
     /// Schedules that fire, or do not.
     Enable(bool),
     /// The other version of the main workflow.
@@ -172,6 +174,14 @@ impl Plan {
             let mut random = Random::new(seed ^ 0x746f_6c64);
             let kinds = Fault::ALL.iter().filter(|fault| fault.is_of_receivers());
             kinds.for_each(|&fault| faults.draw(fault, &mut random));
+            for _ in 0..random.below(4) {
+                wishes.push(Wish {
+                    after_ms: random.span(1_000, faulty_ms),
+                    act: Act::Resend,
+                    which: random.next(),
+                });
+            }
+            wishes.sort_by_key(|wish| wish.after_ms);
         }
         let lane = match mode {
             Mode::Cloud => Lane::draw(seed, &mut faults),

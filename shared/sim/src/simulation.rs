@@ -347,6 +347,11 @@ impl Simulation {
             if tracked.state.header.status == RunStatus::Paused {
                 wishes.push((Act::Resume, run.clone()));
             }
+            // Receivers refuse nothing any more: in the end everybody is told.
+            let mut notices = tracked.state.header.notices.iter();
+            if notices.any(ork_core::run::Notice::is_given_up) {
+                wishes.push((Act::Resend, run.clone()));
+            }
             for (task, state) in (0u32..).zip(tracked.state.tasks()) {
                 if state.paused && !tracked.state.header.status.is_terminal() {
                     wishes.push((Act::ResumeTask(task), run.clone()));

@@ -40,6 +40,7 @@ impl Step<'_> {
                 output,
             } => self.mark_success(*task, *index, output),
             Command::Recover { from } => self.recover(from),
+            Command::Resend { notice } => self.resend(*notice),
             Command::Remove { ended_by } => self.remove(*ended_by),
         }
     }

@@ -275,6 +275,11 @@ pub enum Command {
         /// From where.
         from: RecoverFrom,
     },
+    /// Send a notice after all that was given up.
+    Resend {
+        /// Which; all that were given up when absent.
+        notice: Option<NoticeKey>,
+    },
     /// Remove it with its objects, if it has ended and nothing of it is left to do. From then on it refuses every other command.
     Remove {
         /// Only if it ended at this instant or before.

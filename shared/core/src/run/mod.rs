@@ -38,7 +38,7 @@ pub use graph::Graph;
 pub use header::{FailedTask, Header, ParentRef, RunTrigger, TO_BE_STOPPED};
 pub use late::LateLooks;
 pub use note::{HeldBack, Note, NoteKind};
-pub use notices::{Notice, NoticeKey, NoticeState, Told};
+pub use notices::{AskedAgain, NoSuchKey, Notice, NoticeKey, NoticeState, Told};
 pub use progress::{Progress, TaskProgress};
 pub use state::{
     Failure, Instance, RunState, SkipReason, State, TaskOutcome, TaskPhase, TaskState,

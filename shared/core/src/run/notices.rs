@@ -5,12 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::state::cut;
 use super::tasks::Step;
-use super::{Effect, Graph, NoteKind, RunState, RunStatus, RunTrigger, TaskOutcome, TaskPhase};
+use super::{
+    Effect, Graph, NoteKind, Refusal, RunState, RunStatus, RunTrigger, TaskOutcome, TaskPhase,
+};
 use crate::Value;
 use crate::definition::{Notification, Occasion, TaskIndex};
 use crate::ids::RunId;
@@ -42,6 +45,30 @@ impl fmt::Display for NoticeKey {
     }
 }
 
+/// A text that is the key of no notice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no notice: they are called what happened, the position of the receiver and the round, such as failure.0.1"
+)]
+pub struct NoSuchKey(String);
+
+impl FromStr for NoticeKey {
+    type Err = NoSuchKey;
+
+    /// Reads what [`Display`](fmt::Display) writes, and nothing else.
+    fn from_str(text: &str) -> Result<Self, NoSuchKey> {
+        let mut parts = text.splitn(3, '.');
+        let mut part = || parts.next().unwrap_or_default();
+        let (on, target, round) = (part(), part(), part());
+        let on = Occasion::ALL.into_iter().find(|one| one.as_str() == on);
+        let key = on
+            .zip(target.parse().ok().zip(round.parse().ok()))
+            .map(|(on, (target, round))| Self { on, target, round });
+        key.filter(|key| key.to_string() == text)
+            .ok_or_else(|| NoSuchKey(text.chars().take(80).collect()))
+    }
+}
+
 /// Something that somebody is told of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
@@ -65,9 +92,21 @@ pub struct Notice {
     /// Why it could not be sent the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// That somebody asked for it once more after it had been given up, the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<AskedAgain>,
     /// What a newer Ork wrote and this one keeps.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
+}
+
+/// That a notice which was given up is to be sent after all: it is tried from the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedAgain {
+    /// When somebody asked for it.
+    pub at: Time,
+    /// How often it had been handed out before.
+    pub attempts: u32,
 }
 
 /// Whether a notice was sent.
@@ -125,6 +164,14 @@ impl Notice {
             NoticeState::Pending { next_at } => Some(next_at),
             NoticeState::Sent { .. } | NoticeState::GaveUp { .. } => None,
         }
+    }
+    /// Since when it is tried: since it happened, or since somebody asked for it once more.
+    pub fn tried_since(&self) -> Time {
+        self.again.map_or(self.at, |again| again.at)
+    }
+    /// Whether it is not tried any more although nobody has said that its receiver has it.
+    pub const fn is_given_up(&self) -> bool {
+        matches!(self.state, NoticeState::GaveUp { .. })
     }
 }
 
@@ -241,6 +288,7 @@ impl Step<'_> {
                 attempts: 0,
                 state: NoticeState::Pending { next_at: self.now },
                 trouble: None,
+                again: None,
                 extra: BTreeMap::new(),
             });
             self.note_run(NoteKind::NoticeDue { notice: key });
@@ -287,7 +335,7 @@ impl Step<'_> {
             if notice.next_at().is_none_or(|next_at| next_at > self.now) {
                 continue;
             }
-            if self.now >= notice.at + limits::NOTICE_KEPT {
+            if self.now >= notice.tried_since() + limits::NOTICE_KEPT {
                 let last = notice.trouble.as_deref();
                 let last = last.unwrap_or("nobody could say what became of it");
                 let why = format!("not sent within {}: {last}", limits::NOTICE_KEPT);
@@ -300,10 +348,16 @@ impl Step<'_> {
         }
     }
 
-    /// Somebody has tried to send one. That it was received is true whoever says it; what else is said counts for the latest try only.
+    /// Somebody has tried to send one. That it was received is true whoever says it, even of one that was given up; what else is said counts
+    /// for the latest try only.
     pub(super) fn notified(&mut self, key: NoticeKey, attempt: u32, told: &Told) {
+        let open = |state: &NoticeState| match state {
+            NoticeState::Pending { .. } => true,
+            NoticeState::GaveUp { .. } => *told == Told::Received,
+            NoticeState::Sent { .. } => false,
+        };
         let mut all = self.run.header.notices.iter();
-        let Some(at) = all.position(|one| one.key == key && one.next_at().is_some()) else {
+        let Some(at) = all.position(|one| one.key == key && open(&one.state)) else {
             return;
         };
         let now = self.now;
@@ -319,7 +373,8 @@ impl Step<'_> {
             Told::NotNow { why, retry_after } if latest => {
                 let asked = retry_after.unwrap_or_default();
                 let asked = asked.min(limits::NOTICE_AGAIN_LONGEST);
-                let next_at = now + pause(attempt).max(asked);
+                let before = notice.again.map_or(0, |again| again.attempts);
+                let next_at = now + pause(attempt.saturating_sub(before)).max(asked);
                 notice.state = NoticeState::Pending { next_at };
                 notice.trouble = Some(cut(why, limits::TROUBLE_BYTES).as_ref().to_owned());
                 self.run.header_changed = true;
@@ -327,6 +382,50 @@ impl Step<'_> {
             Told::Never(why) if latest => self.give_up(at, why),
             Told::NotNow { .. } | Told::Never(_) => {}
         }
+    }
+
+    /// Somebody wants a notice that was given up to be sent after all, or all of those. It is due at once, for whoever looks at the run next:
+    /// who asks need not be one who sends.
+    pub(super) fn resend(&mut self, key: Option<NoticeKey>) -> Result<(), Refusal> {
+        let header = &self.run.header;
+        let id = &header.id;
+        if let Some(key) = key {
+            let Some(notice) = self.run.notice(key) else {
+                return Err(Refusal(format!("run {id} has no notice {key}")));
+            };
+            match notice.state {
+                NoticeState::GaveUp { .. } => {}
+                NoticeState::Sent { sent_at } => {
+                    return Err(Refusal(format!(
+                        "notice {key} of run {id} is not sent again: its receiver has it since {sent_at}"
+                    )));
+                }
+                NoticeState::Pending { next_at } => {
+                    return Err(Refusal(format!(
+                        "notice {key} of run {id} is being sent: it is tried again by {next_at}, if it has to be"
+                    )));
+                }
+            }
+        } else if !header.notices.iter().any(Notice::is_given_up) {
+            return Err(Refusal(format!("no notice of run {id} was given up")));
+        }
+        let now = self.now;
+        let mut wanted = Vec::new();
+        for notice in &mut self.run.header.notices {
+            if notice.is_given_up() && key.is_none_or(|key| key == notice.key) {
+                notice.state = NoticeState::Pending { next_at: now };
+                notice.again = Some(AskedAgain {
+                    at: now,
+                    attempts: notice.attempts,
+                });
+                wanted.push(notice.key);
+            }
+        }
+        self.run.header_changed = true;
+        for notice in wanted {
+            self.note_run(NoteKind::NoticeDue { notice });
+        }
+        Ok(())
     }
 
     /// Whoever had handed them out is gone: there is nobody to wait for.

@@ -43,6 +43,11 @@ const STORIES: [(&str, &str, &str); 9] = [
         "start; claim 1; ok a; claim 1; +1s; fail b permanent ünlucky; told failure.0.1 received; told failure.1.1 never; told failure.2.1 busy; retry; claim 1; ok b; +80s; tick; told recovery.0.2 #1 busy",
     ),
     (
+        "resending",
+        "name: t\nnotifications:\n  - {on: failure, webhook: https://example.com}\n  - {on: failure, email: [a@example.com]}\ntasks:\n  a: {x}\n",
+        "start; claim 1; fail a permanent; told failure.0.1 never; told failure.1.1 never; +2s; resend failure.0.1; tick; told failure.0.1 busy",
+    ),
+    (
         "unanswered",
         "  a: {x, retries: {max: 1, delay: 0s}}\n  b: {x, parallel: 3}\n",
         "start; claim 9 remote; +2s; defer a 3; defer b[1] 2; job a 1 failed transient; stopped a#1 1 unanswered; +30s; tick; stopped a#1 0 unanswered; job b[1] 0 busy; job b[1] 1 busy 60s; +60s; job b[1] 0 running; job b[1] 1 missing; defer b[2] 1; job b[2] 0 denied",
@@ -85,6 +90,7 @@ fn shown(run: &RunState) -> String {
         "    ends: 0,\n",
         "    failed_before: false,\n",
         "    removing: false,\n",
+        "            again: None,\n",
     ] {
         text = text.replace(later, "");
     }

@@ -2,7 +2,9 @@
 
 use ork_core::definition::Occasion;
 use ork_core::limits;
-use ork_core::run::{Effect, Graph, Header, NoteKind, NoticeState, RunStatus, RunTrigger};
+use ork_core::run::{
+    Effect, Graph, Header, NoteKind, NoticeKey, NoticeState, RunStatus, RunTrigger,
+};
 use ork_core::time::Millis;
 
 use crate::words::notice;
@@ -227,6 +229,138 @@ fn a_receiver_may_ask_for_patience_within_bounds_and_what_can_never_be_told_is_n
         out.notes
     );
     assert_eq!(world.run.next_wake_at(world.now), None);
+}
+
+#[test]
+fn what_was_given_up_is_tried_from_the_beginning_when_somebody_asks_for_it() {
+    let mut world = world(&["failure", "failure"]);
+    world
+        .play(FAILS)
+        .play("told failure.1.1 received; told failure.0.1 busy; +10s; tick");
+    world.play("told failure.0.1 #2 never; +48h");
+    let out = world.line("resend failure.0.1").unwrap();
+    // Nobody has it in hand yet: who asks need not be one who sends.
+    assert_eq!(out.effects, []);
+    assert_eq!(world.run.next_wake_at(world.now), Some(world.now));
+    let out = world.line("tick").unwrap();
+    let tells = |effect: &Effect| matches!(effect, Effect::Notify { attempt: 3, .. });
+    assert!(out.effects.iter().all(tells), "{:?}", out.effects);
+    assert_eq!(out.effects.len(), 1, "the other has been received");
+    // Pauses grow, and the day begins, anew; what it tells is what it was.
+    let mut pauses = Vec::new();
+    world.play("told failure.0.1 busy");
+    while let Some(at) = world.run.next_wake_at(world.now) {
+        pauses.push(at.since(world.now).0 / 1000);
+        world.now = at;
+        world.play("tick; told failure.0.1 busy");
+    }
+    assert_eq!(pauses[..4], [10, 20, 40, 80]);
+    let again = &world.run.header.notices[0];
+    assert!(again.is_given_up() && again.at == MADE, "{again:?}");
+    let past = world.now.since(again.tried_since());
+    assert!(past >= limits::NOTICE_KEPT && past.0 <= limits::NOTICE_KEPT.0 + 3_600_000);
+    let tried = again.attempts;
+    // As often as somebody asks.
+    world.play("resend failure.0.1; tick; told failure.0.1 received");
+    let again = &world.run.header.notices[0];
+    assert_eq!((again.state.as_str(), again.attempts), ("sent", tried + 1));
+}
+
+#[test]
+fn all_that_were_given_up_are_asked_for_at_once_and_nothing_else_is_sent_again() {
+    let mut world = world(&["failure", "failure", "failure", "failure"]);
+    world.play(FAILS).play(
+        "told failure.0.1 never; told failure.1.1 received; told failure.2.1 busy; told failure.3.1 never",
+    );
+    let states = |world: &World| -> Vec<&str> {
+        let notices = world.run.header.notices.iter();
+        notices.map(|one| one.state.as_str()).collect()
+    };
+    for (line, why) in [
+        (
+            "resend failure.1.1",
+            "notice failure.1.1 of run run-1 is not sent again: its receiver has it since 2025-06-15T15:06:40Z",
+        ),
+        (
+            "resend failure.2.1",
+            "notice failure.2.1 of run run-1 is being sent: it is tried again by 2025-06-15T15:06:50Z, if it has to be",
+        ),
+        ("resend success.0.1", "run run-1 has no notice success.0.1"),
+    ] {
+        let before = world.run.header.clone();
+        assert_eq!(world.line(line).unwrap_err(), why);
+        assert_eq!(world.run.header, before, "{line}");
+    }
+    world.play("resend");
+    assert_eq!(states(&world), ["pending", "sent", "pending", "pending"]);
+    let out = world.line("tick").unwrap();
+    assert_eq!(out.effects.len(), 2, "{:?}", out.effects);
+    assert_eq!(
+        world.line("resend").unwrap_err(),
+        "no notice of run run-1 was given up"
+    );
+}
+
+#[test]
+fn that_one_which_was_given_up_was_received_is_known_however_late_it_is_heard() {
+    let mut world = world(&["failure"]);
+    let lease = limits::NOTICE_LEASE;
+    world.play(FAILS);
+    world.now = world.now + lease;
+    world.play("tick; told failure.0.1 #2 never");
+    // The first has been silent for long, and it was received.
+    world.play("told failure.0.1 #1 busy; told failure.0.1 #1 never");
+    assert!(world.run.header.notices[0].is_given_up());
+    world.play("told failure.0.1 #1 received");
+    assert_eq!(world.run.header.notices[0].state.as_str(), "sent");
+    assert!(world.line("resend failure.0.1").is_err());
+}
+
+#[test]
+fn a_run_that_is_being_removed_tells_nobody_any_more() {
+    let mut world = world(&["failure"]);
+    world.play(FAILS).play("told failure.0.1 never; +1h");
+    world.play("remove 1900000000000");
+    let refused = world.line("resend").unwrap_err();
+    assert!(refused.contains("is being removed"), "{refused}");
+    // And one that has somebody to tell after all is not removed.
+    let mut world = self::world(&["failure"]);
+    world
+        .play(FAILS)
+        .play("told failure.0.1 never; +1h; resend");
+    let refused = world.line("remove 1900000000000").unwrap_err();
+    assert!(
+        refused.contains("somebody is still to be told"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_key_is_read_as_it_is_written_and_in_no_other_way() {
+    for text in ["failure.0.1", "late_start.3.0", "recovery.0.4294967295"] {
+        assert_eq!(text.parse::<NoticeKey>().unwrap().to_string(), text);
+    }
+    for text in [
+        "",
+        "failure",
+        "failure.0",
+        "failure.0.1.2",
+        "failure.+0.1",
+        "failure.00.1",
+        "failure.0.",
+        "failure..1",
+        "failure.0.4294967296",
+        "Failure.0.1",
+        "gone.0.1",
+        "r.failure.0.1",
+        "failure.0.1 ",
+    ] {
+        let error = text.parse::<NoticeKey>().unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("`{text}` is no notice")),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use ork_core::definition::{Occasion, Task};
 use ork_core::limits;
 use ork_core::run::{
-    Attempt, Category, ClaimOffer, Command, Event, FailedTask, Graph, Header, JobAnswer, Notice,
-    NoticeKey, NoticeState, Out, ParentRef, RunState, RunStatus, State, StoredRun,
+    AskedAgain, Attempt, Category, ClaimOffer, Command, Event, FailedTask, Graph, Header,
+    JobAnswer, Notice, NoticeKey, NoticeState, Out, ParentRef, RunState, RunStatus, State,
+    StoredRun,
 };
 use ork_core::task::{Output, Verdict};
 use ork_core::time::{Millis, Time};
@@ -239,6 +240,10 @@ fn ended_longest(header: &mut Header) {
         attempts: u32::MAX,
         state: NoticeState::Pending { next_at: latest },
         trouble: Some("\u{1}".repeat(limits::TROUBLE_BYTES)),
+        again: Some(AskedAgain {
+            at: latest,
+            attempts: u32::MAX,
+        }),
         extra: BTreeMap::new(),
     };
     let most = u32::try_from(limits::NOTICES).unwrap();

@@ -3,10 +3,10 @@
 //! `start`, `claim N [remote] [POOL=N …]`, `started T`, `beat T`, `not_started T SPAN`, `ok T [JSON]`, `fail T CATEGORY [WHY]`,
 //! `defer T N`, `job T N running|done|failed [CATEGORY]|busy [SPAN]|…`, `child T STATUS`, `tick`, `owner_lost`, `resolve T run N|skip|failed`,
 //! `cancel`, `pause [T]`, `resume [T]`, `retry [T]`, `mark T [JSON]`, `recover failed|T|step N`. T is `task`, `task[2]`, `task[2]#1` for an earlier
-//! attempt, `task#2.1` for an earlier fence. `looked_back failed|well`, `told KEY [#ATTEMPT] received|busy [SPAN]|never`, where KEY is
-//! `failure.0.1`: what, whom, and how often the run had ended.
+//! attempt, `task#2.1` for an earlier fence. `looked_back failed|well`, `told KEY [#ATTEMPT] received|busy [SPAN]|never`, `resend [KEY]`, where
+//! KEY is `failure.0.1`: what, whom, and how often the run had ended.
 
-use ork_core::definition::{Occasion, TaskIndex};
+use ork_core::definition::TaskIndex;
 use ork_core::ids::{PoolName, RunId};
 use ork_core::run::{
     Attempt, Category, ClaimOffer, Command, Effect, Event, Graph, JobAnswer, NotStopped, NoticeKey,
@@ -288,6 +288,9 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
                 _ => RecoverFrom::Task(task(0)),
             },
         }),
+        "resend" => Event::Command(Command::Resend {
+            notice: rest.first().map(|key| notice(key)),
+        }),
         "remove" => Event::Command(Command::Remove {
             ended_by: Time(arg(0).parse().expect("an instant")),
         }),
@@ -297,16 +300,7 @@ pub(crate) fn event(world: &World, line: &str) -> Event {
 
 /// `failure.0.1`.
 pub(crate) fn notice(text: &str) -> NoticeKey {
-    let parts: Vec<&str> = text.split('.').collect();
-    let [on, target, round] = parts[..] else {
-        panic!("`{text}` is a notice such as failure.0.1")
-    };
-    let on = Occasion::ALL.into_iter().find(|one| one.as_str() == on);
-    NoticeKey {
-        on: on.unwrap_or_else(|| panic!("`{text}` names an occasion")),
-        target: target.parse().expect("a position"),
-        round: round.parse().expect("a number"),
-    }
+    text.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
 pub(crate) fn success(json: &str) -> Verdict {

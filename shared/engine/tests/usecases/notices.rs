@@ -5,9 +5,9 @@ use ork_core::limits;
 use ork_core::run::{Category, Command, Event, NoticeState, RunStatus};
 use ork_core::task::TaskSpec;
 use ork_core::time::Millis;
-use ork_engine::StartRun;
 use ork_engine::ports::{Letter, NotSent};
 use ork_engine::report::{RunReport, notices};
+use ork_engine::{Act, Actor, AuditFilter, StartRun};
 
 use crate::support::*;
 
@@ -310,4 +310,134 @@ fn two_that_look_at_the_same_time_send_it_once() {
         }
     }
     panic!("it never comes to its end");
+}
+
+/// A run whose notice was given up.
+fn given_up() -> (World, Process) {
+    let world = World::with(YAML);
+    world.script(b_fails);
+    sendings(&world, vec![Err(NotSent::Never("it is internal".into()))]);
+    let engine = world.begin();
+    let [told] = notices(&world.view(&run_id("r"))).try_into().expect("one");
+    assert_eq!(told.state, "gave_up");
+    (world, engine)
+}
+
+fn ada() -> Act {
+    Act {
+        actor: Actor::new("iap", "ada@example.com"),
+        request: None,
+    }
+}
+
+fn again() -> Command {
+    Command::Resend {
+        notice: Some("failure.0.1".parse().unwrap()),
+    }
+}
+
+#[test]
+fn a_notice_that_was_given_up_is_sent_as_it_was_when_somebody_asks_and_that_is_recorded() {
+    let (world, engine) = given_up();
+    world.pass(Millis::from_secs(7 * 24 * 3600));
+    let run = run_id("r");
+    let by = engine.by(ada());
+    world.run(by.command(&run, again())).unwrap();
+    // Whoever asks leaves it to those who send: it is due at once.
+    assert_eq!(ids(&world), [""; 0]);
+    assert_eq!(world.next_due(), Some(world.time()));
+    // A second wish is refused, and so is one for what was received.
+    let twice = world.run(by.command(&run, again())).unwrap_err();
+    assert!(twice.message.contains("is being sent"), "{twice}");
+    world.look(&engine);
+    let [letter] = letters(&world).try_into().expect("one letter");
+    assert_eq!(letter.id, "r.failure.0.1");
+    assert_eq!(letter.facts["at"], "2026-06-01T00:00:00Z", "what it was");
+    let received = world.run(by.command(&run, again())).unwrap_err();
+    assert!(
+        received.message.contains("its receiver has it"),
+        "{received}"
+    );
+    assert_eq!(world.next_due(), None);
+    let all = AuditFilter::default();
+    let (found, _) = world.run(engine.audit(&all, None, 500)).unwrap();
+    let [record] = found.as_slice() else {
+        panic!("refused wishes leave no record: {found:?}")
+    };
+    assert_eq!(
+        (record.action.as_str(), &record.actor),
+        ("run.resend", &ada().actor)
+    );
+    assert_eq!(record.detail["notice"], "failure.0.1");
+    let [told] = notices(&world.view(&run)).try_into().expect("one");
+    assert_eq!((told.state, told.attempts), ("sent", 2));
+    assert_eq!(told.asked_again_at.as_deref(), Some("2026-06-08T00:00:00Z"));
+}
+
+#[test]
+fn whatever_dies_where_what_was_asked_for_again_is_sent_or_was_never_asked_for() {
+    let (mut kept, mut twice) = (0, 0);
+    for n in 1..200 {
+        let (world, engine) = given_up();
+        let run = run_id("r");
+        let asked = world.crashing(n, async {
+            engine.by(ada()).command(&run, again()).await?;
+            engine.step(&run, vec![Event::Tick], None).await
+        });
+        if let Some(asked) = asked {
+            asked.unwrap();
+            assert_eq!(ids(&world), ["r.failure.0.1"]);
+            assert!(kept > 3 && twice > 0, "{kept} kept, {twice} twice");
+            return;
+        }
+        let engine = world.engine();
+        let notice = world.view(&run).state.header.notices[0].clone();
+        let audit = world.run(engine.audit(&AuditFilter::default(), None, 10));
+        let recorded = audit.unwrap().0.len();
+        world.finish_by_wakes(&engine);
+        let ids = ids(&world);
+        let asked_for = notice.again.is_some();
+        assert_eq!(recorded, usize::from(asked_for), "died at {n}");
+        assert_eq!(ids.is_empty(), !asked_for, "died at {n}: {ids:?}");
+        assert!(ids.iter().all(|id| id == "r.failure.0.1"), "{ids:?}");
+        kept += usize::from(asked_for);
+        twice += usize::from(ids.len() > 1);
+        let notice = &world.view(&run).state.header.notices[0];
+        assert_eq!(notice.is_given_up(), !asked_for, "died at {n}");
+    }
+    panic!("it never comes to its end");
+}
+
+#[test]
+fn two_who_ask_at_the_same_time_have_it_sent_once() {
+    for first in 1..60 {
+        let (world, engine) = given_up();
+        let other = world.engine();
+        let run = run_id("r");
+        let ada = engine.by(ada());
+        let bob = other.by(bob());
+        let (one, two, waited) = world.interleaved(
+            first,
+            ada.command(&run, again()),
+            bob.command(&run, again()),
+        );
+        assert!(
+            one.is_ok() != two.is_ok(),
+            "one of them is refused: {one:?}, {two:?}"
+        );
+        world.look(&world.engine());
+        assert_eq!(ids(&world), ["r.failure.0.1"], "after {first}");
+        assert_eq!(world.next_due(), None);
+        if !waited {
+            return;
+        }
+    }
+    panic!("it never comes to its end");
+}
+
+fn bob() -> Act {
+    Act {
+        actor: Actor::new("key", "7f3k"),
+        request: None,
+    }
 }

@@ -155,6 +155,7 @@ fn command(word: u8, task: TaskIndex, about: u8) -> Command {
         b'w' => Command::Recover {
             from: RecoverFrom::Step(u32::from(about)),
         },
+        b'R' => Command::Resend { notice: None },
         b'x' => Command::Remove {
             ended_by: Time(i64::MAX),
         },

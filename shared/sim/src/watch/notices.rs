@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ork_core::definition::Occasion;
 use ork_core::limits;
-use ork_core::run::{Graph, NoticeKey, NoticeState, RunState, RunStatus, RunTrigger};
+use ork_core::run::{Graph, Notice, NoticeKey, NoticeState, RunState, RunStatus, RunTrigger};
 use ork_engine::ports::Letter;
 
 use super::{Seen, Tracked, expect};
@@ -28,7 +28,15 @@ pub(super) fn decided(graph: &Graph, before: Option<&Tracked>, after: &RunState)
     for old in known {
         let settled = old.next_at().is_none();
         let now = after.notice(old.key);
-        let kept = now.is_some_and(|now| !settled || now.state == old.state);
+        // One that was given up may be asked for again, and it may be heard late that it was received.
+        let goes_on = |now: &Notice| match now.state {
+            NoticeState::Pending { .. } => now.again != old.again,
+            NoticeState::Sent { .. } => true,
+            NoticeState::GaveUp { .. } => now.again != old.again,
+        };
+        let kept = now.is_some_and(|now| {
+            !settled || now.state == old.state || (old.is_given_up() && goes_on(now))
+        });
         rule(kept || header.notices.len() == limits::NOTICES, &|| {
             format!("the notice {} is gone, or was settled and is not", old.key)
         })?;
@@ -96,7 +104,10 @@ pub(super) fn all_told(inner: &mut Inner) {
             let kept = limits::NOTICE_KEPT.0.saturating_sub(2 * inner.largest_skew);
             let good = match notice.state {
                 NoticeState::Sent { .. } => came,
-                NoticeState::GaveUp { gave_up_at } => gave_up_at.since(notice.at).0 >= kept,
+                NoticeState::GaveUp { gave_up_at } => {
+                    let tried = gave_up_at.since(notice.tried_since()).0 >= kept;
+                    tried || inner.receiver.refused.contains(&id)
+                }
                 NoticeState::Pending { .. } => false,
             };
             if !good {

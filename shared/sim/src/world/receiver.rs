@@ -1,6 +1,6 @@
 //! Who is told of runs: it counts what comes, and says now and then that it has no time although it took it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ork_core::limits;
 use ork_core::time::{Millis, Time};
@@ -14,6 +14,8 @@ use crate::fault::Fault;
 pub(crate) struct Receiver {
     /// How often each notice came.
     pub(crate) counts: BTreeMap<String, u32>,
+    /// Notices of which it was said that they can never be sent.
+    pub(crate) refused: BTreeSet<String>,
     /// Until when whoever sends a notice may be at it.
     sending: BTreeMap<String, Time>,
 }
@@ -39,6 +41,10 @@ impl Inner {
         let not_now = |why: &str| Err(NotSent::not_now(why));
         if self.is_down() || self.hit(Fault::ReceiverBusy) {
             return (not_now("simulated: not now"), takes);
+        }
+        if self.hit(Fault::ReceiverRefuses) {
+            self.receiver.refused.insert(letter.id.clone());
+            return (Err(NotSent::Never("simulated: never".into())), takes);
         }
         *self.receiver.counts.entry(letter.id.clone()).or_default() += 1;
         crate::watch::told(self, letter);

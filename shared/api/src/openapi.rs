@@ -15,7 +15,8 @@ use utoipa::openapi::{RefOr, Required, Response, ResponseBuilder, Schema};
 
 use crate::access::table::{self, Need};
 use crate::routes::{
-    audit, backfill, commands, events, health, keys, logs, me, runs, tasks, uploads, workflows,
+    audit, backfill, commands, events, health, keys, logs, me, notices, runs, tasks, uploads,
+    workflows,
 };
 
 #[derive(OpenApi)]
@@ -48,6 +49,9 @@ use crate::routes::{
         commands::resume,
         commands::retry,
         commands::recover,
+        notices::list,
+        notices::resend_all,
+        notices::resend,
         events::follow,
         tasks::list,
         tasks::show,

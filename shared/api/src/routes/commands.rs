@@ -192,7 +192,8 @@ pub(crate) async fn recover<P: Ports>(
     .await
 }
 
-async fn carry_out<P: Ports>(
+/// Does a command to a run, for whoever asks.
+pub(super) async fn carry_out<P: Ports>(
     site: &Site<P>,
     who: &Who,
     run: &str,

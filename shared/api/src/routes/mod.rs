@@ -8,6 +8,7 @@ pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod me;
+pub(crate) mod notices;
 pub(crate) mod runs;
 pub(crate) mod tasks;
 pub(crate) mod uploads;
@@ -61,6 +62,12 @@ pub(crate) fn all<P: Ports + 'static>() -> Router<Arc<Site<P>>> {
         .route("/runs/{run}/resume", post(commands::resume::<P>))
         .route("/runs/{run}/retry", post(commands::retry::<P>))
         .route("/runs/{run}/recover", post(commands::recover::<P>))
+        .route("/runs/{run}/notices", get(notices::list::<P>))
+        .route("/runs/{run}/notices/resend", post(notices::resend_all::<P>))
+        .route(
+            "/runs/{run}/notices/{notice}/resend",
+            post(notices::resend::<P>),
+        )
         .route("/runs/{run}/events", get(events::follow::<P>))
         .route("/runs/{run}/tasks", get(tasks::list::<P>))
         .route("/runs/{run}/tasks/{task}", get(tasks::show::<P>))

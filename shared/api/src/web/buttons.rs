@@ -128,6 +128,7 @@ pub(crate) fn news(done: &str) -> Option<String> {
         "resume" => "The run goes on.",
         "retry" => "What failed or was cancelled runs again, and everything after it.",
         "recover" => "The run is being recovered.",
+        "resend" => "It is tried again to tell whom it could not be told.",
         "start" => "The run was started.",
         "task_pause" => "The task is paused.",
         "task_resume" => "The task goes on.",

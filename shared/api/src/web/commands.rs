@@ -14,6 +14,7 @@ use super::form::Form;
 use super::page::{Frame, Html};
 use super::words::Badge;
 use crate::Problem;
+use crate::routes::notices::notice;
 use crate::routes::{Ground, task, view};
 
 /// Reasons longer than this are no reasons.
@@ -154,6 +155,12 @@ pub(crate) async fn run<P: Ports>(
             from: match form.get("from").unwrap_or_default() {
                 "" => RecoverFrom::Failed,
                 name => RecoverFrom::Task(task(&view, name)?),
+            },
+        },
+        "resend" => Command::Resend {
+            notice: match form.get("notice").unwrap_or_default() {
+                "" => None,
+                name => Some(notice(&view, name)?),
             },
         },
         other => return Err(unknown(other)),

@@ -19,6 +19,7 @@ mod keys;
 mod live;
 mod log;
 mod mark;
+mod notices;
 mod page;
 mod pools;
 mod run;

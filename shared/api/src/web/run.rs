@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::actor::Actor;
 use super::buttons::{self, Button};
 use super::cost;
+use super::notices;
 use super::page::{Frame, Html};
 use super::runs::{took, trigger};
 use super::tasks::{Choice, Sort, Tasks};
@@ -48,6 +49,7 @@ struct Part {
     reasons: Vec<Why>,
     buttons: Vec<Button>,
     stopping: Vec<String>,
+    notices: Vec<notices::Row>,
     choices: Vec<Choice>,
     tasks: Tasks,
 }
@@ -168,6 +170,7 @@ async fn part_of<P: Ports>(
             Vec::new()
         },
         stopping: stopping(view),
+        notices: notices::rows(view, now, actor.operates),
         choices: Sort::choices(view, wanted.show),
         tasks: Tasks::of(view, &seen.tasks, &why, wanted.show, wanted.from, now),
     })

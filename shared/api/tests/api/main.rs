@@ -7,6 +7,7 @@ mod contract;
 mod events;
 mod hostile;
 mod marks;
+mod notices;
 mod pages;
 mod pages_of_workflows;
 mod routes;

@@ -15,9 +15,11 @@ pub(crate) mod list;
 pub(crate) mod logs;
 mod look;
 pub(crate) mod mark_success;
+pub(crate) mod notices;
 pub(crate) mod pause;
 pub(crate) mod prune;
 pub(crate) mod recover;
+pub(crate) mod resend;
 pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod start;
@@ -48,6 +50,8 @@ pub(crate) enum RunCommand {
     Logs(logs::LogsArgs),
     /// Show what a run in a project has cost
     Cost(cost::CostArgs),
+    /// List who is told of a run, and what became of that
+    Notices(notices::NoticesArgs),
     /// End a run; what runs is stopped
     Cancel(cancel::CancelArgs),
     /// Start nothing new of a run, or of one of its tasks
@@ -60,6 +64,8 @@ pub(crate) enum RunCommand {
     Recover(recover::RecoverArgs),
     /// Count a task as succeeded without running it; what follows it goes on
     MarkSuccess(mark_success::MarkSuccessArgs),
+    /// Try once more to tell those who could not be told of a run
+    Resend(resend::ResendArgs),
     /// Remove runs that ended long ago, with all they left behind
     Prune(prune::PruneArgs),
 }
@@ -75,12 +81,14 @@ impl RunArgs {
             Some(RunCommand::Explain(args)) => args.json,
             Some(RunCommand::Logs(_)) => false,
             Some(RunCommand::Cost(args)) => args.json,
+            Some(RunCommand::Notices(args)) => args.json,
             Some(RunCommand::Cancel(args)) => args.run.json,
             Some(RunCommand::Pause(args)) => args.run.json,
             Some(RunCommand::Resume(args)) => args.go_on.show.json,
             Some(RunCommand::Retry(args)) => args.go_on.show.json,
             Some(RunCommand::Recover(args)) => args.go_on.show.json,
             Some(RunCommand::MarkSuccess(args)) => args.go_on.show.json,
+            Some(RunCommand::Resend(args)) => args.json,
             Some(RunCommand::Prune(args)) => args.json,
         }
     }
@@ -106,12 +114,14 @@ pub(crate) fn run(args: RunArgs, config: &Config, out: &Output) -> Result<Exit, 
         Some(RunCommand::Explain(args)) => explain::explain(&args, config, out),
         Some(RunCommand::Logs(args)) => logs::logs(&args, config, out),
         Some(RunCommand::Cost(args)) => cost::cost(&args, config, out),
+        Some(RunCommand::Notices(args)) => notices::notices(&args, config, out),
         Some(RunCommand::Cancel(args)) => cancel::cancel(&args, config, out),
         Some(RunCommand::Pause(args)) => pause::pause(&args, config, out),
         Some(RunCommand::Resume(args)) => resume::resume(&args, config, out),
         Some(RunCommand::Retry(args)) => retry::retry(&args, config, out),
         Some(RunCommand::Recover(args)) => recover::recover(&args, config, out),
         Some(RunCommand::MarkSuccess(args)) => mark_success::mark_success(&args, config, out),
+        Some(RunCommand::Resend(args)) => resend::resend(&args, config, out),
         Some(RunCommand::Prune(args)) => prune::prune(&args, config, out),
     }
 }

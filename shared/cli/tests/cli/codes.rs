@@ -37,7 +37,7 @@ const fn stateless(command: &'static [&'static str], wrong: &'static [&'static s
 }
 
 /// Every command.
-const ROWS: [Row; 41] = [
+const ROWS: [Row; 43] = [
     row(&["execute"], &["gone.yaml"], &["a.yaml"]),
     row(&["run"], &["gone.yaml"], &["a.yaml"]),
     row(&["run", "start"], &["gone"], &["alpha"]),
@@ -46,6 +46,12 @@ const ROWS: [Row; 41] = [
     row(&["run", "explain"], &["latest", "gone"], &[]),
     row(&["run", "logs"], &["latest", "gone"], &["latest"]),
     row(&["run", "cost"], &["gone"], &[]),
+    row(&["run", "notices"], &["gone"], &[]),
+    row(
+        &["run", "resend"],
+        &["latest", "failure.0.1"],
+        &["latest", "--failed"],
+    ),
     row(&["run", "cancel"], &["latest"], &["latest"]),
     row(&["run", "pause"], &["latest"], &["latest"]),
     row(&["run", "resume"], &["latest"], &["latest"]),

@@ -5,7 +5,7 @@ use crate::support::{Project, steady};
 #[test]
 fn the_help_of_every_command_reads_well() {
     let project = Project::new();
-    let commands: [&[&str]; 32] = [
+    let commands: [&[&str]; 34] = [
         &[],
         &["execute"],
         &["run"],
@@ -15,11 +15,13 @@ fn the_help_of_every_command_reads_well() {
         &["run", "explain"],
         &["run", "logs"],
         &["run", "cost"],
+        &["run", "notices"],
         &["run", "cancel"],
         &["run", "pause"],
         &["run", "resume"],
         &["run", "retry"],
         &["run", "recover"],
+        &["run", "resend"],
         &["run", "prune"],
         &["dev"],
         &["open"],

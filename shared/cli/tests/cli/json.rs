@@ -231,6 +231,12 @@ fn the_keys_of_every_document_stay() {
         assert_eq!(shape("", &print(older)), shape("", &print(newer)));
     }
     let s = &mut shapes;
+    // No server takes letters here.
+    let told = "name: told\nnotifications: [{on: success, email: a@example.com}]\ntasks:\n  a: {command: 'true'}\n";
+    project.write("told.yaml", told);
+    project.ork(&["execute", "told.yaml"]).ok();
+    s.of(&["run", "notices", "latest"], "", 0);
+    s.of(&["run", "resend", "latest", "--failed"], " (in vain)", 3);
     s.of(&["run", "prune", "--older-than", "1ms"], "", 0);
     let without: Vec<Vec<String>> = commands(&project)
         .into_iter()

@@ -146,3 +146,107 @@ fn what_a_killed_command_had_not_said_is_said_by_whoever_goes_on() {
     let status: Value = serde_json::from_str(&status.out).expect("JSON");
     assert_eq!(status["notices"][0]["state"], "sent", "{status}");
 }
+
+/// A command that finds no secret for the header.
+fn without_secret(project: &Project, args: &[&str]) -> std::process::Command {
+    let mut command = project.command(args);
+    command.env("ORK_OUTGOING_ALLOW", "127.0.0.1");
+    command.env_remove("HOOK_KEY");
+    command
+}
+
+fn with_secret(project: &Project, args: &[&str]) -> std::process::Command {
+    let mut command = without_secret(project, args);
+    command.env("HOOK_KEY", "canary-7c1f");
+    command
+}
+
+const EXECUTE: [&str; 3] = ["execute", "--file", "w.yaml"];
+
+#[test]
+fn what_was_given_up_is_sent_when_somebody_asks_for_it_and_what_was_received_is_not() {
+    let (url, seen) = receiver(&[200]);
+    let project = project(&url, "true");
+    project.finish(&mut without_secret(&project, &EXECUTE)).ok();
+    let listed = project.ork(&["run", "notices"]).ok().out;
+    for text in ["success.0.1", "webhook 127.0.0.1", "gave_up", "HOOK_KEY"] {
+        assert!(listed.contains(text), "{text} is not in\n{listed}");
+    }
+    let resend = ["run", "resend", "latest", "success.0.1"];
+    // As long as what was wrong is not mended it ends the same.
+    project
+        .finish(&mut without_secret(&project, &resend))
+        .exits(3)
+        .says("success.0.1: webhook 127.0.0.1")
+        .says("could not be told: ")
+        .says("HOOK_KEY");
+    assert!(seen.try_recv().is_err(), "nobody was told yet");
+    project
+        .finish(&mut with_secret(&project, &resend))
+        .ok()
+        .says("was told");
+    let (head, body) = next(&seen);
+    let run = body["run"].as_str().expect("a run");
+    let id = format!("{run}.success.0.1");
+    assert!(head.contains(&format!("ork-notice: {id}")), "{head}");
+    // By the id that receivers know it by, too.
+    project
+        .finish(&mut with_secret(&project, &["run", "resend", run, &id]))
+        .exits(2)
+        .says("is not sent again: its receiver has it since");
+    project
+        .ork(&["run", "resend", run, "--failed"])
+        .exits(2)
+        .says("was given up");
+    project
+        .ork(&["run", "resend", run, "failure.0.1"])
+        .exits(2)
+        .says("has no notice failure.0.1")
+        .says("it has success.0.1");
+    project
+        .ork(&["run", "resend", run, "0.1"])
+        .exits(2)
+        .says("`0.1` is no notice");
+    project.ork(&["run", "resend", run]).exits(2);
+    assert!(seen.try_recv().is_err(), "it is told once");
+    let audit = project.ork(&["audit", "--action", "run.resend", "--json"]);
+    let audit = audit.ok().json();
+    let records = audit["records"].as_array().expect("a list");
+    assert_eq!(records.len(), 2, "refused ones leave no record: {audit}");
+    assert_eq!(records[0]["detail"]["notice"], "success.0.1");
+}
+
+#[test]
+fn a_wish_that_is_only_recorded_is_fulfilled_by_whoever_goes_on() {
+    let (url, seen) = receiver(&[200]);
+    let project = project(&url, "exit 64");
+    project
+        .finish(&mut without_secret(&project, &EXECUTE))
+        .exits(1);
+    let detached = ["run", "resend", "latest", "--failed", "--detach", "--json"];
+    let recorded = project.ork(&detached).ok().json();
+    let notice = &recorded["notices"][0];
+    assert_eq!(notice["state"], "pending", "{recorded}");
+    assert!(notice["asked_again_at"].is_string(), "{recorded}");
+    assert!(seen.try_recv().is_err(), "nobody was told yet");
+    // The command ends as the run did.
+    let mut resume = with_secret(&project, &["run", "resume", "latest"]);
+    project.finish(&mut resume).exits(1);
+    assert_eq!(next(&seen).1["on"], "failure");
+    let listed = project.ork(&["run", "notices", "--json"]).ok().json();
+    assert_eq!(listed["notices"][0]["state"], "sent", "{listed}");
+}
+
+#[test]
+fn a_run_that_tells_nobody_says_so() {
+    let project = Project::with("w.yaml", "name: w\ntasks:\n  a: {command: 'true'}\n");
+    project.ork(&EXECUTE).ok();
+    project
+        .ork(&["run", "notices"])
+        .ok()
+        .says("workflow w tells nobody");
+    project
+        .ork(&["run", "resend", "latest", "failure.0.1"])
+        .exits(2)
+        .says("workflow w tells nobody");
+}

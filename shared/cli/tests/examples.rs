@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -425,6 +425,75 @@ fn recover_does_not_repeat_what_succeeded() {
         status.expect_code(0);
         assert_eq!(status.json()["status"], "success");
     }
+}
+
+/// The receiver of an example, and where it listens.
+struct Receiver(Child, String);
+
+impl Receiver {
+    fn start(example: &Example) -> Self {
+        let python = std::env::var("ORK_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let mut receiver = Command::new(python)
+            .args(["receiver.py", "--port", "0"])
+            .env("HOOK_TOKEN", "letmein")
+            .current_dir(example.copy.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut said = String::new();
+        let out = receiver.stdout.as_mut().expect("a pipe");
+        BufReader::new(out).read_line(&mut said).expect("a line");
+        let (_, url) = said.trim().split_once("listening at ").expect("where");
+        Self(receiver, url.to_owned())
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn notifications_tell_a_receiver_of_a_failure_and_of_the_recovery() {
+    if !has_python("examples/notifications") {
+        return;
+    }
+    let example = Example::new("notifications");
+    let receiver = Receiver::start(&example);
+    let ork = |args: &[&str], token: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ork"));
+        command
+            .args(args)
+            .current_dir(example.copy.path())
+            .env("HOOK_URL", &receiver.1)
+            .env("ORK_OUTGOING_ALLOW", "127.0.0.1")
+            .env_remove("HOOK_TOKEN")
+            .envs(token.map(|token| ("HOOK_TOKEN", token)));
+        let output = command.output().expect("ork starts");
+        Ran::new(format!("ork {}", args.join(" ")), &output)
+    };
+    let token = Some("letmein");
+    let execute = ["execute", "--file", "workflow.yaml", "--json"];
+    let failed = ork(&execute, token);
+    failed.expect_code(1);
+    example.expect("failed.json", &failed.json());
+    fs::write(example.path("build/stock.csv"), "apples\npears\n").expect("written");
+    let mended = ork(&["run", "retry", "latest", "--json"], token);
+    mended.expect_code(0);
+    assert_eq!(mended.json()["tasks"]["count"]["output"], 2);
+    // Without the secret nobody can be told; with it somebody is.
+    fs::remove_file(example.path("build/stock.csv")).expect("it was there");
+    ork(&execute, None).expect_code(1);
+    let notices = ["run", "notices", "latest", "--json"];
+    let given_up = ork(&notices, None);
+    given_up.expect_code(0);
+    assert_eq!(given_up.json()["notices"][0]["state"], "gave_up");
+    ork(&["run", "resend", "latest", "--failed"], token).expect_code(0);
+    let sent = ork(&notices, None);
+    assert_eq!(sent.json()["notices"][0]["state"], "sent");
+    example.expect_files();
 }
 
 #[test]

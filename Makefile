@@ -29,10 +29,11 @@ SEEDS ?= 20000
 RUST := --workspace --exclude ork-sim
 
 # What simulates goes on beside the Rust tests, which wait for much of their time, with what they leave of the processors.
-test: check-tools ## run every test: Rust, simulated worlds, Python, examples, the pages in a browser
+test: check-tools ## run every test: Rust, simulated worlds, Python, examples, the pages in a browser, calls made up from the OpenAPI document
 	@mkdir -p $(TARGET); nice -n 19 $(MAKE) --no-print-directory test-sim >$(TARGET)/test-sim.log 2>&1 & beside=$$!; \
 		$(MAKE) --no-print-directory test-rust || { kill $$beside 2>/dev/null; exit 1; }; \
-		wait $$beside; ended=$$?; cat $(TARGET)/test-sim.log; [ $$ended = 0 ] && $(MAKE) --no-print-directory test-python browse
+		wait $$beside; ended=$$?; cat $(TARGET)/test-sim.log; [ $$ended = 0 ] && $(MAKE) --no-print-directory test-python browse && \
+		CASES=$${CASES:-15} $(MAKE) --no-print-directory calls
 
 # The system as processes goes on beside the other tests: it waits for most of its time, too.
 test-rust: check-cargo ## the Rust tests, examples and the whole system included
@@ -61,8 +62,13 @@ kills: check-tools ## the engine of `ork execute` killed at KILLS=200 random mom
 
 SCHEMATHESIS ?= schemathesis
 contract: check-cargo ## calls made up from the OpenAPI document find no server error and no other answer (CASES=50; needs schemathesis)
-	@command -v $(SCHEMATHESIS) >/dev/null || { $(call skip,contract,there is no $(SCHEMATHESIS): pip install schemathesis); exit; }; \
-		$(CARGO) build --locked -p ork-cli && shared/api/contract/check $(TARGET)/debug/ork $(SCHEMATHESIS)
+	@$(CARGO) build --locked -p ork-cli
+	@$(MAKE) --no-print-directory calls
+
+# With the ork that the Rust tests built, as `browse`. The same calls every time: their seed is fixed.
+calls:
+	@command -v $(SCHEMATHESIS) >/dev/null || { $(call skip,calls made up from the OpenAPI document,pip install schemathesis==4.32.5); exit; }; \
+		shared/api/contract/check $(TARGET)/debug/ork $(SCHEMATHESIS)
 
 test-python: check-python ## the tests of the Python SDK
 	@if $(PYTHON) -c 'import pydantic' 2>/dev/null; then :; else \
@@ -146,4 +152,4 @@ check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { \
 		echo "Ork's Python tasks need Python 3.9 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1): install a newer one, or set ORK_PYTHON" >&2; exit 1; }
 
-.PHONY: help run test test-rust test-sim sim emulators e2e kills contract test-python test-browser browse screenshots bench bench-cloud lint lint-text build-all fmt docs install clean check-tools check-cargo check-python
+.PHONY: help run test test-rust test-sim sim emulators e2e kills contract calls test-python test-browser browse screenshots bench bench-cloud lint lint-text build-all fmt docs install clean check-tools check-cargo check-python

@@ -63,6 +63,8 @@ class Looks(PageTest):
         world.ended(done, "success")
         failed = world.start("hostile")
         world.ended(failed, "failed")
+        told = world.start("told")
+        until("its notice", lambda: [one["state"] for one in world.run(told).get("notices", [])] == ["gave_up"])
         waits = self.gated("never")
         until("its gate", lambda: world.ask(f"/api/runs/{waits}/tasks/gate")["status"] == "running")
         return {
@@ -72,6 +74,7 @@ class Looks(PageTest):
             "run-running": f"/runs/{waits}",
             "run-success": f"/runs/{done}",
             "run-failed": f"/runs/{failed}",
+            "run-told": f"/runs/{told}",
             "graph-running": f"/runs/{waits}/graph",
             "graph-failed": f"/runs/{failed}/graph",
             "gantt": f"/runs/{done}/gantt",

@@ -108,6 +108,21 @@ class Use(PageTest):
         until("green", lambda: page.text("#live .now .state") == "success")
         self.assertEqual((world.folder / "firsts").read_text(), "once\n", "what lies before is not run again")
 
+    def test_a_notice_that_was_given_up_is_asked_for_again_by_a_button(self):
+        page, world = self.page, self.world
+        run = world.start("told")
+        world.ended(run, "success")
+        notice = lambda: world.run(run)["notices"][0]  # noqa: E731
+        until("it to be given up", lambda: notice()["state"] == "gave_up")
+        page.open(f"/runs/{run}")
+        self.assertIn("ORK_SMTP_URL", page.text())
+        page.click("Send again")
+        until("the page of the run", lambda: "done=resend" in page.path())
+        self.assertIn("It is tried again", page.text())
+        # `ork dev` tries it, in vain as before.
+        until("it to be given up once more", lambda: notice()["state"] == "gave_up" and notice().get("asked_again_at"))
+        self.assertGreaterEqual(notice()["attempts"], 2)
+
     def test_wrong_params_are_said_beside_their_fields(self):
         page = self.page
         page.open("/workflows/gated/start")

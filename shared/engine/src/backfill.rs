@@ -60,7 +60,7 @@ pub enum SlotStanding {
         queued: bool,
     },
     /// No run could be made, and why; the slots after it were not tried.
-    Refused(String),
+    Refused(EngineError),
 }
 
 impl Backfill {
@@ -72,6 +72,13 @@ impl Backfill {
     /// Slots without a run.
     pub fn missing(&self) -> usize {
         self.count(|one| matches!(one, SlotStanding::Missing | SlotStanding::Refused(_)))
+    }
+    /// The slot whose run could not be made, and why.
+    pub fn refused(&self) -> Option<(Time, &EngineError)> {
+        self.slots.iter().find_map(|one| match &one.standing {
+            SlotStanding::Refused(error) => Some((one.slot.slot, error)),
+            _ => None,
+        })
     }
     /// Slots whose runs were made just now.
     pub fn started(&self) -> usize {
@@ -139,7 +146,7 @@ impl SlotReport {
             SlotStanding::Missing => ("missing", None, None, None),
             SlotStanding::There(status) => ("there", status.map(RunStatus::as_str), None, None),
             SlotStanding::Started { queued } => ("started", None, Some(queued), None),
-            SlotStanding::Refused(why) => ("failed", None, None, Some(why)),
+            SlotStanding::Refused(error) => ("failed", None, None, Some(error.message)),
         };
         Self {
             slot: one.slot.slot.rfc3339(),
@@ -152,6 +159,15 @@ impl SlotReport {
             note: one.slot.note,
         }
     }
+}
+
+/// An instant within a sentence, as exact as a clock on the wall: `2026-06-01 02:30 UTC`.
+pub fn in_words(at: Time) -> String {
+    let whole = Time(at.0 - at.0.rem_euclid(1000)).rfc3339();
+    let text = whole.trim_end_matches('Z').replace('T', " ");
+    // Slots lie on whole minutes; few people write seconds.
+    let text = text.strip_suffix(":00").unwrap_or(&text);
+    format!("{text} UTC")
 }
 
 impl<P: Ports> Engine<P> {
@@ -168,12 +184,15 @@ impl<P: Ports> Engine<P> {
         let SlotRange { from, to } = range;
         if to < from {
             return Err(EngineError::refused(format!(
-                "the range ends at {to}, before it begins at {from}"
+                "the range ends at {}, before it begins at {}",
+                in_words(to),
+                in_words(from)
             )));
         }
         if to > now {
             return Err(EngineError::refused(format!(
-                "the range ends at {to}, which is to come: its schedule makes the runs of those slots"
+                "the range ends at {}, which is to come: its schedule makes the runs of those slots",
+                in_words(to)
             )));
         }
         let standing = self.workflow_standing(name).await?;
@@ -185,9 +204,11 @@ impl<P: Ports> Engine<P> {
         let named: Vec<_> = found.into_iter().take_while(|one| one.slot <= to).collect();
         if let Some(last) = named.get(limits::BACKFILL_SLOTS) {
             return Err(EngineError::refused(format!(
-                "there are more than {} slots from {from} to {to}: take a range that ends before {}, and another one after it",
+                "there are more than {} slots from {} to {}: take a range that ends before {}, and another one after it",
                 limits::BACKFILL_SLOTS,
-                last.slot
+                in_words(from),
+                in_words(to),
+                in_words(last.slot)
             )));
         }
         let runs: Vec<RunId> = named
@@ -264,11 +285,29 @@ impl<P: Ports> By<'_, P> {
                 Ok(_) => one.standing = SlotStanding::There(None),
                 Err(error) if started == 0 => return Err(error),
                 Err(error) => {
-                    one.standing = SlotStanding::Refused(error.message);
+                    one.standing = SlotStanding::Refused(error);
                     break;
                 }
             }
         }
         Ok(fill)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_in_sentences_have_no_more_digits_than_people_want() {
+        for (at, text) in [
+            (1_750_000_000_123, "2025-06-15 15:06:40 UTC"),
+            (1_749_999_960_000, "2025-06-15 15:06 UTC"),
+            (1_749_999_960_999, "2025-06-15 15:06 UTC"),
+            (1_749_945_600_000, "2025-06-15 00:00 UTC"),
+            (-1, "1969-12-31 23:59:59 UTC"),
+        ] {
+            assert_eq!(in_words(Time(at)), text);
+        }
     }
 }

@@ -56,7 +56,9 @@ pub use attempt_objects::{
     ClaimObject, decode_report, decode_verdict, encode_verdict, encode_verdict_with,
 };
 pub use audit::{AuditDetail, AuditFilter, AuditRecord, AuditResult, AuditTarget};
-pub use backfill::{Backfill, BackfillReport, BackfillSlot, SlotRange, SlotReport, SlotStanding};
+pub use backfill::{
+    Backfill, BackfillReport, BackfillSlot, SlotRange, SlotReport, SlotStanding, in_words,
+};
 pub use by::By;
 pub use deploy::Deployment;
 pub use documents::{PoolDocument, WorkflowDocument};

@@ -53,7 +53,7 @@ impl Row {
                 (true, None, "started; it waits for a place".to_owned())
             }
             SlotStanding::Started { queued: false } => (true, None, "started".to_owned()),
-            SlotStanding::Refused(why) => (false, None, format!("not started: {why}")),
+            SlotStanding::Refused(error) => (false, None, format!("not started: {error}")),
         };
         Self {
             at: Moment::exactly(one.slot.slot),

@@ -93,7 +93,7 @@ fn past_slots_are_previewed_and_get_their_runs_once() {
             "9000-01-01T00:00:00Z",
         ])
         .exits(2)
-        .says("before it begins");
+        .says("before it begins at 9000-01-01 00:00 UTC");
     // A marker is done as soon as it is ready.
     let run = project
         .ork(&["run", "status", "alpha--20200601T030000Z", "--json"])
@@ -103,4 +103,47 @@ fn past_slots_are_previewed_and_get_their_runs_once() {
         (&run["status"], &run["slot"]),
         (&json!("success"), &json!("2020-06-01T03:00:00Z"))
     );
+}
+
+#[test]
+fn a_slot_that_can_have_no_run_ends_a_backfill_and_is_named() {
+    let project = Project::with(
+        "a.yaml",
+        "name: alpha
+schedule: \"0 3 * * *\"
+params: {day: {type: \"enum[2020-06-01, 2020-06-03]\", default: \"{{ slot | date }}\"}}
+tasks:
+  a: {}
+",
+    );
+    project.ork(&["workflow", "deploy", "a.yaml"]).ok();
+    let range = |from: &str, more: &[&str]| {
+        let from = format!("2020-06-0{from}T00:00:00Z");
+        let range = ["--from", &from, "--to", "2020-06-03T12:00:00Z"];
+        project.ork(&[&["workflow", "backfill", "alpha"], &range[..], more].concat())
+    };
+    let ran = range("1", &["--json"]);
+    let document = ran.json();
+    let states: Vec<_> = document["slots"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| one["state"].clone())
+        .collect();
+    assert_eq!(states, ["started", "failed", "missing"], "{document:#}");
+    let why = document["slots"][1]["error"].as_str().expect("why");
+    assert!(why.contains("param `day`"), "{why}");
+    let ran = ran
+        .exits(2)
+        .says(
+            "error: the run for the slot 2020-06-02 03:00 UTC was not started: the params of alpha",
+        )
+        .says("the slots after it were not tried");
+    assert!(ran.err.contains("1 run started, 2 without"), "{}", ran.err);
+    // The first that is missing is the one that cannot be: nothing is started.
+    range("1", &[])
+        .exits(2)
+        .says("the params of alpha are not right");
+    let rest = range("3", &[]).ok();
+    rest.says("1 slot: 1 run started, 0 without a run");
 }

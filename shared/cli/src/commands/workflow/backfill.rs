@@ -2,7 +2,7 @@
 
 use clap::Args;
 use ork_core::time::Time;
-use ork_engine::{BackfillReport, SlotRange};
+use ork_engine::{BackfillReport, EngineError, SlotRange, in_words};
 use serde_json::json;
 
 use super::known;
@@ -59,8 +59,8 @@ pub(crate) fn backfill(
         } else {
             site.backfill(&document.name, range, &params).await?
         };
+        let refused = fill.refused().map(|(slot, error)| not_all(slot, error));
         let report = BackfillReport::of(&document.name, args.dry_run, fill);
-        let refused = report.slots.iter().find_map(|one| one.error.clone());
         if args.json {
             out.json(&json!(report))?;
         } else if !report.slots.is_empty() {
@@ -69,10 +69,25 @@ pub(crate) fn backfill(
         out.say(&said(&report, &site));
         match refused {
             None => Ok(Exit::Success),
-            Some(why) => Err(Failure::new(why)
-                .hint("the slots after it were not tried; the same command goes on with them")),
+            // The document has been printed, and says which slot it is.
+            Some(failure) if args.json => {
+                out.failure(&failure, false);
+                Ok(failure.exit)
+            }
+            Some(failure) => Err(failure),
         }
     })
+}
+
+/// Why only some of the runs were started: the error that the slot's run met, as any other command would meet it.
+fn not_all(slot: Time, error: &EngineError) -> Failure {
+    let message = format!(
+        "the run for the slot {} was not started: {}",
+        in_words(slot),
+        error.message
+    );
+    engine::failure(EngineError::new(error.kind, message))
+        .hint("the slots after it were not tried; the same command goes on with them")
 }
 
 fn table(report: &BackfillReport) -> Table {
@@ -110,4 +125,31 @@ fn said(report: &BackfillReport, site: &Site) -> String {
         Site::Folder(_) | Site::Project(_) => "",
     };
     format!("{slots}: {started} started, {missing} without a run{who}")
+}
+
+#[cfg(test)]
+mod tests {
+    use ork_engine::EngineErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn a_slot_that_gets_no_run_ends_the_command_as_its_error_would_anywhere_else() {
+        let slot = Time(1_749_999_960_000);
+        for (kind, exit) in [
+            (EngineErrorKind::Refused, Exit::Invalid),
+            (EngineErrorKind::NotFound, Exit::Invalid),
+            (EngineErrorKind::Unavailable, Exit::Trouble),
+            (EngineErrorKind::Store, Exit::Trouble),
+            (EngineErrorKind::Corrupt, Exit::Trouble),
+        ] {
+            let failure = not_all(slot, &EngineError::new(kind, "no room"));
+            assert_eq!(failure.exit, exit, "{kind:?}");
+            assert_eq!(
+                failure.message,
+                "the run for the slot 2025-06-15 15:06 UTC was not started: no room"
+            );
+            assert!(failure.hint.is_some(), "{kind:?}");
+        }
+    }
 }

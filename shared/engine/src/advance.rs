@@ -58,6 +58,8 @@ pub struct Stepped {
     pub held_up: bool,
     /// A command that was refused while what came along with it was committed.
     pub refused: Option<EngineError>,
+    /// Runs that were to be stored for the first time, and that somebody else had made meanwhile.
+    pub(crate) overtaken: Vec<RunId>,
 }
 
 /// A commit and what it asks for.
@@ -129,6 +131,9 @@ impl<P: Ports> Engine<P> {
                 }
                 (Some(loaded), Some(lost)) => {
                     untold |= !lost.refuted;
+                    if lost.first.is_some() && !untold {
+                        stepped.overtaken.push(todo.run.clone());
+                    }
                     if !lost.refuted && self.holds(Protection::Owed) {
                         owed.extend(lost.out.effects);
                     }
@@ -261,7 +266,10 @@ impl<P: Ports> Engine<P> {
             let mark = self.ports.random();
             loaded.state.header.commits = mark;
             sign(&mut loaded.state.header, &todo.events, todo.deed.as_ref());
-            let record = todo.deed.as_ref().map(|deed| {
+            // Who did not make the run did nothing.
+            let deed = todo.deed.as_ref();
+            let deed = deed.filter(|_| !stepped.overtaken.contains(&todo.run));
+            let record = deed.map(|deed| {
                 let deed = deed.about(&loaded.state.header, &loaded.graph);
                 self.record(&deed, AuditResult::Done)
             });

@@ -115,6 +115,7 @@ impl<P: Ports> Engine<P> {
         if begin {
             started.stepped = self.step_for(&started.id, vec![Event::Start], deed).await?;
         }
+        started.created &= !started.stepped.overtaken.contains(&started.id);
         Ok(started)
     }
 
@@ -128,6 +129,7 @@ impl<P: Ports> Engine<P> {
         if begin {
             started.stepped = self.step(&started.id, vec![Event::Start], None).await?;
         }
+        started.created &= !started.stepped.overtaken.contains(&started.id);
         Ok(started)
     }
 

@@ -7,6 +7,7 @@ mod support;
 
 mod api;
 mod audit;
+mod backfill;
 mod children;
 mod corrupt;
 mod deferral;
@@ -24,6 +25,7 @@ mod settle;
 mod start;
 mod step;
 mod tick;
+mod uploads;
 mod values;
 mod wakes;
 mod why;

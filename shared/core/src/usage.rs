@@ -137,6 +137,11 @@ impl UsageByFunction {
             (function.as_str(), usage)
         })
     }
+    /// What all of it costs: the sum of what each function's share costs, so that the parts of a bill come to its total.
+    pub fn cost(&self, price: impl Fn(&Usage) -> u64) -> u64 {
+        let shares = self.iter().map(|(_, used)| price(&used));
+        shares.fold(0, u64::saturating_add)
+    }
     /// All functions together.
     pub fn total(&self) -> Usage {
         let mut total = Usage::default();
@@ -184,6 +189,16 @@ mod tests {
             r#"{"monitor":{"egress_bytes":7,"messages":2}}"#
         );
         assert_eq!(usage.total().messages, 2);
+    }
+
+    #[test]
+    fn the_cost_of_all_is_that_of_its_parts() {
+        let stored = r#"{"monitor":{"cpu_micros":15},"tick":{"cpu_micros":15}}"#;
+        let usage: UsageByFunction = serde_json::from_str(stored).expect("usage");
+        // A price is rounded down for each.
+        assert_eq!(usage.cost(|used| used.cpu_micros / 10), 2);
+        assert_eq!(usage.cost(|_| u64::MAX), u64::MAX);
+        assert_eq!(UsageByFunction::default().cost(|_| 1), 0);
     }
 
     #[test]

@@ -7,7 +7,6 @@ use axum::extract::State;
 use ork_core::ids::WorkflowName;
 use ork_core::run::Header;
 use ork_core::time::Time;
-use ork_core::usage::Usage;
 use ork_engine::ports::{Clock, Ports};
 
 use super::actor::Actor;
@@ -53,7 +52,7 @@ pub(crate) fn dollars(nanos: u64) -> String {
 /// What a run has cost, where that is known.
 pub(crate) fn of_run(prices: Option<Prices>, header: &Header) -> Option<String> {
     let prices = prices.filter(|_| !header.usage.is_empty())?;
-    let nanos = (prices.nanos)(&header.usage.total());
+    let nanos = header.usage.cost(prices.nanos);
     let (cost, of) = (dollars(nanos), prices.of);
     Some(format!(
         "about {cost} at list prices of {of}, worker compute apart"
@@ -73,9 +72,9 @@ pub(crate) async fn show<P: Ports>(
     actor: Actor,
 ) -> Result<Html<impl Template>, Problem> {
     let (first, month) = month(site.engine.ports().clock().now());
-    let mut used: BTreeMap<WorkflowName, (usize, Usage)> = BTreeMap::new();
+    let mut spent: BTreeMap<WorkflowName, (usize, u64)> = BTreeMap::new();
     let (mut cursor, mut runs, mut is_cut) = (None::<String>, 0, false);
-    if site.settings.prices.is_some() {
+    if let Some(prices) = site.settings.prices {
         for page in 1.. {
             let found = site
                 .engine
@@ -87,9 +86,10 @@ pub(crate) async fn show<P: Ports>(
                 .take_while(|one| one.created_at >= first)
                 .collect();
             for header in &of_month {
-                let known = used.entry(header.workflow.clone()).or_default();
+                let known = spent.entry(header.workflow.clone()).or_default();
                 known.0 += 1;
-                known.1.add(&header.usage.total());
+                // As the pages of the runs say.
+                known.1 = known.1.saturating_add(header.usage.cost(prices.nanos));
             }
             runs += of_month.len();
             // The newest come first: what follows is older.
@@ -103,14 +103,9 @@ pub(crate) async fn show<P: Ports>(
             cursor = found.1;
         }
     }
-    let price = |used: &Usage| {
-        site.settings
-            .prices
-            .map_or(0, |prices| (prices.nanos)(used))
-    };
-    let mut priced: Vec<(u64, WorkflowName, usize)> = used
+    let mut priced: Vec<(u64, WorkflowName, usize)> = spent
         .into_iter()
-        .map(|(name, (runs, used))| (price(&used), name, runs))
+        .map(|(name, (runs, nanos))| (nanos, name, runs))
         .collect();
     let total = priced.iter().map(|one| one.0).fold(0, u64::saturating_add);
     priced.sort_by(|a, b| (b.0, &a.1).cmp(&(a.0, &b.1)));

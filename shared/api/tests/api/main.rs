@@ -4,6 +4,7 @@ mod access;
 mod admin;
 mod backfill;
 mod contract;
+mod cost;
 mod events;
 mod hostile;
 mod marks;

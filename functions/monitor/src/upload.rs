@@ -16,7 +16,7 @@ use ork_core::parse::{
     Beside as QueryFile, Project, codes, file_name_for, parse_project, parse_workflow_beside,
 };
 use ork_engine::ports::{Clock, ObjectError, Objects, Ports};
-use ork_engine::{Engine, EngineError, EngineErrorKind};
+use ork_engine::{Act, Actor, Engine, EngineError, EngineErrorKind};
 
 use crate::status::{Finding, Judged, same};
 
@@ -70,7 +70,7 @@ pub(crate) async fn take<P: Ports>(
                 project,
                 queries,
             } => {
-                let judged = judge(engine, name, bytes, project, queries).await?;
+                let judged = judge(engine, name, *generation, bytes, project, queries).await?;
                 (judged, Some(*generation))
             }
         };
@@ -188,6 +188,7 @@ fn too_large(file: &str, bytes: u64) -> Finding {
 async fn judge<P: Ports>(
     engine: &Engine<P>,
     name: &WorkflowName,
+    generation: u64,
     bytes: &[u8],
     beside: &Beside,
     queries: &Queries,
@@ -217,7 +218,12 @@ async fn judge<P: Ports>(
         }
         source = Some(bundle.to_string());
     }
-    match Box::pin(engine.deploy(&workflow, source, &pools)).await {
+    // Who put it there only the bucket knows.
+    let by = engine.by(Act::of(Actor::new(
+        "upload",
+        ObjectName::Upload(name.clone()).to_string(),
+    )));
+    match Box::pin(by.deploy_upload(&workflow, source, &pools, generation)).await {
         Ok(deployment) => Ok(Judged {
             version: Some(deployment.version),
             errors: Vec::new(),

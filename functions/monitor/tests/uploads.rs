@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use ork_core::ids::{VersionHash, WorkflowName};
+use ork_engine::{AuditFilter, AuditRecord};
 use ork_host::Role;
 use ork_host::testing::{World, post, settings, written};
 use serde_json::{Value, json};
@@ -28,6 +29,12 @@ async fn current(world: &World) -> Option<VersionHash> {
     found.map(|one| one.current)
 }
 
+async fn audit(world: &World) -> Vec<AuditRecord> {
+    let all = AuditFilter::default();
+    let found = world.engine().audit(&all, None, 50).await;
+    found.expect("records").0
+}
+
 #[tokio::test]
 async fn a_right_file_becomes_the_current_version() {
     let world = World::default();
@@ -40,6 +47,15 @@ async fn a_right_file_becomes_the_current_version() {
             "format": 1, "accepted": true, "version": version.as_str(), "generation": generation,
             "errors": [], "warnings": [], "at": "2026-06-01T00:00:00Z",
         })
+    );
+    let audit = audit(&world).await;
+    let [record] = audit.as_slice() else {
+        panic!("one record: {audit:?}")
+    };
+    assert_eq!(
+        json!([record.action, record.actor, record.detail]),
+        json!(["workflow.deploy", {"kind": "upload", "id": FILE}, {"generation": generation, "version": version.short()}]),
+        "it is known which upload it was"
     );
     // The same notice again changes nothing, not even the instant in the status file.
     world.pass(std::time::Duration::from_secs(9));
@@ -74,6 +90,11 @@ async fn a_wrong_file_is_answered_with_everything_that_is_wrong_and_changes_noth
         assert!(error["column"].is_u64() && error["message"].is_string());
     }
     assert_eq!(current(&world).await, before);
+    assert_eq!(
+        audit(&world).await.len(),
+        1,
+        "what was refused changed nothing"
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Why a command did not come through, and the exit codes: which there are, and which error means which.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -184,6 +185,18 @@ impl Failure {
     /// Whoever read the output went away: nothing is wrong.
     pub(crate) fn nobody_reads() -> Self {
         Self::ending(Exit::Success)
+    }
+}
+
+/// What happened, in one line, for records of it.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.diagnostics.first() {
+            Some(first) if self.message.is_empty() => {
+                write!(f, "{} {}", first.code, first.message)
+            }
+            _ => f.write_str(&self.message),
+        }
     }
 }
 

@@ -94,6 +94,22 @@ impl<P: Ports> By<'_, P> {
             .await
     }
 
+    /// As [`By::deploy`], for a definition that lies in the bucket: the record names which upload it was.
+    pub async fn deploy_upload(
+        &self,
+        workflow: &Workflow,
+        source: Option<String>,
+        pools: &BTreeMap<PoolName, u32>,
+        generation: u64,
+    ) -> Result<Deployment, EngineError> {
+        let deed = Deed::new(&self.act, "workflow.deploy")
+            .of_workflow(&workflow.name)
+            .saying("generation", generation);
+        self.engine
+            .deploy_for(workflow, source, pools, Some(&deed))
+            .await
+    }
+
     /// Makes an API key out of random bytes: what is kept of it, and its text, which nobody can be told again.
     pub async fn create_key(
         &self,
@@ -109,13 +125,14 @@ impl<P: Ports> By<'_, P> {
     }
 
     /// Does what is no commit of the store, such as an upload: recorded as begun before it is tried, for who is not recorded does nothing, and
-    /// with what came of it afterwards, as far as that can be done.
+    /// with what came of it afterwards, as far as that can be done: `made` says what there is to say of that.
     pub async fn attempt<T, E: std::fmt::Display>(
         &self,
         action: &'static str,
         target: AuditTarget,
         detail: AuditDetail,
         work: impl Future<Output = Result<T, E>>,
+        made: impl FnOnce(&T) -> AuditDetail,
     ) -> Result<Result<T, E>, EngineError> {
         let mut deed = Deed::new(&self.act, action);
         deed.target = target;
@@ -125,7 +142,11 @@ impl<P: Ports> By<'_, P> {
         self.engine.record_alone(&deed, AuditResult::Begun).await?;
         let done = work.await;
         let (deed, result) = match &done {
-            Ok(_) => (deed, AuditResult::Done),
+            Ok(value) => {
+                let all = made(value).into_iter();
+                let deed = all.fold(deed, |deed, (name, value)| deed.saying(&name, value));
+                (deed, AuditResult::Done)
+            }
             Err(error) => (deed.saying("why", error.to_string()), AuditResult::Failed),
         };
         // Whoever reads finds that it was begun and not how it went.

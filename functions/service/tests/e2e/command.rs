@@ -94,6 +94,29 @@ async fn a_person_deploys_runs_and_looks_with_the_ork_command() {
     let said = person.hears(&["workflow", "deploy", "."], 0).await;
     assert!(said.contains("was current already"), "{said}");
 
+    // Who uploaded is recorded, and which upload became current.
+    let audit = person
+        .reads(&["audit", "--action", "workflow", "--json"])
+        .await;
+    let records = audit["records"].as_array().expect("records");
+    let of = |action: &str, result: &str| -> Vec<&Value> {
+        let all = records.iter();
+        all.filter(|one| one["action"] == action && one["result"] == result)
+            .collect()
+    };
+    let deployed = of("workflow.deploy", "done");
+    let [deployed] = deployed.as_slice() else {
+        panic!("it became current once: {audit:#}")
+    };
+    assert_eq!(deployed["actor"]["kind"], "upload", "{audit:#}");
+    let uploads = of("workflow.upload", "done");
+    assert_eq!(uploads.len(), 2, "{audit:#}");
+    assert_eq!(of("workflow.upload", "begun").len(), 2, "{audit:#}");
+    let is_it = |one: &&&Value| one["detail"]["generation"] == deployed["detail"]["generation"];
+    let by = uploads.iter().find(is_it).expect("who uploaded it");
+    assert_eq!(by["actor"]["kind"], "cli", "{audit:#}");
+    assert_eq!(by["detail"]["version"], deployed["detail"]["version"]);
+
     let ran = person
         .reads(&["run", "start", "quickstart", "--wait", "--json"])
         .await;
@@ -123,6 +146,8 @@ async fn a_person_deploys_runs_and_looks_with_the_ork_command() {
         );
     }
     let dollars = cost["total"]["dollars"].as_f64().expect("a price");
+    let parts = functions.values().filter_map(|one| one["dollars"].as_f64());
+    assert!((parts.sum::<f64>() - dollars).abs() < 1e-12, "{cost:#}");
     assert!(dollars > 0.0 && dollars < 0.01, "{cost:#}");
     let said = person.hears(&["run", "status", "latest"], 0).await;
     assert!(said.contains("at list prices"), "{said}");

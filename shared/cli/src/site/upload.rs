@@ -11,7 +11,8 @@ use ork_core::ids::{VersionHash, WorkflowName};
 use ork_core::limits;
 use ork_core::names::ObjectName;
 use ork_core::parse::codes;
-use ork_engine::ports::{ObjectError, Objects};
+use ork_engine::ports::{Generation, ObjectError, Objects};
+use ork_engine::{AuditDetail, AuditTarget, EngineError};
 use tokio::sync::oneshot;
 
 use super::Sending;
@@ -19,14 +20,17 @@ use super::bundle::{self, Bounds, Bundle, Wanted};
 use super::remote::Remote;
 use super::verdict::{became_current, verdict};
 use crate::config::Config;
+use crate::engine::failure;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::user;
 use crate::workflow_file::{self, PROJECT_FILE, WorkflowFile, absolute, count, reason, shown};
 
 /// Bundles from this size on go up from a file: that may take longer, and begins again where it broke off.
 const FROM_FILE: usize = 8 << 20;
 
-/// Uploads `file` and waits until its version is current.
+/// Uploads `file` and waits until its version is current. Who does so is recorded before anything goes up, and what came of it afterwards:
+/// monitor, which takes what lies in the bucket, cannot know who put it there.
 pub(super) async fn upload(
     remote: &Remote,
     file: &WorkflowFile,
@@ -34,6 +38,37 @@ pub(super) async fn upload(
     config: &Config,
     out: &Output,
 ) -> Result<VersionHash, Failure> {
+    let target = AuditTarget {
+        workflow: Some(file.workflow.name.clone()),
+        ..AuditTarget::default()
+    };
+    let made = |sent: &(VersionHash, Generation)| -> AuditDetail {
+        [
+            ("version".to_owned(), sent.0.short().into()),
+            ("generation".to_owned(), sent.1.0.into()),
+        ]
+        .into()
+    };
+    let work = Box::pin(send(remote, file, sending, config, out));
+    let by = remote.engine().by(user::act());
+    let recorded = by.attempt("workflow.upload", target, AuditDetail::new(), work, made);
+    let sent = recorded.await.map_err(|error| {
+        let message = format!(
+            "nothing was uploaded, since that could not be recorded: {}",
+            error.message
+        );
+        failure(EngineError::new(error.kind, message))
+    })?;
+    sent.map(|(version, _)| version)
+}
+
+async fn send(
+    remote: &Remote,
+    file: &WorkflowFile,
+    sending: Sending,
+    config: &Config,
+    out: &Output,
+) -> Result<(VersionHash, Generation), Failure> {
     let name = &file.workflow.name;
     let settings = match workflow_file::project_file(&file.path)? {
         Some(path) => Some((workflow_file::read(&path)?, path)),
@@ -71,7 +106,7 @@ pub(super) async fn upload(
     let verdict = verdict(remote, name, generation, patience).await?;
     let version = judged(&verdict, file, &text, settings, out)?;
     became_current(remote, name, &version).await?;
-    Ok(version)
+    Ok((version, generation))
 }
 
 /// The `ork.yaml` that a workflow file belongs to.

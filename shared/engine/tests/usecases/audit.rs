@@ -198,30 +198,53 @@ fn what_is_no_commit_is_recorded_before_and_after() {
         ..AuditTarget::default()
     };
     let detail = || [("file".to_owned(), json!("flow.py"))].into();
-    let good = by.attempt("workflow.upload", target(), detail(), async {
-        assert_eq!(audit(&world)[0].result, AuditResult::Begun);
-        world.pass(Millis::from_secs(1));
-        Ok::<_, String>(7)
-    });
+    let made = |n: &u64| [("generation".to_owned(), json!(n))].into();
+    let good = by.attempt(
+        "workflow.upload",
+        target(),
+        detail(),
+        async {
+            assert_eq!(audit(&world)[0].result, AuditResult::Begun);
+            world.pass(Millis::from_secs(1));
+            Ok::<_, String>(7)
+        },
+        made,
+    );
     assert_eq!(world.run(good).unwrap(), Ok(7));
     world.pass(Millis::from_secs(1));
-    let bad = by.attempt("workflow.upload", target(), detail(), async {
-        world.pass(Millis::from_secs(1));
-        Err::<(), _>("there is no bucket")
-    });
+    let bad = by.attempt(
+        "workflow.upload",
+        target(),
+        detail(),
+        async {
+            world.pass(Millis::from_secs(1));
+            Err::<_, _>("there is no bucket")
+        },
+        made,
+    );
     assert!(world.run(bad).unwrap().is_err());
     let all = audit(&world);
     let results: Vec<_> = all.iter().map(|one| one.result).collect();
     use AuditResult::{Begun, Done, Failed};
     assert_eq!(results, [Failed, Begun, Done, Begun]);
     assert_eq!(all[0].detail["why"], "there is no bucket");
+    assert_eq!(
+        json!(all[2].detail),
+        json!({"file": "flow.py", "generation": 7})
+    );
     // Whoever cannot be recorded does nothing.
     world.fault(1, Fault::Unavailable);
-    let never = by.attempt("workflow.upload", target(), detail(), async {
-        panic!("it was not recorded");
-        #[expect(unreachable_code, reason = "what it would give")]
-        Ok::<(), String>(())
-    });
+    let never = by.attempt(
+        "workflow.upload",
+        target(),
+        detail(),
+        async {
+            panic!("it was not recorded");
+            #[expect(unreachable_code, reason = "what it would give")]
+            Ok::<_, String>(7)
+        },
+        made,
+    );
     let error = world.run(never).unwrap_err();
     assert_eq!(error.kind, EngineErrorKind::Unavailable);
 }

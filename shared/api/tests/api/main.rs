@@ -13,4 +13,5 @@ mod pages;
 mod pages_of_workflows;
 mod routes;
 mod site;
+mod sizes;
 mod uploads;

@@ -67,8 +67,7 @@ async fn status_of(engine: &Engine<Google>, run: &RunId) -> String {
 /// The API may not write objects, and still the worker of a run that it cancels is told and ends.
 async fn cancelled_over_the_api(api: &Api, engine: &Engine<Google>, code: &Path) {
     let name = WorkflowName::new("long").expect("a name");
-    let text =
-        "name: long\ntasks:\n  a: {command: 'echo at work; echo x >> began; sleep 900; echo x >> ended'}\n";
+    let text = "name: long\ntasks:\n  a: {command: 'echo at work; echo x >> began; sleep 900; echo x >> ended'}\n";
     let objects = engine.ports().objects();
     let upload = ObjectName::Upload(name.clone());
     let stored = objects.put(&upload, text.as_bytes(), None).await;

@@ -11,7 +11,7 @@ use ork_core::run::{ClaimOffer, Command, DecodeError, Event, Graph, RunState, Ru
 
 use crate::world::{World, bytes, header};
 
-const STORIES: [(&str, &str, &str); 9] = [
+const STORIES: [(&str, &str, &str); 10] = [
     (
         "in_flight",
         "name: t\ndeadline: 2h\ntasks:\n  a: {x, parallel: 8, retries: {max: 2, delay: 30s, jitter: false}}\n  f: {x, priority: 3}\n  s: {x, depends_on: [f]}\n  p: {x}\n  w: {x, when: \"{{ run.id == 'x' }}\"}\n  c: {run_as: {workflow: other}}\n  l: {x, depends_on: [a]}\n",

@@ -95,7 +95,7 @@ BROWSER := apt install chromium chromium-driver, pip install selenium, pip insta
 browser-is-there = { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null && command -v chromedriver >/dev/null && $(PYTHON) -c 'import selenium, axe_playwright_python' 2>/dev/null
 in-browser = ORK_COMMAND='$(abspath $(TARGET)/debug/ork)' ORK_PICTURES='$(abspath $(TARGET)/screenshots)' $(abspath-python) -B
 
-bench: check-tools ## measure, and print a table with the machine's floors beside it (ONLY=python, process, marker, engine, store, graph)
+bench: check-tools ## measure, and print a table with the machine's floors beside it (ONLY=python, process, marker, engine, store, graph, pages)
 	@$(CARGO) build --locked --release -p ork-cli -p ork-bench
 	@$(CARGO) run --locked --quiet --release -p ork-bench -- $(ONLY)
 

@@ -11,7 +11,7 @@ use ork_core::task::{Output, Verdict};
 use ork_core::time::Time;
 use ork_local::{Control, Embedded, EmbeddedConfig, Silent, StartRun, Until};
 
-fn workflow(text: &str) -> Result<ork_core::definition::Workflow> {
+pub(crate) fn workflow(text: &str) -> Result<ork_core::definition::Workflow> {
     match parse_workflow("w.yaml", text.as_bytes()) {
         Ok(parsed) => Ok(parsed.workflow),
         Err(problems) => bail!("the benchmark's workflow is wrong: {problems:?}"),

@@ -6,6 +6,7 @@ mod floor;
 mod graph;
 mod inside;
 mod measure;
+mod pages;
 mod table;
 
 use std::process::Command;
@@ -62,13 +63,14 @@ fn main() -> Result<()> {
     }
     let only = arguments.first().map(String::as_str).unwrap_or_default();
     let mut rows = Vec::new();
-    let groups: [(&str, Group); 6] = [
+    let groups: [(&str, Group); 7] = [
         ("python", python),
         ("process", process),
         ("marker", marker),
         ("engine", engine),
         ("store", store),
         ("graph", graph::graph),
+        ("pages", pages::pages),
     ];
     for (name, measure) in groups {
         if only.is_empty() || only == name {

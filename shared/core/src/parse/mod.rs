@@ -21,6 +21,7 @@ mod kinds;
 mod labels;
 mod node;
 mod notifications;
+mod profiles;
 mod programs;
 mod project;
 mod python;
@@ -42,9 +43,11 @@ use crate::definition::Workflow;
 use crate::diagnostic::{Diagnostic, Diagnostics, Position};
 use crate::ids::WorkflowName;
 use crate::names::QueryPath;
+use node::Node;
 
 pub use amounts::duration;
 pub use beside::Beside;
+pub use profiles::{Profile, Profiles, SecretSource, server_url};
 pub use project::{CustomExecutor, Project};
 
 /// A workflow that can be run.
@@ -130,19 +133,33 @@ pub fn parse_retention(text: &str) -> Result<crate::retention::Retention, String
     }
 }
 
+/// Reads the profiles of the command line; an empty file says nothing, which is fine. The lines of the file are not to be shown with what is
+/// wrong: somebody may have written a key there.
+pub fn parse_profiles(file: &str, bytes: &[u8]) -> Result<Profiles, Vec<Diagnostic>> {
+    parse_settings(file, bytes, profiles::read)
+}
+
 /// Reads `ork.yaml`; an empty one says nothing, which is fine.
 pub fn parse_project(file: &str, bytes: &[u8]) -> Result<Project, Vec<Diagnostic>> {
+    parse_settings(file, bytes, project::read)
+}
+
+fn parse_settings<T: Default>(
+    file: &str,
+    bytes: &[u8],
+    read: impl Fn(&Node, &mut Diagnostics) -> T,
+) -> Result<T, Vec<Diagnostic>> {
     let mut found = Diagnostics::new(file);
     let root = source::text(bytes, &mut found).and_then(|text| yaml::load(text, &mut found));
-    let project = root.map(|root| project::read(&root, &mut found));
+    let settings = root.map(|root| read(&root, &mut found));
     let (errors, _) = found.finish(&source::lossy(bytes));
     if let [only] = errors.as_slice()
         && only.code == codes::EMPTY_FILE.id
     {
-        return Ok(Project::default());
+        return Ok(T::default());
     }
-    match project {
-        Some(project) if errors.is_empty() => Ok(project),
+    match settings {
+        Some(settings) if errors.is_empty() => Ok(settings),
         _ => Err(errors),
     }
 }

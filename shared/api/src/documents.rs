@@ -30,6 +30,10 @@ pub struct WorkflowSummary {
     pub active_runs: usize,
     /// Runs that wait for a place.
     pub queued_runs: usize,
+    /// The runs that hold a place.
+    pub active: Vec<String>,
+    /// The runs that wait for one, first come first served.
+    pub queued: Vec<String>,
 }
 
 impl WorkflowSummary {
@@ -42,6 +46,8 @@ impl WorkflowSummary {
             source: standing.source.as_deref().map(source).map(str::to_owned),
             active_runs: standing.active.len(),
             queued_runs: standing.queued.len(),
+            active: standing.active.iter().map(ToString::to_string).collect(),
+            queued: standing.queued.iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, auth, completions, dev, execute, graph, init, man, open, run, schedule_preview,
+    audit, auth, completions, dev, execute, graph, init, man, open, profile, run, schedule_preview,
     schema_export, validate, workflow,
 };
 use crate::config;
@@ -38,7 +38,7 @@ pub(crate) enum Command {
     /// Run the workflows of a folder as they fall due, and reload them as they change
     #[command(alias = "serve")]
     Dev(dev::DevArgs),
-    /// Open the pages of a running `ork dev` in a browser
+    /// Open the pages of a running `ork dev`, or of a server, in a browser
     Open(open::OpenArgs),
     /// Check workflow files without running anything
     #[command(alias = "validate-workflow")]
@@ -61,6 +61,9 @@ pub(crate) enum Command {
     Auth(auth::AuthCommand),
     /// Who changed what, newest first
     Audit(audit::AuditArgs),
+    /// Names for the places that are worked with
+    #[command(subcommand)]
+    Profile(profile::ProfileCommand),
     /// What a shell needs to complete commands and options
     Completions(completions::CompletionsArgs),
     /// The manual: a page for every command
@@ -105,6 +108,7 @@ impl Command {
             Self::Workflow(command) => command.wants_json(),
             Self::Auth(command) => command.wants_json(),
             Self::Audit(args) => args.json,
+            Self::Profile(profile::ProfileCommand::List(args)) => args.json,
             Self::ListWorkflows(args) => args.json,
             Self::Trigger(args) => args.show.json,
             Self::Status(args) => args.json,

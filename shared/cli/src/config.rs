@@ -18,7 +18,7 @@ pub(crate) struct Variable {
 }
 
 /// The registry, in the order it is shown.
-pub(crate) const VARIABLES: [Variable; 23] = [
+pub(crate) const VARIABLES: [Variable; 28] = [
     Variable {
         name: "ORK_PYTHON",
         doc: "Interpreter for Python tasks that have no environment of their own",
@@ -26,6 +26,22 @@ pub(crate) const VARIABLES: [Variable; 23] = [
     Variable {
         name: "ORK_STATE",
         doc: "State folder, as --state",
+    },
+    Variable {
+        name: "ORK_PROFILE",
+        doc: "Profile of the configuration file, as --profile",
+    },
+    Variable {
+        name: "ORK_SERVER",
+        doc: "Server to work with, as --server",
+    },
+    Variable {
+        name: "ORK_API_KEY",
+        doc: "API key that a server is shown",
+    },
+    Variable {
+        name: "ORK_ID_TOKEN",
+        doc: "Google identity token that a server is shown",
     },
     Variable {
         name: "ORK_PROJECT",
@@ -96,6 +112,10 @@ pub(crate) const VARIABLES: [Variable; 23] = [
         doc: "Dataproc emulator for deferred jobs, http://HOST:PORT",
     },
     Variable {
+        name: "XDG_CONFIG_HOME",
+        doc: "Folder of ork/config.yaml, the profiles; otherwise ~/.config",
+    },
+    Variable {
         name: "BROWSER",
         doc: "Browser that `ork open` starts: commands with colons between",
     },
@@ -120,6 +140,12 @@ pub(crate) struct Config {
     pub(crate) python: Option<PathBuf>,
     /// `ORK_STATE`.
     pub(crate) state: Option<PathBuf>,
+    /// `ORK_PROFILE`.
+    pub(crate) profile: Option<String>,
+    /// What is said about a server.
+    pub(crate) server: ServerSaid,
+    /// `XDG_CONFIG_HOME`, where it is absolute, or else `~/.config`.
+    pub(crate) settings: Option<PathBuf>,
     /// `BROWSER`.
     pub(crate) browser: Option<String>,
     /// `NO_COLOR`.
@@ -132,6 +158,17 @@ pub(crate) struct Config {
     pub(crate) cloud: Cloud,
     /// What is said about services that run deferred jobs.
     pub(crate) services: Services,
+}
+
+/// What the environment says about a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ServerSaid {
+    /// `ORK_SERVER`.
+    pub(crate) url: Option<String>,
+    /// `ORK_API_KEY`.
+    pub(crate) key: Option<Hidden>,
+    /// `ORK_ID_TOKEN`.
+    pub(crate) id_token: Option<Hidden>,
 }
 
 /// What the environment says about services that run deferred jobs.
@@ -200,6 +237,10 @@ impl Config {
         let [
             python,
             state,
+            profile,
+            server,
+            api_key,
+            id_token,
             project,
             bucket,
             database,
@@ -217,6 +258,7 @@ impl Config {
             run,
             bigquery,
             dataproc,
+            config_home,
             browser,
             no_color,
             force_color,
@@ -228,6 +270,17 @@ impl Config {
         Self {
             python: python.map(PathBuf::from),
             state: state.map(PathBuf::from),
+            profile: text(profile),
+            server: ServerSaid {
+                url: text(server),
+                key: text(api_key).map(Hidden),
+                id_token: text(id_token).map(Hidden),
+            },
+            // One that is relative is to be ignored, as its specification says.
+            settings: config_home
+                .map(PathBuf::from)
+                .filter(|folder| folder.is_absolute())
+                .or_else(|| home().map(|home| home.join(".config"))),
             browser: text(browser),
             no_color: no_color.is_some(),
             force_color: force_color.is_some_and(|value| value != "0"),
@@ -263,6 +316,17 @@ impl Config {
 /// The whole environment, which tasks inherit.
 pub(crate) fn whole_environment() -> Vec<(OsString, OsString)> {
     env::vars_os().collect()
+}
+
+/// A variable that a profile names.
+#[cfg(feature = "server")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where the user is at home.
+pub(crate) fn home() -> Option<PathBuf> {
+    env::home_dir().filter(|home| home.is_absolute())
 }
 
 /// A secret by its name: of `projects/P/secrets/S/versions/V` the environment variable S holds it.

@@ -1,12 +1,10 @@
-//! What a run in a project has cost, as far as Ork counts it.
+//! What a run has cost, as far as Ork counts it.
 
 use ork_core::Value;
-use ork_core::usage::Usage;
-use ork_local::RunView;
-use serde_json::{Map, json};
+use ork_engine::report::{CostReport, UsageReport};
+use serde_json::json;
 
 use crate::output::{Output, Paint};
-use crate::site::Remote;
 use crate::table::{Cell, Table};
 use crate::workflow_file::count;
 
@@ -15,105 +13,50 @@ const APART: &str =
     "The compute of workers is not in it, nor what is shared by all runs: ticks, storage, logs.";
 
 /// The cost of a run.
-pub(crate) struct Cost<'a> {
-    /// In billionths of a dollar.
-    price: Box<dyn Fn(&Usage) -> u64 + 'a>,
-    /// Of when the prices are.
-    prices_of: &'static str,
-    view: &'a RunView,
-    total: Usage,
-    /// Task instances that were attempted.
-    instances: u64,
-}
+pub(crate) struct Cost(pub(crate) CostReport);
 
-/// Of a run in a state folder, for programs: the same as of one in a project, with nothing used and no prices.
-pub(crate) fn nothing(view: &RunView) -> Value {
-    json!({
-        "run_id": view.header.id,
-        "workflow": view.header.workflow,
-        "prices_of": Value::Null,
-        "functions": {},
-        "total": entry(&Usage::default(), 0),
-        "task_instances": attempted(view),
-        "dollars_per_task": 0.0,
-        "worker_compute": Value::Null,
-    })
-}
-
-impl<'a> Cost<'a> {
-    /// Of what the run has used so far.
-    pub(crate) fn of(remote: &'a Remote, view: &'a RunView) -> Self {
-        Self::at(remote.prices_of(), |used| remote.price(used), view)
-    }
-
-    fn at(prices_of: &'static str, price: impl Fn(&Usage) -> u64 + 'a, view: &'a RunView) -> Self {
-        Self {
-            price: Box::new(price),
-            prices_of,
-            view,
-            total: view.header.usage.total(),
-            instances: attempted(view),
-        }
+impl Cost {
+    /// Whether there are prices where it is.
+    pub(crate) const fn is_priced(&self) -> bool {
+        self.0.prices_of.is_some()
     }
 
     /// `cost` in the line of a run's status; nothing when nothing was counted.
     pub(crate) fn line(&self) -> Option<String> {
-        (!self.total.is_nothing()).then(|| {
+        (!self.0.total.is_nothing()).then(|| {
             format!(
                 "about {} at list prices, worker compute apart (`ork run cost {}`)",
-                dollars(self.all()),
-                self.view.header.id
+                dollars(self.0.total.dollars),
+                self.0.run_id
             )
         })
     }
 
     /// For programs.
     pub(crate) fn json(&self) -> Value {
-        let header = &self.view.header;
-        let functions: Map<String, Value> = header
-            .usage
-            .iter()
-            .map(|(function, used)| (function.to_owned(), entry(&used, (self.price)(&used))))
-            .collect();
-        let total = self.all();
-        json!({
-            "run_id": header.id,
-            "workflow": header.workflow,
-            "prices_of": self.prices_of,
-            "functions": functions,
-            "total": entry(&self.total, total),
-            "task_instances": self.instances,
-            "dollars_per_task": per(total, self.instances).map(|nanos| nanos / 1e9),
-            "worker_compute": Value::Null,
-        })
+        json!(self.0)
     }
 
     /// For people.
     pub(crate) fn text(&self, out: &Output) -> String {
-        let header = &self.view.header;
-        let mut text = format!(
-            "{} {}\n\n",
-            out.data.bold(header.workflow.as_str()),
-            header.id
-        );
-        if self.total.is_nothing() {
+        let cost = &self.0;
+        let mut text = format!("{} {}\n\n", out.data.bold(&cost.workflow), cost.run_id);
+        if cost.total.is_nothing() {
             text.push_str("nothing was counted for this run yet\n");
             return text;
         }
         text.push_str(&self.table(out.data));
-        let total = self.all();
-        text.push_str(&format!("\n{}", dollars(total)));
-        if let Some(each) = per(total, self.instances) {
-            let tasks = usize::try_from(self.instances).unwrap_or(usize::MAX);
+        text.push_str(&format!("\n{}", dollars(cost.total.dollars)));
+        if let Some(each) = cost.dollars_per_task {
+            let tasks = usize::try_from(cost.task_instances).unwrap_or(usize::MAX);
             text.push_str(&format!(
-                " for {}, ${:.7} each",
+                " for {}, ${each:.7} each",
                 count(tasks, "task instance"),
-                each / 1e9
             ));
         }
         text.push_str(&format!(
             ", at Google's list prices of {} without any free tier.\n{APART}\n",
-            self.prices_of
+            cost.prices_of.as_deref().unwrap_or_default()
         ));
         text
     }
@@ -133,68 +76,41 @@ impl<'a> Cost<'a> {
             "CPU s",
             "cost",
         ]);
-        let mut row = |function: &str, used: &Usage, nanos: u64| {
+        let mut row = |function: &str, used: &UsageReport| {
             // A column in which nothing was used is left out.
-            let number = |n: u64| Cell::right(if n == 0 { String::new() } else { n.to_string() });
-            let seconds = match used.cpu_micros {
+            let number = |kind: &str| {
+                let n = used.count(kind);
+                Cell::right(if n == 0 { String::new() } else { n.to_string() })
+            };
+            let seconds = match used.count("cpu_micros") {
                 0 => String::new(),
                 micros => format!("{:.3}", micros as f64 / 1e6),
             };
             table.row([
                 Cell::new(function),
-                number(used.store_reads),
-                number(used.store_writes),
-                number(used.store_deletes),
-                number(used.class_a),
-                number(used.class_b),
-                number(used.messages),
-                number(used.tasks),
-                number(used.job_starts),
-                number(used.requests),
+                number("store_reads"),
+                number("store_writes"),
+                number("store_deletes"),
+                number("class_a"),
+                number("class_b"),
+                number("messages"),
+                number("tasks"),
+                number("job_starts"),
+                number("requests"),
                 Cell::right(seconds),
-                Cell::right(dollars(nanos)),
+                Cell::right(dollars(used.dollars)),
             ]);
         };
-        for (function, used) in self.view.header.usage.iter() {
-            row(function, &used, (self.price)(&used));
+        for (function, used) in &self.0.functions {
+            row(function, used);
         }
-        row("all", &self.total, self.all());
+        row("all", &self.0.total);
         table.render(paint)
     }
-
-    /// What the functions' shares come to, in billionths of a dollar.
-    fn all(&self) -> u64 {
-        self.view.header.usage.cost(&self.price)
-    }
 }
 
-/// Task instances that were attempted.
-fn attempted(view: &RunView) -> u64 {
-    let tasks = (0..).zip(view.state.tasks());
-    let attempted = tasks.map(|(at, _)| {
-        let instances = view.state.instances(at).iter();
-        instances.filter(|instance| instance.attempt > 0).count() as u64
-    });
-    attempted.sum()
-}
-
-/// What was used, and what that costs.
-fn entry(used: &Usage, nanos: u64) -> Value {
-    let mut entry: Map<String, Value> = used
-        .counts()
-        .into_iter()
-        .map(|(kind, count)| (kind.to_owned(), json!(count)))
-        .collect();
-    entry.insert("dollars".to_owned(), json!(nanos as f64 / 1e9));
-    Value::Object(entry)
-}
-
-fn per(nanos: u64, tasks: u64) -> Option<f64> {
-    (tasks > 0).then(|| nanos as f64 / tasks as f64)
-}
-
-fn dollars(nanos: u64) -> String {
-    format!("${:.6}", nanos as f64 / 1e9)
+fn dollars(dollars: f64) -> String {
+    format!("${dollars:.6}")
 }
 
 #[cfg(test)]
@@ -203,7 +119,8 @@ mod tests {
 
     use ork_core::run::{ClaimOffer, Event, Graph, Header, Out, RunState};
     use ork_core::time::Time;
-    use ork_core::usage::UsageByFunction;
+    use ork_core::usage::{Usage, UsageByFunction};
+    use ork_local::RunView;
 
     use super::*;
 
@@ -245,10 +162,14 @@ mod tests {
         used.store_writes * 900 + used.store_reads * 300 + used.cpu_micros / 1000
     }
 
+    fn at(view: &RunView) -> Cost {
+        Cost(CostReport::of(view, "2024-01", price))
+    }
+
     #[test]
     fn the_functions_of_a_run_come_to_its_total() {
         let view = view(USED);
-        let cost = Cost::at("2024-01", price, &view);
+        let cost = at(&view);
         let document = cost.json();
         let functions = document["functions"].as_object().expect("functions");
         assert_eq!(functions.len(), 3, "{document:#}");
@@ -281,14 +202,17 @@ mod tests {
                 .cloned()
                 .collect()
         };
-        assert_eq!(keys(&document), keys(&nothing(&view)));
-        assert_eq!(keys(total), keys(&nothing(&view)["total"]));
+        assert_eq!(keys(&document), keys(&json!(CostReport::nothing(&view))));
+        assert_eq!(
+            keys(total),
+            keys(&json!(CostReport::nothing(&view))["total"])
+        );
     }
 
     #[test]
     fn the_table_has_a_line_for_each_function_and_says_of_when_the_prices_are() {
         let view = view(USED);
-        let cost = Cost::at("2024-01", price, &view);
+        let cost = at(&view);
         let table = cost.table(Paint::none());
         let lines: Vec<Vec<&str>> = table
             .lines()
@@ -312,10 +236,10 @@ mod tests {
         let view = view(&format!(
             r#"{{"a": {{"store_reads": {all}}}, "b": {{"store_reads": {all}}}}}"#
         ));
-        let cost = Cost::at("2024-01", |used| used.store_reads, &view);
-        assert_eq!(cost.all(), all);
+        let cost = Cost(CostReport::of(&view, "2024-01", |used| used.store_reads));
+        assert_eq!(cost.0.total.dollars, all as f64 / 1e9);
         assert_eq!(cost.json()["total"]["store_reads"], all);
         let idle = self::view("{}");
-        assert_eq!(Cost::at("2024-01", price, &idle).line(), None);
+        assert_eq!(at(&idle).line(), None);
     }
 }

@@ -3,7 +3,7 @@
 use ork_core::Value;
 use ork_core::definition::TaskIndex;
 use ork_core::run::{
-    Header, InstanceStatus, RunState, RunStatus, SkipReason, State, TaskOutcome, TaskPhase,
+    InstanceStatus, RunState, RunStatus, SkipReason, State, TaskOutcome, TaskPhase,
 };
 use ork_core::task::Output;
 use ork_core::time::Time;
@@ -65,7 +65,7 @@ pub(crate) async fn result(site: &Site, view: &RunView) -> Result<Value, Failure
         }
         tasks.insert(definition.name.to_string(), entry);
     }
-    let mut document = about(&state.header);
+    let mut document = json!(RunSummary::of(&state.header));
     document["error"] = json!(
         state
             .header
@@ -80,11 +80,6 @@ pub(crate) async fn result(site: &Site, view: &RunView) -> Result<Value, Failure
 /// How far a run is.
 pub(crate) fn progress(view: &RunView, now: Time) -> Value {
     json!(RunReport::of(view, now))
-}
-
-/// What a header says.
-pub(crate) fn about(header: &Header) -> Value {
-    json!(RunSummary::of(header))
 }
 
 /// Whether the run leaves this task out because others were asked for.

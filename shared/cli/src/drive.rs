@@ -111,7 +111,7 @@ pub(crate) async fn from_the_start(
             .stepped
             .commits
             .iter()
-            .filter(|commit| commit.run == started.id && !site.is_project())
+            .filter(|commit| commit.run == started.id && !site.is_remote())
         {
             screen.committed(&started.id, &commit.graph, &view.state, &commit.notes);
         }
@@ -130,9 +130,11 @@ async fn go_to_the_end(
 ) -> Result<Exit, Failure> {
     let driven = match site {
         Site::Folder(embedded) => drive(embedded, run, limit, &screen).await?,
-        Site::Project(_) => watch::watch(site, run, since, limit, &screen).await?,
+        Site::Project(_) | Site::Server(_) => {
+            watch::watch(site, run, since, limit, &screen).await?
+        }
     };
-    if driven == Driven::Left && site.is_project() {
+    if driven == Driven::Left && site.is_remote() {
         out.say(&format!(
             "stopped watching; run {run} goes on: `ork run resume {run} --wait` watches it again, `ork run cancel {run}` ends it"
         ));

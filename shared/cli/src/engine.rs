@@ -39,14 +39,14 @@ pub(crate) struct EngineArgs {
 
 impl EngineArgs {
     /// Refuses what says nothing where runs are executed elsewhere.
-    pub(crate) fn refuse_in_project(&self) -> Result<(), Failure> {
+    pub(crate) fn refuse_elsewhere(&self, place: &str) -> Result<(), Failure> {
         let option = match (self.max_parallel, self.sync) {
             (None, SyncArg::Normal) => return Ok(()),
             (Some(_), _) => "--max-parallel",
             (None, SyncArg::Full) => "--sync",
         };
         let message =
-            format!("{option} is about an engine on this machine; a project executes runs itself");
+            format!("{option} is about an engine on this machine; a {place} executes runs itself");
         Err(Failure::new(message)
             .hint("in the workflow, `concurrency` and `pools` say how much runs at once"))
     }

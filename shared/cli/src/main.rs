@@ -19,6 +19,7 @@ mod failure;
 mod neighbours;
 mod output;
 mod params;
+mod profiles;
 mod progress;
 mod run_ref;
 mod signals;

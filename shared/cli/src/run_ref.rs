@@ -1,7 +1,7 @@
 //! A run as people name it: its id, the beginning of one, or `latest`.
 
 use ork_core::ids::RunId;
-use ork_core::run::Header;
+use ork_engine::report::RunSummary;
 
 use crate::failure::Failure;
 use crate::site::Site;
@@ -16,30 +16,31 @@ pub(crate) async fn find(site: &Site, text: &str) -> Result<RunId, Failure> {
         let mut newest = None;
         site.all_runs(None, None, FEW, |header| {
             if header.parent.is_none() {
-                newest = Some(header.id);
+                newest = Some(header.run_id);
             }
             newest.is_none()
         })
         .await?;
-        return newest.ok_or_else(|| {
-            let makes = match site.is_project() {
+        let newest = newest.ok_or_else(|| {
+            let makes = match site.is_remote() {
                 true => "run start WORKFLOW",
                 false => "execute FILE",
             };
             Failure::new(format!("there are no runs {} yet", site.here()))
                 .hint(format!("`ork {makes}` makes one; {}", site.elsewhere()))
-        });
+        })?;
+        return run_id(&newest);
     }
     let id = RunId::new(text).map_err(|error| Failure::new(error.to_string()))?;
-    // Asked for by its whole name, a project need not list all it has.
-    if site.is_project() && site.has(&id).await? {
+    // Asked for by its whole name, a project or server need not list all it has.
+    if site.is_remote() && site.has(&id).await? {
         return Ok(id);
     }
-    let mut like: Vec<Header> = Vec::new();
+    let mut like: Vec<RunSummary> = Vec::new();
     let mut exact = false;
     site.all_runs(None, None, usize::MAX, |header| {
-        exact |= header.id == id;
-        if header.id.as_str().starts_with(text) {
+        exact |= header.run_id == id.as_str();
+        if header.run_id.starts_with(text) {
             like.push(header);
         }
         !exact
@@ -49,7 +50,7 @@ pub(crate) async fn find(site: &Site, text: &str) -> Result<RunId, Failure> {
         return Ok(id);
     }
     match like.as_slice() {
-        [one] => Ok(one.id.clone()),
+        [one] => run_id(&one.run_id),
         [] => Err(
             Failure::new(format!("there is no run `{text}` {}", site.here())).hint(format!(
                 "`ork run list` shows the runs; {}",
@@ -57,7 +58,7 @@ pub(crate) async fn find(site: &Site, text: &str) -> Result<RunId, Failure> {
             )),
         ),
         many => {
-            let some: Vec<&str> = many.iter().take(5).map(|run| run.id.as_str()).collect();
+            let some: Vec<&str> = many.iter().take(5).map(|run| run.run_id.as_str()).collect();
             let more = if many.len() > some.len() { ", …" } else { "" };
             Err(Failure::new(format!(
                 "`{text}` is the beginning of {} runs: {}{more}",
@@ -66,4 +67,8 @@ pub(crate) async fn find(site: &Site, text: &str) -> Result<RunId, Failure> {
             )))
         }
     }
+}
+
+fn run_id(text: &str) -> Result<RunId, Failure> {
+    RunId::new(text).map_err(|error| Failure::new(error.to_string()))
 }

@@ -1,6 +1,6 @@
 //! Small tables: columns as wide as their widest cell, two spaces apart, nothing drawn around them.
 
-use crate::output::Paint;
+use crate::output::{Paint, harmless};
 
 /// Puts colours around a cell's text.
 type HowPainted = Box<dyn Fn(Paint, &str) -> String>;
@@ -13,10 +13,10 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// Text.
+    /// Text, whoever it is from.
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self {
-            text: text.into(),
+            text: harmless(&text.into()),
             right: false,
             paint: None,
         }

@@ -47,7 +47,7 @@ async fn held_by(site: &Site, document: &WorkflowDocument) -> Result<Vec<String>
         let header = site.view(active).await?.header;
         lines.push(match site.other_owner(&header)? {
             Some(pid) => format!("{active}, executed by process {pid}"),
-            None if site.is_project() => active.to_string(),
+            None if site.is_remote() => active.to_string(),
             None => format!(
                 "{active}, which nobody executes: `ork run resume {active}` goes on with it, `ork run cancel {active}` ends it"
             ),

@@ -2,16 +2,18 @@
 //!
 //! A slot's run has the id that its schedule gives it, so that asking twice makes no second run, whoever asks.
 
+use std::borrow::Cow;
+
 use ork_core::Value;
 use ork_core::ids::{RunId, VersionHash, WorkflowName};
 use ork_core::limits;
 use ork_core::run::{RunState, RunStatus};
 use ork_core::schedule::{self, PreviewSlot};
 use ork_core::time::Time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::by::By;
-use crate::error::EngineError;
+use crate::error::{EngineError, EngineErrorKind};
 use crate::ports::{Clock, Key, Ports, Store};
 use crate::{Engine, StartRun};
 
@@ -73,13 +75,6 @@ impl Backfill {
     pub fn missing(&self) -> usize {
         self.count(|one| matches!(one, SlotStanding::Missing | SlotStanding::Refused(_)))
     }
-    /// The slot whose run could not be made, and why.
-    pub fn refused(&self) -> Option<(Time, &EngineError)> {
-        self.slots.iter().find_map(|one| match &one.standing {
-            SlotStanding::Refused(error) => Some((one.slot.slot, error)),
-            _ => None,
-        })
-    }
     /// Slots whose runs were made just now.
     pub fn started(&self) -> usize {
         self.count(|one| matches!(one, SlotStanding::Started { .. }))
@@ -87,7 +82,7 @@ impl Backfill {
 }
 
 /// The slots of a range, and what became of them, as programs read it: the command line prints it, and the HTTP API answers with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BackfillReport {
     /// The workflow.
@@ -105,7 +100,7 @@ pub struct BackfillReport {
 }
 
 /// A slot of a range.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SlotReport {
     /// The instant in UTC.
@@ -115,18 +110,32 @@ pub struct SlotReport {
     /// The run that it has, or would have.
     pub run_id: String,
     /// `missing`: it has no run; `there`: it had one before; `started`: it was made now; `failed`: it could not be made.
-    pub state: &'static str,
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub state: Cow<'static, str>,
     /// Where a run that was there stands.
-    pub status: Option<&'static str>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub status: Option<RunStatus>,
     /// Whether a run that was made waits for a place.
     pub queued: Option<bool>,
     /// Why a run could not be made. Those after it were not tried.
     pub error: Option<String>,
+    /// What kind of error that is: `not_found`, `refused`, `unavailable`, `store` or `corrupt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub error_kind: Option<EngineErrorKind>,
     /// What is unusual about the slot.
     pub note: Option<String>,
 }
 
 impl BackfillReport {
+    /// The slot whose run could not be made, and why.
+    pub fn refused(&self) -> Option<(&SlotReport, EngineError)> {
+        self.slots.iter().find_map(|one| {
+            let kind = one.error_kind.unwrap_or(EngineErrorKind::Refused);
+            let why = one.error.clone()?;
+            Some((one, EngineError::new(kind, why)))
+        })
+    }
     /// What `fill` says of `workflow`.
     pub fn of(workflow: &WorkflowName, dry_run: bool, fill: Backfill) -> Self {
         Self {
@@ -144,18 +153,20 @@ impl SlotReport {
     fn of(one: BackfillSlot) -> Self {
         let (state, status, queued, error) = match one.standing {
             SlotStanding::Missing => ("missing", None, None, None),
-            SlotStanding::There(status) => ("there", status.map(RunStatus::as_str), None, None),
+            SlotStanding::There(status) => ("there", status, None, None),
             SlotStanding::Started { queued } => ("started", None, Some(queued), None),
-            SlotStanding::Refused(error) => ("failed", None, None, Some(error.message)),
+            SlotStanding::Refused(error) => ("failed", None, None, Some(error)),
         };
+        let (error_kind, error) = error.map(|error| (error.kind, error.message)).unzip();
         Self {
             slot: one.slot.slot.rfc3339(),
             local: one.slot.local,
             run_id: one.run.to_string(),
-            state,
+            state: state.into(),
             status,
             queued,
             error,
+            error_kind,
             note: one.slot.note,
         }
     }

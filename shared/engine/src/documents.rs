@@ -49,6 +49,10 @@ impl WorkflowDocument {
     pub(crate) fn has_runs(&self) -> bool {
         !self.active.is_empty() || !self.queued.is_empty()
     }
+    /// A workflow of which somebody elsewhere told: its schedules are that one's to look after.
+    pub fn seen(name: WorkflowName, current: VersionHash, deployed_at: Time) -> Self {
+        Self::new(name, current, deployed_at)
+    }
     pub(crate) fn new(name: WorkflowName, current: VersionHash, now: Time) -> Self {
         Self {
             format: FORMAT,

@@ -1,9 +1,12 @@
 //! What can go wrong in a use case, by what the caller can do about it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ports::{ObjectError, StoreError, StoreErrorKind};
 
 /// What kind of trouble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EngineErrorKind {
     /// There is no such workflow, run or task.
     NotFound,

@@ -66,7 +66,7 @@ pub use error::{EngineError, EngineErrorKind};
 pub use fire::Fired;
 pub use keys::{ApiKeyDocument, KeyHash, NewKey, Token};
 pub use prune::{KeptRun, Prune, PruneFrom, Pruned, PrunedRun};
-pub use start::{StartRun, Started};
+pub use start::{StartRun, Started, invented_id};
 pub use tick::{DeadDocument, JobKey, Ticked, label_of, run_of_label};
 pub use ticks::TickRecord;
 pub use uploads::{Upload, UploadFinding, UploadStatus};

@@ -10,13 +10,22 @@ use ork_core::definition::TaskIndex;
 use ork_core::ids::TaskName;
 use ork_core::limits;
 use ork_core::run::{
-    Header, InstanceStatus, NoticeState, RunState, RunTrigger, State, TaskProgress, Trouble,
+    Header, InstanceStatus, NoticeState, RunState, RunStatus, RunTrigger, State, TaskProgress,
+    Trouble,
 };
 use ork_core::task::Output;
 use ork_core::time::{Millis, Time};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::RunView;
+
+mod cost;
+mod keys;
+mod stored;
+
+pub use cost::{CostReport, UsageReport};
+pub use keys::{KeyReport, NewKeyReport};
+pub use stored::StoredReport;
 
 /// Jobs of a task that are named.
 const JOBS_SHOWN: usize = 20;
@@ -25,7 +34,7 @@ const JOBS_SHOWN: usize = 20;
 type Counts = BTreeMap<&'static str, u32>;
 
 /// A run in a list. Instants are RFC 3339 in UTC.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunSummary {
     /// Its id.
@@ -35,10 +44,14 @@ pub struct RunSummary {
     /// The version it is pinned to.
     pub version: String,
     /// Where it stands: pending, running, paused, success, failed, cancelled or recovering.
-    pub status: &'static str,
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub status: RunStatus,
     /// What made it: `"manual"`, `"schedule"`, `"parent"` or `{"event": "…"}`.
     #[cfg_attr(feature = "openapi", schema(value_type = TriggerDocument))]
     pub trigger: RunTrigger,
+    /// The run whose task made it, where one did.
+    #[serde(default)]
+    pub parent: Option<String>,
     /// The instant it was due, when a schedule made it; else when it was made.
     pub slot: String,
     /// When it was made.
@@ -233,8 +246,9 @@ impl RunSummary {
             run_id: header.id.to_string(),
             workflow: header.workflow.to_string(),
             version: header.version.to_string(),
-            status: header.status.as_str(),
+            status: header.status,
             trigger: header.trigger.clone(),
+            parent: header.parent.as_ref().map(|one| one.run.to_string()),
             slot: header.slot.rfc3339(),
             created_at: header.created_at.rfc3339(),
             started_at: header.started_at.map(Time::rfc3339),

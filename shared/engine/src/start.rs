@@ -77,6 +77,29 @@ pub struct Started {
     pub stepped: Stepped,
 }
 
+impl Started {
+    /// A run that another engine started, which said no more of it than this.
+    pub fn elsewhere(id: RunId, created: bool, queued: bool) -> Self {
+        Self {
+            id,
+            created,
+            queued,
+            recorded: true,
+            stepped: Stepped::default(),
+        }
+    }
+}
+
+/// The id of a run that is started at `now` without being given one.
+pub fn invented_id(workflow: &WorkflowName, now: Time, random: u64) -> RunId {
+    let id = format!(
+        "{workflow}-{}-{:08x}",
+        now.compact().to_lowercase(),
+        random & 0xffff_ffff
+    );
+    RunId::new(&id).expect("a workflow name, digits and letters make a run id")
+}
+
 /// A slot that a schedule has due.
 #[derive(Debug, Clone)]
 pub(crate) struct DueSlot {
@@ -357,12 +380,7 @@ impl<P: Ports> Engine<P> {
 
     /// `<workflow>-<when>-<random>`: sorts by time within a workflow, and nobody else draws the same.
     fn invent_id(&self, workflow: &WorkflowName, now: Time) -> RunId {
-        let id = format!(
-            "{workflow}-{}-{:08x}",
-            now.compact().to_lowercase(),
-            self.ports.random() & 0xffff_ffff
-        );
-        RunId::new(&id).expect("a workflow name, digits and letters make a run id")
+        invented_id(workflow, now, self.ports.random())
     }
 
     pub(crate) async fn workflow(

@@ -1,12 +1,13 @@
 //! Why a run, or a task of it, does not go on just now. The command line, the HTTP API and the pages answer with the same reasons.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ork_core::definition::{TaskIndex, TriggerRule};
 use ork_core::ids::{PoolName, TaskName};
 use ork_core::run::{Category, Instance, InstanceStatus, RunStatus, State, TaskPhase};
 use ork_core::time::Time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::documents::{PoolDocument, WorkflowDocument, decode};
 use crate::error::EngineError;
@@ -17,12 +18,13 @@ use crate::{Engine, RunView};
 const NAMED: usize = 4;
 
 /// One thing that is waited for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Reason {
     /// Which kind: `place`, `paused`, `upstream`, `conditions`, `task_paused`, `concurrency`, `pool`, `executor`, `start`, `jobs`,
     /// `stopping` or `retry`.
-    pub kind: &'static str,
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub kind: Cow<'static, str>,
     /// The reason in words.
     pub text: String,
     /// Instances that wait for it; 0 where it is not about instances.
@@ -32,7 +34,7 @@ pub struct Reason {
 }
 
 /// Why a run does not go on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Explanation {
     /// What holds back the run as a whole.
@@ -147,7 +149,7 @@ pub fn explain(view: &RunView, shared: &Shared, now: Time) -> Explanation {
 impl Reason {
     fn of(kind: &'static str, instances: u32, text: impl Into<String>) -> Self {
         Self {
-            kind,
+            kind: kind.into(),
             text: text.into(),
             instances,
             until: None,

@@ -6,10 +6,11 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::response::{IntoResponse, Response};
 use ork_core::ids::{RecordId, WorkflowName};
-use ork_core::time::{Millis, Time};
+use ork_core::time::Millis;
 use ork_engine::ports::{Clock, Ports};
+use ork_engine::report::{KeyReport, NewKeyReport};
 use ork_engine::{Act, ApiKeyDocument, NewKey, Role};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Ground, workflow_name};
@@ -21,61 +22,6 @@ use crate::site::Site;
 
 /// The least and the most that a key may last, in seconds: a minute and ten years.
 const LASTS: std::ops::RangeInclusive<u64> = 60..=315_360_000;
-
-/// An API key, without what its holder keeps secret.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct KeyDocument {
-    /// Its id, which is also part of it.
-    id: String,
-    /// What it is for.
-    name: String,
-    /// What its holder may do.
-    role: Role,
-    /// Only to these workflows and their runs; to all when empty.
-    workflows: Vec<String>,
-    /// Whether it lets anybody in: good, expired or revoked.
-    status: &'static str,
-    /// When it was made.
-    created_at: String,
-    /// By whom.
-    created_by: String,
-    /// When it ends by itself.
-    expires_at: Option<String>,
-    /// When it was used last, to the day.
-    last_used_at: Option<String>,
-    /// When it was revoked.
-    revoked_at: Option<String>,
-    /// By whom.
-    revoked_by: Option<String>,
-}
-
-impl KeyDocument {
-    fn of(known: ApiKeyDocument, now: Time) -> Self {
-        Self {
-            status: known.status(now),
-            id: known.id.into(),
-            name: known.name,
-            role: known.role,
-            workflows: known.workflows.into_iter().map(String::from).collect(),
-            created_at: known.created_at.rfc3339(),
-            created_by: known.created_by,
-            expires_at: known.expires_at.map(Time::rfc3339),
-            last_used_at: known.last_used_at.map(Time::rfc3339),
-            revoked_at: known.revoked_at.map(Time::rfc3339),
-            revoked_by: known.revoked_by,
-        }
-    }
-}
-
-/// A key that was just made.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct NewKeyDocument {
-    /// What its holder shows. It is told here and never again.
-    token: String,
-    /// What is kept of it.
-    #[serde(flatten)]
-    key: KeyDocument,
-}
 
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -90,13 +36,13 @@ pub(crate) struct KeysQuery {
 
 /// API keys by id, those that ended too.
 #[utoipa::path(get, path = "/api/keys", tag = "access", params(KeysQuery), responses(
-    (status = 200, description = "a page of them", body = Page<KeyDocument>),
+    (status = 200, description = "a page of them", body = Page<KeyReport>),
     (status = 400, description = "no such page", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list<P: Ports>(
     State(site): Ground<P>,
     Asked(query): Asked<KeysQuery>,
-) -> Result<Json<Page<KeyDocument>>, Problem> {
+) -> Result<Json<Page<KeyReport>>, Problem> {
     let limit = page::limit(query.limit)?;
     let cursor = query.cursor.as_deref();
     let found = site.engine.keys_page(cursor, limit).await;
@@ -105,7 +51,7 @@ pub(crate) async fn list<P: Ports>(
     Ok(Json(Page {
         items: all
             .into_iter()
-            .map(|known| KeyDocument::of(known, now))
+            .map(|known| KeyReport::of(known, now))
             .collect(),
         next_cursor,
     }))
@@ -128,7 +74,7 @@ pub(crate) struct NewKeyRequest {
 
 /// Makes an API key. The answer is the only one that tells it.
 #[utoipa::path(post, path = "/api/keys", tag = "access", request_body = NewKeyRequest, responses(
-    (status = 201, description = "the key, told once", body = NewKeyDocument),
+    (status = 201, description = "the key, told once", body = NewKeyReport),
     (status = 400, description = "the request cannot be read", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "there can be no such key", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -160,8 +106,8 @@ pub(crate) async fn create<P: Ports>(
     };
     let (known, token) = make(&site, who.act(), wish).await?;
     let place = format!("/api/keys/{}", known.id);
-    let key = KeyDocument::of(known, site.engine.ports().clock().now());
-    let body = Json(NewKeyDocument { token, key });
+    let key = KeyReport::of(known, site.engine.ports().clock().now());
+    let body = Json(NewKeyReport { token, key });
     let headers = [(LOCATION, place), (CACHE_CONTROL, "no-store".to_owned())];
     Ok((StatusCode::CREATED, headers, body).into_response())
 }
@@ -185,7 +131,7 @@ pub(crate) async fn make<P: Ports>(
 
 /// Has an API key let nobody in any more, from the next request on. It stays in the list.
 #[utoipa::path(post, path = "/api/keys/{key}/revoke", tag = "access", params(("key" = String, Path, description = "the key's id")), responses(
-    (status = 200, description = "the key as it stands", body = KeyDocument),
+    (status = 200, description = "the key as it stands", body = KeyReport),
     (status = 404, description = "there is no such key", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn revoke<P: Ports>(
@@ -193,9 +139,9 @@ pub(crate) async fn revoke<P: Ports>(
     who: Who,
     Path(key): Path<String>,
     Told(super::commands::Nothing {}): Told<super::commands::Nothing>,
-) -> Result<Json<KeyDocument>, Problem> {
+) -> Result<Json<KeyReport>, Problem> {
     let id = RecordId::new(&key).map_err(|error| Problem::bad(error.to_string()))?;
     let known = site.engine.by(who.act()).revoke_key(&id).await?;
     let now = site.engine.ports().clock().now();
-    Ok(Json(KeyDocument::of(known, now)))
+    Ok(Json(KeyReport::of(known, now)))
 }

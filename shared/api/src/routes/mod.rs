@@ -19,7 +19,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, patch, post};
 use ork_core::definition::TaskIndex;
-use ork_core::ids::{RunId, TaskName, WorkflowName};
+use ork_core::ids::{RunId, TaskName, VersionHash, WorkflowName};
 use ork_core::run::Graph;
 use ork_engine::ports::Ports;
 use ork_engine::{RunView, WorkflowDocument};
@@ -52,11 +52,18 @@ pub(crate) fn all<P: Ports + 'static>() -> Router<Arc<Site<P>>> {
             patch(workflows::schedule::<P>),
         )
         .route("/workflows/{name}/versions", get(workflows::versions::<P>))
+        .route(
+            "/workflows/{name}/versions/{version}",
+            get(workflows::definition::<P>),
+        )
         .route("/workflows/{name}/upload", get(uploads::status::<P>))
         .route("/workflows/{name}/runs", post(runs::start::<P>))
         .route("/workflows/{name}/backfill", post(backfill::backfill::<P>))
         .route("/runs", get(runs::list::<P>))
         .route("/runs/{run}", get(runs::show::<P>))
+        .route("/runs/{run}/state", get(runs::state::<P>))
+        .route("/runs/{run}/explanation", get(runs::explain::<P>))
+        .route("/runs/{run}/cost", get(runs::cost::<P>))
         .route("/runs/{run}/cancel", post(commands::cancel::<P>))
         .route("/runs/{run}/pause", post(commands::pause::<P>))
         .route("/runs/{run}/resume", post(commands::resume::<P>))
@@ -99,6 +106,12 @@ pub(crate) fn run_id(text: &str) -> Result<RunId, Problem> {
 /// The workflow that a path names.
 pub(crate) fn workflow_name(text: &str) -> Result<WorkflowName, Problem> {
     WorkflowName::new(text).map_err(|error| Problem::bad(error.to_string()))
+}
+
+/// The version that a path or a body names.
+pub(crate) fn version(text: &str) -> Result<VersionHash, Problem> {
+    VersionHash::parse(text)
+        .ok_or_else(|| Problem::bad("`version` has to be 64 lower-case hexadecimal digits; GET …/versions lists what there is"))
 }
 
 /// A workflow, where it stands, and its current version.

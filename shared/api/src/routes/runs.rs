@@ -5,16 +5,19 @@ use axum::extract::{Path, State};
 use axum::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use ork_core::Value;
-use ork_core::ids::{RunId, TaskName, VersionHash};
+use ork_core::ids::{RunId, TaskName};
 use ork_core::run::RunStatus;
 use ork_engine::StartRun;
 use ork_engine::ports::{Clock, Ports};
-use ork_engine::report::{RunReport, RunSummary};
+use ork_engine::report::{CostReport, RunReport, RunSummary, StoredReport};
+use ork_engine::why::Explanation;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Ground, view, workflow_name};
+use super::{Ground, version, view, workflow_name};
 use crate::Problem;
 use crate::access::Who;
 use crate::documents::StartedDocument;
@@ -97,11 +100,6 @@ fn key(text: &str) -> Result<RunId, Problem> {
         .map_err(|error| Problem::bad(format!("`idempotency_key` becomes the run's id: {error}")))
 }
 
-fn version(text: &str) -> Result<VersionHash, Problem> {
-    VersionHash::parse(text)
-        .ok_or_else(|| Problem::bad("`version` has to be 64 lower-case hexadecimal digits; GET …/versions lists what there is"))
-}
-
 fn task_name(text: &str) -> Result<TaskName, Problem> {
     TaskName::new(text).map_err(|error| Problem::bad(error.to_string()))
 }
@@ -167,6 +165,68 @@ pub(crate) async fn show<P: Ports>(
     }
     let report = RunReport::of(&view, site.engine.ports().clock().now());
     Ok(([(ETAG, tag)], Json(report)).into_response())
+}
+
+/// A run as it is stored: for programs that show it themselves, as `ork` does. A few bytes for each instance.
+#[utoipa::path(get, path = "/api/runs/{run}/state", tag = "runs", params(("run" = String, Path, description = "the run")), responses(
+    (status = 200, description = "its documents; `ETag` changes with every change of the run", body = StoredReport),
+    (status = 304, description = "`If-None-Match` names what it still is"),
+    (status = 404, description = "there is no such run", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn state<P: Ports>(
+    State(site): Ground<P>,
+    Path(run): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut view = view(&site, &run).await?;
+    let tag = tag(view.header.commits);
+    if is_known(&headers, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
+    }
+    view.state.touch_all();
+    let stored = view.state.encode();
+    let text = |bytes: Vec<u8>| BASE64.encode(bytes);
+    let body = StoredReport {
+        run_id: view.header.id.to_string(),
+        workflow: view.header.workflow.to_string(),
+        version: view.header.version.to_string(),
+        header: text(stored.header),
+        pages: stored
+            .pages
+            .into_iter()
+            .map(|(_, bytes)| text(bytes))
+            .collect(),
+    };
+    Ok(([(ETAG, tag)], Json(body)).into_response())
+}
+
+/// Why a run and its tasks do not go on.
+#[utoipa::path(get, path = "/api/runs/{run}/explanation", tag = "runs", params(("run" = String, Path, description = "the run")), responses(
+    (status = 200, description = "what is waited for; nothing of what has ended or is simply at work", body = Explanation),
+    (status = 404, description = "there is no such run", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn explain<P: Ports>(
+    State(site): Ground<P>,
+    Path(run): Path<String>,
+) -> Result<Json<Explanation>, Problem> {
+    let view = view(&site, &run).await?;
+    Ok(Json(site.engine.explain(&view).await?))
+}
+
+/// What a run has cost so far, as of its last commit. Where runs cost nothing there are no prices.
+#[utoipa::path(get, path = "/api/runs/{run}/cost", tag = "runs", params(("run" = String, Path, description = "the run")), responses(
+    (status = 200, description = "what each function used, at list prices", body = CostReport),
+    (status = 404, description = "there is no such run", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn cost<P: Ports>(
+    State(site): Ground<P>,
+    Path(run): Path<String>,
+) -> Result<Json<CostReport>, Problem> {
+    let view = view(&site, &run).await?;
+    Ok(Json(match site.settings.prices {
+        Some(prices) => CostReport::of(&view, prices.of, prices.nanos),
+        None => CostReport::nothing(&view),
+    }))
 }
 
 /// Weak: what is written about a run that goes on also depends on when it is written.

@@ -3,6 +3,8 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use ork_engine::WorkflowDocument;
 use ork_engine::ports::{Clock, Ports};
 use serde::{Deserialize, Serialize};
@@ -140,6 +142,26 @@ pub(crate) async fn versions<P: Ports>(
         items,
         next_cursor: None,
     }))
+}
+
+/// What a version says, as it is stored. Of whom it tells only so much is in it as may be shown.
+#[utoipa::path(get, path = "/api/workflows/{name}/versions/{version}", tag = "workflows",
+    params(("name" = String, Path, description = "the workflow"), ("version" = String, Path, description = "64 hexadecimal digits")), responses(
+    (status = 200, description = "the definition; it never changes", body = Object),
+    (status = 404, description = "there is no such version", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn definition<P: Ports>(
+    State(site): Ground<P>,
+    Path((name, version)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let (name, version) = (workflow_name(&name)?, super::version(&version)?);
+    let graph = site.engine.definition(&name, &version).await?;
+    let mut workflow = graph.workflow.clone();
+    for one in &mut workflow.notifications {
+        one.to.forget_secrets();
+    }
+    let kind = [(CONTENT_TYPE, "application/json")];
+    Ok((kind, workflow.encode()).into_response())
 }
 
 async fn standing<P: Ports>(site: &Site<P>, name: &str) -> Result<WorkflowDocument, Problem> {

@@ -73,7 +73,7 @@ impl HtmlSafe for Why {}
 impl Why {
     pub(crate) fn of(reason: &Reason, now: Time) -> Self {
         // Of the others the text says how long.
-        let what = match reason.kind {
+        let what = match reason.kind.as_ref() {
             "start" => Some("given up"),
             "jobs" => Some("asked again"),
             _ => None,

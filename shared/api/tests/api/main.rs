@@ -14,4 +14,5 @@ mod pages_of_workflows;
 mod routes;
 mod site;
 mod sizes;
+mod stored;
 mod uploads;

@@ -2,8 +2,6 @@
 
 use clap::Subcommand;
 use ork_core::time::Time;
-use ork_engine::ApiKeyDocument;
-use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
@@ -50,23 +48,6 @@ pub(crate) fn run(command: AuthCommand, config: &Config, out: &Output) -> Result
         AuthCommand::Key(KeyCommand::List(args)) => list::list(&args, config, out),
         AuthCommand::Key(KeyCommand::Revoke(args)) => revoke::revoke(&args, config, out),
     }
-}
-
-/// A key as JSON, as the API tells of it.
-fn about(key: &ApiKeyDocument, now: Time) -> Value {
-    json!({
-        "id": key.id,
-        "name": key.name,
-        "role": key.role,
-        "workflows": key.workflows,
-        "status": key.status(now),
-        "created_at": key.created_at.rfc3339(),
-        "created_by": key.created_by,
-        "expires_at": key.expires_at.map(Time::rfc3339),
-        "last_used_at": key.last_used_at.map(Time::rfc3339),
-        "revoked_at": key.revoked_at.map(Time::rfc3339),
-        "revoked_by": key.revoked_by,
-    })
 }
 
 /// An instant as a table shows it.

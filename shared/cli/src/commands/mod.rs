@@ -10,6 +10,7 @@ pub(crate) mod init;
 pub(crate) mod internal;
 pub(crate) mod man;
 pub(crate) mod open;
+pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod schedule_preview;
 pub(crate) mod schema_export;
@@ -35,6 +36,7 @@ pub(crate) fn run(command: Command, config: &Config, out: &Output) -> Result<Exi
         Command::Schedule(ScheduleCommand::Preview(args)) => schedule_preview::preview(&args, out),
         Command::Auth(command) => auth::run(command, config, out),
         Command::Audit(args) => audit::audit(&args, config, out),
+        Command::Profile(profile::ProfileCommand::List(args)) => profile::list(&args, config, out),
         Command::Workflow(command) => workflow::run(command, config, out),
         Command::Completions(args) => completions::completions(&args, out),
         Command::Man(args) => man::man(&args, out),

@@ -1,4 +1,4 @@
-//! `ork open`: opens the pages of a running `ork dev`.
+//! `ork open`: opens the pages of a running `ork dev`, or of a server.
 
 use clap::Args;
 
@@ -9,8 +9,7 @@ use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::run_ref;
-use crate::site::{Place, Site};
-use crate::state_folder::StateArg;
+use crate::site::{Place, Site, SiteArg};
 use crate::workflow_file::shown;
 
 /// `ork open`
@@ -20,7 +19,7 @@ pub(crate) struct OpenArgs {
     #[arg(value_name = "RUN | WORKFLOW")]
     what: Option<String>,
     #[command(flatten)]
-    state: StateArg,
+    site: SiteArg,
     /// Only print the address
     #[arg(long)]
     print: bool,
@@ -28,22 +27,15 @@ pub(crate) struct OpenArgs {
 
 /// Opens a page in a browser.
 pub(crate) fn open(args: &OpenArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
-    let state = args.state.nearest(config)?;
+    let place = args.site.pages(config)?;
     let path = match &args.what {
         None => String::new(),
         Some(what) => engine::block_on(async {
-            let site = Site::to_look(Place::Folder(state.clone()), config).await?;
+            let site = Site::to_look(place.clone(), config).await?;
             page(&site, what).await
         })?,
     };
-    let Some(address) = dev_address::find(&state)? else {
-        return Err(Failure::trouble(format!(
-            "no `ork dev` is running on the state folder `{}`",
-            shown(&state)
-        ))
-        .hint("`ork dev --open` starts one and opens its pages; --state DIR looks elsewhere"));
-    };
-    let address = format!("{address}{path}");
+    let address = format!("{}{path}", address(&place)?);
     if args.print {
         out.print(&format!("{address}\n"))?;
         return Ok(Exit::Success);
@@ -51,6 +43,24 @@ pub(crate) fn open(args: &OpenArgs, config: &Config, out: &Output) -> Result<Exi
     out.say(&format!("opening {address}"));
     browser::open(&address, config.browser.as_deref(), Wait::Yes)?;
     Ok(Exit::Success)
+}
+
+/// Where the pages are.
+fn address(place: &Place) -> Result<String, Failure> {
+    match place {
+        Place::Server(at) => Ok(at.url.clone()),
+        Place::Folder(state) => dev_address::find(state)?.ok_or_else(|| {
+            Failure::trouble(format!(
+                "no `ork dev` is running on the state folder `{}`",
+                shown(state)
+            ))
+            .hint("`ork dev --open` starts one and opens its pages; --state DIR or --server URL looks elsewhere")
+        }),
+        Place::Project(deployment) => Err(Failure::new(format!(
+            "the pages of project `{}` are at the address of its API",
+            deployment.project
+        ))),
+    }
 }
 
 /// The path of the page about what was named. A workflow comes before runs whose ids begin so, as those of its schedule do.

@@ -1,11 +1,16 @@
-//! Where a command works: a state folder here, or a project on Google Cloud.
+//! Where a command works: a state folder here, a project on Google Cloud, or a server. What is said is looked for in this order: options, the
+//! option `--profile`, the environment, the default profile. Nothing said is a state folder.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
+use ork_core::parse::{Profile, server_url};
 
+use super::place::emulators;
+use super::{Deployment, Place, Secret, ServerAt};
 use crate::config::{Cloud, Config};
 use crate::failure::Failure;
+use crate::profiles::Settings;
 use crate::state_folder::StateArg;
 
 /// The database that a project has without saying anything.
@@ -16,6 +21,9 @@ const DATABASE: &str = "(default)";
 pub(crate) struct SiteArg {
     #[command(flatten)]
     state: StateArg,
+    /// Server to work with over its HTTP API [default: ORK_SERVER]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["state", "profile", "project", "bucket", "database"])]
+    server: Option<String>,
     /// Google Cloud project to work with, instead of a state folder [default: ORK_PROJECT]
     #[arg(long, value_name = "PROJECT", conflicts_with = "state")]
     project: Option<String>,
@@ -25,67 +33,128 @@ pub(crate) struct SiteArg {
     /// Firestore database of the project [default: ORK_DATABASE, or `(default)`]
     #[arg(long, value_name = "NAME", conflicts_with = "state")]
     database: Option<String>,
+    /// Profile of the configuration file [default: ORK_PROFILE, or the default of the file]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["state", "project", "bucket", "database"])]
+    profile: Option<String>,
 }
 
-/// Where a command works.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// In a state folder.
-    Folder(PathBuf),
-    /// In a project.
-    Project(Box<Deployment>),
+/// What was said of where a command works.
+pub(crate) struct Found {
+    /// Where; none is the state folder that is usual for the command, or the one that was named.
+    pub(crate) place: Option<Place>,
+    /// The profile that says so.
+    pub(crate) profile: Option<String>,
+    /// Why it is that one, in words.
+    pub(crate) because: String,
 }
 
-/// Where a deployed Ork is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Deployment {
-    /// The project.
-    pub(crate) project: String,
-    /// Its bucket.
-    pub(crate) bucket: String,
-    /// Its database.
-    pub(crate) database: String,
-    /// Full name of the topic that dispatch hears.
-    pub(crate) topic_dispatch: String,
-    /// Full name of the topic that poll hears.
-    pub(crate) topic_poll: String,
-    /// Where the emulators are; `None`: Google's own services.
-    pub(crate) emulators: Option<Emulators>,
-}
+impl Found {
+    fn of(place: Option<Place>, because: impl Into<String>) -> Self {
+        Self {
+            place,
+            profile: None,
+            because: because.into(),
+        }
+    }
 
-/// Addresses of emulators.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Emulators {
-    /// Firestore's.
-    pub(crate) firestore: String,
-    /// Pub/Sub's.
-    pub(crate) pubsub: String,
-    /// Cloud Storage's.
-    pub(crate) storage: String,
+    fn profile(settings: &Settings, name: &str, because: String) -> Result<Self, Failure> {
+        Ok(Self {
+            place: Some(settings.place(name)?),
+            profile: Some(name.to_owned()),
+            because,
+        })
+    }
 }
 
 impl SiteArg {
     /// For a command about a workflow file: the folder is `.ork` beside it.
     pub(crate) fn beside(&self, file: &Path, config: &Config) -> Result<Place, Failure> {
-        match self.deployment(config)? {
-            Some(deployment) => Ok(Place::Project(Box::new(deployment))),
+        match self.said(config)?.place {
+            Some(place) => Ok(place),
             None => self.state.beside(file, config).map(Place::Folder),
         }
     }
 
     /// For a command about what is there: the folder is the nearest `.ork`, here or above.
     pub(crate) fn nearest(&self, config: &Config) -> Result<Place, Failure> {
-        match self.deployment(config)? {
-            Some(deployment) => Ok(Place::Project(Box::new(deployment))),
+        match self.said(config)?.place {
+            Some(place) => Ok(place),
             None => self.state.nearest(config).map(Place::Folder),
         }
     }
 
-    /// The project that was named, if one was. A folder that was named as an option comes before a project of the environment.
-    fn deployment(&self, config: &Config) -> Result<Option<Deployment>, Failure> {
-        if self.state.state.is_some() {
-            return Ok(None);
+    /// Where pages are: those of a project are at its server, so that a project of the environment is none.
+    pub(crate) fn pages(&self, config: &Config) -> Result<Place, Failure> {
+        let no_pages = |project: &str| {
+            Failure::new(format!(
+                "the pages of project `{project}` are at the address of its API"
+            ))
+            .hint("name that with --server URL")
+        };
+        if let Some(project) = &self.project {
+            return Err(no_pages(project));
         }
+        match self.said(config)? {
+            Found {
+                place: Some(Place::Project(deployment)),
+                profile: Some(_),
+                ..
+            } => Err(no_pages(&deployment.project)),
+            Found {
+                place: None | Some(Place::Project(_)),
+                ..
+            } => self.state.nearest(config).map(Place::Folder),
+            Found {
+                place: Some(place), ..
+            } => Ok(place),
+        }
+    }
+
+    /// What was said, and by what.
+    pub(crate) fn said(&self, config: &Config) -> Result<Found, Failure> {
+        if self.state.state.is_some() {
+            return Ok(Found::of(None, "--state"));
+        }
+        if let Some(url) = &self.server {
+            let place = server(url, "--server", config)?;
+            return Ok(Found::of(Some(place), "--server"));
+        }
+        if self.project.is_some() || self.bucket.is_some() || self.database.is_some() {
+            let place = self.deployment(config)?.map(project);
+            return Ok(Found::of(place, "--project"));
+        }
+        if let Some(name) = &self.profile {
+            let settings = Settings::needed(config, name, "--profile")?;
+            return Found::profile(&settings, name, "--profile".to_owned());
+        }
+        if let Some(found) = environment(config)? {
+            return match found {
+                Environment::Profile(name) => {
+                    let settings = Settings::needed(config, name, "ORK_PROFILE")?;
+                    Found::profile(&settings, name, "ORK_PROFILE".to_owned())
+                }
+                Environment::Server(url) => {
+                    let place = server(url, "ORK_SERVER", config)?;
+                    Ok(Found::of(Some(place), "ORK_SERVER"))
+                }
+                Environment::Project => {
+                    let place = self.deployment(config)?.map(project);
+                    Ok(Found::of(place, "ORK_PROJECT"))
+                }
+                Environment::State => Ok(Found::of(None, "ORK_STATE")),
+            };
+        }
+        if let Some(settings) = Settings::read(config)?
+            && let Some(name) = settings.default()
+        {
+            let because = format!("`default` of {}", settings.shown());
+            return Found::profile(&settings, name, because);
+        }
+        Ok(Found::of(None, "nothing says otherwise"))
+    }
+
+    /// The project that was named, if one was.
+    fn deployment(&self, config: &Config) -> Result<Option<Deployment>, Failure> {
         let said = &config.cloud;
         let Some(project) = self.project.as_ref().or(said.project.as_ref()) else {
             let option = match (&self.bucket, &self.database) {
@@ -105,51 +174,129 @@ impl SiteArg {
             );
         };
         let database = self.database.as_ref().or(said.database.as_ref());
-        // Topics of another project are none of this one's.
-        let is_said = said.project.as_ref().is_none_or(|known| known == project);
-        let topic = |named: &Option<String>, function: &str| {
-            let usual = || format!("projects/{project}/topics/ork-{function}");
-            named.clone().filter(|_| is_said).unwrap_or_else(usual)
-        };
-        Ok(Some(Deployment {
-            project: project.clone(),
-            bucket: bucket.clone(),
-            database: database.map_or_else(|| DATABASE.to_owned(), Clone::clone),
-            topic_dispatch: topic(&said.topic_dispatch, "dispatch"),
-            topic_poll: topic(&said.topic_poll, "poll"),
-            emulators: emulators(said)?,
-        }))
+        in_project(project, bucket, database, said).map(Some)
     }
 }
 
-/// The emulators, all of them or none: half a deployment on this machine and half of it at Google's is nobody's wish.
-fn emulators(said: &Cloud) -> Result<Option<Emulators>, Failure> {
-    let all = [
-        ("FIRESTORE_EMULATOR_HOST", &said.firestore),
-        ("PUBSUB_EMULATOR_HOST", &said.pubsub),
-        ("STORAGE_EMULATOR_HOST", &said.storage),
-    ];
-    let Some((set, _)) = all.iter().find(|(_, value)| value.is_some()) else {
-        return Ok(None);
+/// Where a project is.
+pub(crate) fn in_project(
+    project: &str,
+    bucket: &str,
+    database: Option<&String>,
+    said: &Cloud,
+) -> Result<Deployment, Failure> {
+    // Topics of another project are none of this one's.
+    let is_said = said.project.as_ref().is_none_or(|known| known == project);
+    let topic = |named: &Option<String>, function: &str| {
+        let usual = || format!("projects/{project}/topics/ork-{function}");
+        named.clone().filter(|_| is_said).unwrap_or_else(usual)
     };
-    let need = |(name, value): (&str, &Option<String>)| {
-        value.clone().ok_or_else(|| {
-            Failure::new(format!(
-                "{set} is set, and {name} is not: with emulators all three are needed"
-            ))
-            .hint("`ork-emulators --env-file FILE` writes them into a file to be sourced; without any of them Google's own services are asked")
+    Ok(Deployment {
+        project: project.to_owned(),
+        bucket: bucket.to_owned(),
+        database: database.map_or_else(|| DATABASE.to_owned(), Clone::clone),
+        topic_dispatch: topic(&said.topic_dispatch, "dispatch"),
+        topic_poll: topic(&said.topic_poll, "poll"),
+        emulators: emulators(said)?,
+    })
+}
+
+fn project(deployment: Deployment) -> Place {
+    Place::Project(Box::new(deployment))
+}
+
+/// A server that was named, with what the environment has for it.
+fn server(text: &str, by: &str, config: &Config) -> Result<Place, Failure> {
+    let read = |text: &str, by: &str| {
+        server_url(text).map_err(|why| {
+            Failure::new(format!("{by} is no URL of a server: {why}"))
+                .hint("write the address that its pages have, such as https://ork.example")
         })
     };
-    let [firestore, pubsub, storage] = all;
-    Ok(Some(Emulators {
-        firestore: need(firestore)?,
-        pubsub: need(pubsub)?,
-        storage: need(storage)?,
-    }))
+    let url = read(text, by)?;
+    let said = &config.server;
+    // What is meant for one server is shown to no other.
+    let meant = match &said.url {
+        Some(other) => Some(read(other, "ORK_SERVER")?).filter(|other| *other != url),
+        None => None,
+    };
+    let secret = |name, value: &Option<_>| {
+        let value = value.clone().filter(|_| meant.is_none());
+        value.map(|value| Secret::Said(name, value))
+    };
+    Ok(Place::Server(Box::new(ServerAt {
+        key: secret("ORK_API_KEY", &said.key),
+        id_token: secret("ORK_ID_TOKEN", &said.id_token),
+        withheld: meant
+            .filter(|_| said.key.is_some() || said.id_token.is_some())
+            .map(|other| {
+                format!("ORK_API_KEY and ORK_ID_TOKEN are for {other}, which ORK_SERVER names, and were not shown")
+            }),
+        url,
+    })))
+}
+
+/// What the environment names.
+enum Environment<'a> {
+    Profile(&'a str),
+    Server(&'a str),
+    Project,
+    State,
+}
+
+/// Of what stands for a whole place only one may be said. A state folder of the environment comes after those.
+fn environment(config: &Config) -> Result<Option<Environment<'_>>, Failure> {
+    let profile = config.profile.as_deref().map(Environment::Profile);
+    let server = config.server.url.as_deref().map(Environment::Server);
+    let project = config.cloud.project.as_ref().map(|_| Environment::Project);
+    let all = [
+        ("ORK_PROFILE", profile),
+        ("ORK_SERVER", server),
+        ("ORK_PROJECT", project),
+    ];
+    let mut said = all.into_iter().filter_map(|(name, one)| Some((name, one?)));
+    match (said.next(), said.next()) {
+        (None, _) => Ok(config.state.as_ref().map(|_| Environment::State)),
+        (Some((_, one)), None) => Ok(Some(one)),
+        (Some((one, _)), Some((other, _))) => Err(Failure::new(format!(
+            "{one} and {other} are both set, and each says where to work"
+        ))
+        .hint("unset one of them, or say it with an option: --profile, --server, --project or --state")),
+    }
+}
+
+impl Settings {
+    /// The place that a profile names.
+    pub(crate) fn place(&self, name: &str) -> Result<Place, Failure> {
+        let from = |source: &Option<_>| {
+            let source = source.clone();
+            source.map(|source| Secret::From(source, self.folder().to_owned()))
+        };
+        Ok(match self.profile(name)? {
+            Profile::Server {
+                server,
+                key,
+                id_token,
+            } => Place::Server(Box::new(ServerAt {
+                url: server.clone(),
+                key: from(key),
+                id_token: from(id_token),
+                withheld: None,
+            })),
+            Profile::Project {
+                project: id,
+                bucket,
+                database,
+            } => project(in_project(id, bucket, database.as_ref(), self.cloud())?),
+            Profile::Folder { state } => Place::Folder(self.path(state)),
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn environment(project: bool) -> Config {
@@ -168,7 +315,7 @@ mod tests {
     fn deployment(arg: &SiteArg, config: &Config) -> Deployment {
         match arg.nearest(config).expect("a place") {
             Place::Project(deployment) => *deployment,
-            Place::Folder(folder) => panic!("{}", folder.display()),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -231,40 +378,6 @@ mod tests {
     }
 
     #[test]
-    fn emulators_are_asked_all_or_none() {
-        let of = |n: usize, missing: usize| (n != missing).then(|| format!("127.0.0.1:{n}"));
-        let said = |missing: usize| Cloud {
-            firestore: of(0, missing),
-            pubsub: of(1, missing),
-            storage: of(2, missing),
-            ..Cloud::default()
-        };
-        let names = [
-            "FIRESTORE_EMULATOR_HOST is not",
-            "PUBSUB_EMULATOR_HOST is not",
-            "STORAGE_EMULATOR_HOST is not",
-        ];
-        for (missing, name) in names.iter().enumerate() {
-            let wrong = emulators(&said(missing)).expect_err("one is missing");
-            assert!(wrong.message.contains(name), "{wrong:?}");
-        }
-        let one = Cloud {
-            storage: of(2, 9),
-            ..Cloud::default()
-        };
-        let wrong = emulators(&one).expect_err("two are missing");
-        assert!(
-            wrong
-                .message
-                .starts_with("STORAGE_EMULATOR_HOST is set, and FIRESTORE"),
-            "{wrong:?}"
-        );
-        let found = emulators(&said(9)).expect("all three").expect("emulators");
-        assert_eq!(found.storage, "127.0.0.1:2");
-        assert_eq!(emulators(&Cloud::default()).expect("none"), None);
-    }
-
-    #[test]
     fn what_is_missing_is_named() {
         let project = SiteArg {
             project: Some("p".to_owned()),
@@ -279,5 +392,69 @@ mod tests {
         };
         let wrong = bucket.nearest(&Config::default()).expect_err("no project");
         assert!(wrong.hint.is_some_and(|hint| hint.contains("--project")));
+    }
+
+    fn served(place: Place) -> ServerAt {
+        match place {
+            Place::Server(at) => *at,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn with_server(url: &str) -> Config {
+        let mut config = Config::default();
+        config.server.url = Some(url.to_owned());
+        config.server.key = Some(crate::config::Hidden("ork_a_b".to_owned()));
+        config
+    }
+
+    #[test]
+    fn a_key_of_the_environment_is_shown_to_the_server_of_the_environment() {
+        let config = with_server("https://ork.example/");
+        let found = served(SiteArg::default().nearest(&config).expect("a place"));
+        assert_eq!(found.url, "https://ork.example");
+        assert!(found.key.is_some() && found.withheld.is_none());
+        let other = |url: &str| SiteArg {
+            server: Some(url.to_owned()),
+            ..SiteArg::default()
+        };
+        let same = other("https://ork.example").nearest(&config);
+        assert!(served(same.expect("a place")).key.is_some());
+        let other_one = served(
+            other("https://else.example")
+                .nearest(&config)
+                .expect("a place"),
+        );
+        assert_eq!(other_one.key, None);
+        let why = other_one.withheld.expect("a reason");
+        assert!(why.contains("https://ork.example"), "{why}");
+    }
+
+    #[test]
+    fn two_places_of_the_environment_are_an_error_that_names_both() {
+        let mut config = with_server("https://ork.example");
+        config.state = Some("/from-environment".into());
+        assert!(SiteArg::default().nearest(&config).is_ok());
+        config.cloud.project = Some("p".to_owned());
+        let wrong = SiteArg::default().nearest(&config).expect_err("both");
+        assert!(
+            wrong.message.contains("ORK_SERVER and ORK_PROJECT"),
+            "{wrong:?}"
+        );
+        let arg = SiteArg {
+            server: Some("https://ork.example".to_owned()),
+            ..SiteArg::default()
+        };
+        assert!(arg.nearest(&config).is_ok(), "an option says it");
+    }
+
+    #[test]
+    fn a_url_that_holds_a_password_is_refused_without_being_repeated() {
+        let arg = SiteArg {
+            server: Some("https://me:secret@ork.example".to_owned()),
+            ..SiteArg::default()
+        };
+        let wrong = arg.nearest(&Config::default()).expect_err("a password");
+        assert!(!format!("{wrong:?}").contains("secret"), "{wrong:?}");
     }
 }

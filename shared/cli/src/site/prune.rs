@@ -14,7 +14,7 @@ impl Site {
         loop {
             let part = use_cases!(self, engine => {
                 Box::pin(engine.by(user::act()).prune(wish, &from)).await
-            })
+            }, server => return Err(not_in_the_api(server.url())))
             .map_err(failure)?;
             all.runs.extend(part.runs);
             all.kept.extend(part.kept);
@@ -24,4 +24,12 @@ impl Site {
             }
         }
     }
+}
+
+/// Whoever answers the API may not write objects, so that it could only begin to remove a run.
+pub(crate) fn not_in_the_api(url: &str) -> Failure {
+    Failure::new(format!(
+        "removing runs is not in the API, and {url} is asked over that"
+    ))
+    .hint("use --project or --state: what has direct access removes a run with its objects")
 }

@@ -37,7 +37,7 @@ const fn stateless(command: &'static [&'static str], wrong: &'static [&'static s
 }
 
 /// Every command.
-const ROWS: [Row; 43] = [
+const ROWS: [Row; 44] = [
     row(&["execute"], &["gone.yaml"], &["a.yaml"]),
     row(&["run"], &["gone.yaml"], &["a.yaml"]),
     row(&["run", "start"], &["gone"], &["alpha"]),
@@ -98,6 +98,7 @@ const ROWS: [Row; 43] = [
     row(&["auth", "key", "list"], &["--bucket", "b"], &[]),
     row(&["auth", "key", "revoke"], &["gone"], &["gone"]),
     row(&["audit"], &["--since", "yesterday"], &[]),
+    stateless(&["profile", "list"], &["--bucket", "b"]),
     stateless(&["completions"], &["csh"]),
     stateless(&["man"], &["--dir", "a.yaml"]),
     row(&["list-workflows"], &["--bucket", "b"], &[]),

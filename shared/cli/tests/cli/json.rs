@@ -1,6 +1,7 @@
 //! `--json`: the keys of every document, as programs rely on them. A key may come; none may go or hold something else.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use serde_json::{Map, Value, json};
 
@@ -25,6 +26,15 @@ tasks:
   c:
     command: 'true'
     depends_on: [b]
+";
+
+/// A profile of each kind, none of them the default.
+const PROFILES: &str = "\
+profiles:
+  a: {server: 'https://ork.example', key: {env: KEY}, id_token: {command: [printer]}}
+  b: {server: 'https://ork.example', key: {file: key}}
+  c: {project: p, bucket: b, database: d}
+  d: {state: s}
 ";
 
 /// Objects whose keys are names of somebody's, not of the document.
@@ -220,6 +230,10 @@ fn the_keys_of_every_document_stay() {
     s.text
         .push_str(&format!("ork auth key revoke KEY --json\n{revoked:#}\n\n"));
     s.of(&["audit"], "", 0);
+    fs::create_dir_all(project.path("config/ork")).expect("a folder");
+    project.write("config/ork/config.yaml", PROFILES);
+    s.of(&["profile", "list"], "", 0);
+    fs::remove_file(project.path("config/ork/config.yaml")).expect("removed");
     s.of(&["run", "status", "gone"], " (any error)", 2);
     // The older spellings are the same commands.
     for (older, newer) in [

@@ -46,6 +46,10 @@ impl Project {
         for name in [
             "ORK_STATE",
             "ORK_PYTHON",
+            "ORK_PROFILE",
+            "ORK_SERVER",
+            "ORK_API_KEY",
+            "ORK_ID_TOKEN",
             "ORK_PROJECT",
             "ORK_BUCKET",
             "ORK_DATABASE",
@@ -61,6 +65,8 @@ impl Project {
         ] {
             command.env_remove(name);
         }
+        // Nobody's own profiles.
+        command.env("XDG_CONFIG_HOME", self.path("config"));
         command
     }
     /// Runs it to its end.

@@ -96,6 +96,20 @@ impl Receiver {
             Self::Pubsub(_) => "pubsub",
         }
     }
+    /// Leaves of it what may be shown: of a URL the host, of headers their names.
+    pub fn forget_secrets(&mut self) {
+        let (place, headers) = match self {
+            Self::Webhook { url, headers, .. } => (url, Some(headers)),
+            Self::Slack { url } => (url, None),
+            Self::Email(_) | Self::Pubsub(_) => return,
+        };
+        if let Place::Url(_) = place {
+            *place = Place::Url(place.shown());
+        }
+        for (_, value) in headers.into_iter().flatten() {
+            value.clear();
+        }
+    }
     /// What may be shown of it: of a URL the host alone, since the rest may be as good as a password.
     pub fn shown(&self) -> String {
         let detail = match self {

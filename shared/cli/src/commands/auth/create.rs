@@ -2,16 +2,15 @@
 
 use clap::Args;
 use ork_core::ids::WorkflowName;
-use ork_core::time::{Millis, Time};
+use ork_core::time::Millis;
 use ork_engine::{NewKey, Role};
+use serde_json::json;
 
-use super::about;
 use crate::config::Config;
 use crate::duration;
 use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::progress;
 use crate::site::{Site, SiteArg};
 
 /// `ork auth key create`
@@ -45,24 +44,23 @@ pub(crate) fn create(args: &CreateArgs, config: &Config, out: &Output) -> Result
         lasts: args.expires,
     };
     let place = args.site.nearest(config)?;
-    let (key, token) = engine::block_on(async {
+    let made = engine::block_on(async {
         let site = Site::to_look(place, config).await?;
         site.create_key(wish).await
     })?;
     if args.json {
-        let mut document = about(&key, progress::now());
-        document["token"] = token.into();
-        out.json(&document)?;
+        out.json(&json!(made))?;
         return Ok(Exit::Success);
     }
-    let until = match key.expires_at {
-        Some(at) => format!("until {}", Time::rfc3339(at)),
+    let key = &made.key;
+    let until = match &key.expires_at {
+        Some(at) => format!("until {at}"),
         None => format!("until `ork auth key revoke {}`", key.id),
     };
     out.say(&format!(
         "key {} ({}) lets its holder in as {} {until}; it is shown only now:",
         key.id, key.name, key.role
     ));
-    out.print(&format!("{token}\n"))?;
+    out.print(&format!("{}\n", made.token))?;
     Ok(Exit::Success)
 }

@@ -1,14 +1,12 @@
 //! `ork auth key list`
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{about, shown};
 use crate::config::Config;
 use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::progress;
 use crate::site::{Site, SiteArg};
 use crate::table::{Cell, Table};
 
@@ -29,9 +27,7 @@ pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exi
         let site = Site::to_look(place, config).await?;
         site.keys().await
     })?;
-    let now = progress::now();
     if args.json {
-        let keys: Vec<Value> = keys.iter().map(|key| about(key, now)).collect();
         out.json(&json!({ "keys": keys }))?;
         return Ok(Exit::Success);
     }
@@ -51,26 +47,26 @@ pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exi
         "last used",
     ]);
     for key in &keys {
-        let names: Vec<&str> = key.workflows.iter().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = key.workflows.iter().map(String::as_str).collect();
         let names = if names.is_empty() {
             "all".to_owned()
         } else {
             names.join(", ")
         };
-        let day = |at| shown(at).get(..10).unwrap_or_default().to_owned();
+        let day = |at: &String| at.get(..10).unwrap_or_default().to_owned();
         table.row([
             Cell::new(key.id.as_str()),
             Cell::new(key.name.as_str()),
             Cell::new(key.role.as_str()),
             Cell::new(names),
-            Cell::painted(key.status(now), |paint, text| match text {
+            Cell::painted(key.status.clone(), |paint, text| match text {
                 "good" => paint.green(text),
                 _ => paint.dim(text),
             }),
-            Cell::new(day(key.created_at)),
+            Cell::new(day(&key.created_at)),
             Cell::new(key.created_by.as_str()),
-            Cell::new(key.expires_at.map(day).unwrap_or_default()),
-            Cell::new(key.last_used_at.map(day).unwrap_or_default()),
+            Cell::new(key.expires_at.as_ref().map(day).unwrap_or_default()),
+            Cell::new(key.last_used_at.as_ref().map(day).unwrap_or_default()),
         ]);
     }
     out.print(&table.render(out.data))?;

@@ -2,13 +2,12 @@
 
 use clap::Args;
 use ork_core::ids::RecordId;
+use serde_json::json;
 
-use super::about;
 use crate::config::Config;
 use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::progress;
 use crate::site::{Site, SiteArg};
 
 /// `ork auth key revoke`
@@ -32,7 +31,7 @@ pub(crate) fn revoke(args: &RevokeArgs, config: &Config, out: &Output) -> Result
         site.revoke_key(&args.key).await
     })?;
     if args.json {
-        out.json(&about(&key, progress::now()))?;
+        out.json(&json!(key))?;
     } else {
         out.say(&format!(
             "key {} ({}) lets nobody in any more",

@@ -40,7 +40,7 @@ pub(crate) struct GoOnArgs {
     /// Only record it: another engine, or a later `ork run resume`, executes the run
     #[arg(long)]
     pub(crate) detach: bool,
-    /// In a project, which executes the run: watch it to its end
+    /// In a project or at a server, where the run is executed: watch it to its end
     #[arg(long, conflicts_with = "detach")]
     wait: bool,
     /// Cancel the run when it has not ended after this long, such as 90s or 5m
@@ -70,7 +70,7 @@ pub(crate) fn change(
     })
 }
 
-/// Does `command` to a run, if there is something to do, and executes it to its end; a project executes it itself.
+/// Does `command` to a run, if there is something to do, and executes it to its end; a project or a server executes it itself.
 pub(crate) fn go_on(
     args: &GoOnArgs,
     done: &str,
@@ -85,7 +85,7 @@ pub(crate) fn go_on(
             Place::Folder(folder) => {
                 Site::of(engine::to_go_on(folder, &args.engine, config, out).await?)
             }
-            Place::Project(_) => Site::to_look(place, config).await?,
+            Place::Project(_) | Place::Server(_) => Site::to_look(place, config).await?,
         };
         let run = run_ref::find(&site, &args.run).await?;
         let before = site.view(&run).await?;
@@ -94,17 +94,17 @@ pub(crate) fn go_on(
         let mut view = before;
         if let Some(command) = command {
             view = site.command(&run, command).await?;
-            if args.detach || (site.is_project() && !args.wait) {
+            if args.detach || (site.is_remote() && !args.wait) {
                 tell(&view, done, args.show.json, out)?;
                 return Ok(Exit::Success);
             }
             out.say(&format!("{run}: {done}"));
-        } else if site.is_project() && !args.wait {
+        } else if site.is_remote() && !args.wait {
             return Err(Failure::new(format!(
                 "run {run} is {}: there is nothing to resume",
                 view.header.status
             ))
-            .hint("a project executes its runs by itself; --wait watches this one to its end"));
+            .hint("it is executed where it is; --wait watches it to its end"));
         }
         execute(&mut site, &view, changed, args, out).await
     })
@@ -147,15 +147,15 @@ impl GoOnArgs {
     fn suit(&self, place: &Place) -> Result<(), Failure> {
         match place {
             Place::Folder(_) if self.wait => Err(Failure::new(
-                "--wait is about a project; in a state folder this command executes the run to its end",
+                "--wait is about a project or a server; in a state folder this command executes the run to its end",
             )
             .hint("--detach only records it")),
             Place::Folder(_) => Ok(()),
-            Place::Project(_) if self.timeout.is_some() && !self.wait => Err(Failure::new(
+            Place::Project(_) | Place::Server(_) if self.timeout.is_some() && !self.wait => Err(Failure::new(
                 "--timeout needs --wait: nobody watches the run otherwise",
             )
             .hint("in the workflow, `timeout` ends a run that takes too long")),
-            Place::Project(_) => self.engine.refuse_in_project(),
+            Place::Project(_) | Place::Server(_) => self.engine.refuse_elsewhere(place.word()),
         }
     }
 }

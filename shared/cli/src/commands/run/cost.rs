@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::look::LookArg;
 use crate::config::Config;
-use crate::cost::{self, Cost};
+use crate::cost::Cost;
 use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -24,22 +24,20 @@ pub(crate) struct CostArgs {
 pub(crate) fn cost(args: &CostArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     engine::block_on(async {
         let (site, run) = args.run.find(config).await?;
-        match &site {
-            Site::Folder(_) if args.json => {
-                out.json(&cost::nothing(&site.view(&run).await?))?;
-            }
-            Site::Folder(_) => out.print(&format!(
-                "run {run} costs nothing: it is in a state folder and runs on this machine\n"
-            ))?,
-            Site::Project(remote) => {
-                let view = site.view(&run).await?;
-                let cost = Cost::of(remote, &view);
-                if args.json {
-                    out.json(&cost.json())?;
-                } else {
-                    out.print(&cost.text(out))?;
+        let view = site.view(&run).await?;
+        let cost = Cost(site.cost(&view).await?);
+        if args.json {
+            out.json(&cost.json())?;
+        } else if cost.is_priced() {
+            out.print(&cost.text(out))?;
+        } else {
+            let place = match site {
+                Site::Server(_) => "the server has no prices",
+                Site::Folder(_) | Site::Project(_) => {
+                    "it is in a state folder and runs on this machine"
                 }
-            }
+            };
+            out.print(&format!("run {run} costs nothing: {place}\n"))?;
         }
         Ok(Exit::Success)
     })

@@ -93,7 +93,7 @@ async fn of_run(
         let holders = waiting::holders(site, header).await?;
         found.extend(holders.into_iter().map(|one| story::reason("holder", one)));
     }
-    if !site.is_project() && site.other_owner(header)?.is_none() {
+    if !site.is_remote() && site.other_owner(header)?.is_none() {
         let text = format!(
             "no process executes it: an `ork dev` on this state folder takes it over, and `ork run resume {}` goes on with it",
             header.id
@@ -150,7 +150,11 @@ fn heading(view: &RunView, run: &[Reason], out: &Output) -> String {
         header.id
     );
     for reason in run {
-        let indent = if reason.kind == "holder" { "  " } else { "" };
+        let indent = if reason.kind.as_ref() == "holder" {
+            "  "
+        } else {
+            ""
+        };
         text.push_str(&format!("{indent}{}\n", harmless(&reason.text)));
     }
     text.push('\n');

@@ -2,11 +2,12 @@
 
 use clap::Args;
 use ork_core::ids::WorkflowName;
-use ork_core::run::{Header, RunStatus, RunTrigger};
-use serde_json::{Value, json};
+use ork_core::run::{RunStatus, RunTrigger};
+use ork_core::time::Time;
+use ork_engine::report::RunSummary;
+use serde_json::json;
 
 use crate::config::Config;
-use crate::document;
 use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -36,7 +37,7 @@ pub(crate) struct ListArgs {
 pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     let runs = engine::block_on(async {
         let site = Site::to_look(args.site.nearest(config)?, config).await?;
-        let mut runs: Vec<Header> = Vec::new();
+        let mut runs: Vec<RunSummary> = Vec::new();
         let limit = args.limit as usize;
         site.all_runs(args.status, args.workflow.as_ref(), limit, |run| {
             runs.push(run);
@@ -46,7 +47,6 @@ pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exi
         Ok(runs)
     })?;
     if args.json {
-        let runs: Vec<Value> = runs.iter().map(document::about).collect();
         out.json(&json!({ "runs": runs }))?;
         return Ok(Exit::Success);
     }
@@ -56,22 +56,20 @@ pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exi
     }
     let mut table = Table::new(["run", "workflow", "status", "started", "duration", "by"]);
     for run in &runs {
-        let (status, started) = (run.status, run.started_at.unwrap_or(run.created_at));
+        let status = run.status;
+        let started = run.started_at.as_ref().unwrap_or(&run.created_at);
+        let instants = run.finished_at.as_ref().and_then(|end| {
+            let end = Time::parse(end).ok()?;
+            Some((end, Time::parse(started).ok()?))
+        });
         table.row([
-            Cell::new(run.id.as_str()),
+            Cell::new(run.run_id.as_str()),
             Cell::new(run.workflow.as_str()),
             Cell::painted(status.as_str(), move |paint, text| paint.run(status, text)),
-            Cell::new(
-                started
-                    .rfc3339()
-                    .get(..19)
-                    .unwrap_or_default()
-                    .replace('T', " ")
-                    + "Z",
-            ),
+            Cell::new(started.get(..19).unwrap_or_default().replace('T', " ") + "Z"),
             Cell::right(
-                run.finished_at
-                    .map(|end| end.since(started).to_string())
+                instants
+                    .map(|(end, started)| end.since(started).to_string())
                     .unwrap_or_default(),
             ),
             Cell::new(match &run.trigger {
@@ -80,7 +78,7 @@ pub(crate) fn list(args: &ListArgs, config: &Config, out: &Output) -> Result<Exi
                 RunTrigger::Event(what) => what.clone(),
                 RunTrigger::Parent => run.parent.as_ref().map_or_else(
                     || "another run".to_owned(),
-                    |parent| format!("run {}", parent.run),
+                    |parent| format!("run {parent}"),
                 ),
             }),
         ]);

@@ -156,7 +156,7 @@ async fn follow(
 ) -> Result<Exit, Failure> {
     let pause = match site {
         Site::Folder(_) => LOOK,
-        Site::Project(_) => LOOK_FAR,
+        Site::Project(_) | Site::Server(_) => LOOK_FAR,
     };
     let (mut before, mut seen_at) = (false, Instant::now());
     loop {

@@ -17,7 +17,7 @@ use crate::duration;
 use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::site::{Place, Site, SiteArg};
+use crate::site::{Place, Site, SiteArg, not_in_the_api};
 use crate::table::{Cell, Table};
 use crate::workflow_file::{self, PROJECT_FILE, count};
 
@@ -62,6 +62,9 @@ fn ended(text: &str) -> Result<RunStatus, String> {
 /// Removes runs, or says which it would remove.
 pub(crate) fn prune(args: &PruneArgs, config: &Config, out: &Output) -> Result<Exit, Failure> {
     let place = args.site.nearest(config)?;
+    if let Place::Server(at) = &place {
+        return Err(not_in_the_api(&at.url));
+    }
     let wish = Prune {
         retention: args.retention(&place, out)?,
         workflow: args.workflow.clone(),
@@ -94,7 +97,7 @@ impl PruneArgs {
         let beside = match place {
             // Its workflows are where it is.
             Place::Folder(state) => state.with_file_name(PROJECT_FILE),
-            Place::Project(_) => Path::new(".").join(PROJECT_FILE),
+            Place::Project(_) | Place::Server(_) => Path::new(".").join(PROJECT_FILE),
         };
         let retention = match self.older_than {
             Some(span) => Retention::of_all(span),

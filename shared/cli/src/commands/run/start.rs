@@ -36,7 +36,7 @@ pub(crate) struct StartArgs {
     /// Id of the run: starting the same id twice makes one run
     #[arg(long, value_name = "RUN")]
     id: Option<RunId>,
-    /// Execute it here and wait for its end, instead of leaving it to `ork dev`; in a project, watch it to its end
+    /// Execute it here and wait for its end, instead of leaving it to `ork dev`; in a project or at a server, watch it to its end
     #[arg(long)]
     wait: bool,
     /// With --wait: cancel the run when it has not ended after this long
@@ -59,8 +59,8 @@ pub(crate) fn start(args: &StartArgs, config: &Config, out: &Output) -> Result<E
     } else {
         args.site.nearest(config)?
     };
-    if let Place::Project(_) = place {
-        args.engine.refuse_in_project()?;
+    if place.is_remote() {
+        args.engine.refuse_elsewhere(place.word())?;
     }
     engine::block_on(async {
         let (site, workflow, version) = if is_file {
@@ -87,7 +87,7 @@ pub(crate) fn start(args: &StartArgs, config: &Config, out: &Output) -> Result<E
                 drop(site);
                 Site::of(engine::to_go_on(folder, &args.engine, config, out).await?)
             }
-            Place::Project(_) => site,
+            Place::Project(_) | Place::Server(_) => site,
         };
         let started = site.start(wish).await?;
         drive::from_the_start(&mut site, started, args.timeout, &args.show, out).await
@@ -131,7 +131,7 @@ async fn tell(
             Site::Folder(_) => format!(
                 "{was}an `ork dev` on this state folder executes it, or `ork run resume {run}` does"
             ),
-            Site::Project(_) => format!(
+            Site::Project(_) | Site::Server(_) => format!(
                 "{was}`ork run status {run}` shows how far it is, `ork run resume {run} --wait` watches it"
             ),
         });

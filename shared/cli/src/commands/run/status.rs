@@ -33,8 +33,9 @@ pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result
         let view = site.view(&run).await?;
         let cost = match &site {
             Site::Folder(_) => None,
-            Site::Project(remote) => Some(Cost::of(remote, &view)),
+            Site::Project(_) | Site::Server(_) => Some(Cost(site.cost(&view).await?)),
         };
+        let cost = cost.filter(Cost::is_priced);
         let now = progress::now();
         if args.json {
             let mut document = document::progress(&view, now);

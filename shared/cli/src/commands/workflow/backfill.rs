@@ -1,6 +1,7 @@
 //! `ork workflow backfill`: runs for slots that a schedule had and that have none.
 
 use clap::Args;
+use ork_core::run::RunStatus;
 use ork_core::time::Time;
 use ork_engine::{BackfillReport, EngineError, SlotRange, in_words};
 use serde_json::json;
@@ -54,13 +55,14 @@ pub(crate) fn backfill(
         let site = Site::to_look(args.site.nearest(config)?, config).await?;
         let document = known(&site, &args.workflow).await?;
         let params = args.params.given(&site.current(&document).await?)?;
-        let fill = if args.dry_run {
+        let report = if args.dry_run {
             site.slots_in(&document.name, range).await?
         } else {
             site.backfill(&document.name, range, &params).await?
         };
-        let refused = fill.refused().map(|(slot, error)| not_all(slot, error));
-        let report = BackfillReport::of(&document.name, args.dry_run, fill);
+        let refused = report
+            .refused()
+            .map(|(slot, error)| not_all(&slot.slot, &error));
         if args.json {
             out.json(&json!(report))?;
         } else if !report.slots.is_empty() {
@@ -80,10 +82,10 @@ pub(crate) fn backfill(
 }
 
 /// Why only some of the runs were started: the error that the slot's run met, as any other command would meet it.
-fn not_all(slot: Time, error: &EngineError) -> Failure {
+fn not_all(slot: &str, error: &EngineError) -> Failure {
+    let slot = Time::parse(slot).map_or_else(|_| slot.to_owned(), in_words);
     let message = format!(
-        "the run for the slot {} was not started: {}",
-        in_words(slot),
+        "the run for the slot {slot} was not started: {}",
         error.message
     );
     engine::failure(EngineError::new(error.kind, message))
@@ -93,8 +95,8 @@ fn not_all(slot: Time, error: &EngineError) -> Failure {
 fn table(report: &BackfillReport) -> Table {
     let mut table = Table::new(["slot (UTC)", "local", "run", "state", "note"]);
     for one in &report.slots {
-        let state = match (one.state, one.queued) {
-            ("there", _) => one.status.unwrap_or("there"),
+        let state = match (one.state.as_ref(), one.queued) {
+            ("there", _) => one.status.map_or("there", RunStatus::as_str),
             ("started", Some(true)) => "started, waits",
             (state, _) => state,
         };
@@ -102,7 +104,7 @@ fn table(report: &BackfillReport) -> Table {
             Cell::new(one.slot.clone()),
             Cell::new(one.local.clone()),
             Cell::new(one.run_id.clone()),
-            Cell::new(state),
+            Cell::new(state.to_owned()),
             Cell::painted(one.note.clone().unwrap_or_default(), |paint, text| {
                 paint.yellow(text)
             }),
@@ -122,7 +124,7 @@ fn said(report: &BackfillReport, site: &Site) -> String {
         Site::Folder(_) if report.started > 0 => {
             "; an `ork dev` on this state folder executes what was started"
         }
-        Site::Folder(_) | Site::Project(_) => "",
+        Site::Folder(_) | Site::Project(_) | Site::Server(_) => "",
     };
     format!("{slots}: {started} started, {missing} without a run{who}")
 }
@@ -135,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_slot_that_gets_no_run_ends_the_command_as_its_error_would_anywhere_else() {
-        let slot = Time(1_749_999_960_000);
+        let slot = "2025-06-15T15:06:00Z";
         for (kind, exit) in [
             (EngineErrorKind::Refused, Exit::Invalid),
             (EngineErrorKind::NotFound, Exit::Invalid),

@@ -46,12 +46,10 @@ pub(crate) fn deploy(args: &DeployArgs, config: &Config, out: &Output) -> Result
             files.push((place, workflow_file::load(&path, out)?));
         }
     }
-    // All of them are in one project, or each beside its file.
-    let project = match files.first() {
-        Some((place @ Place::Project(_), _)) => Some(place.clone()),
-        _ => None,
-    };
-    let sending = sending(args, project.is_some())?;
+    // All of them are in one project or at one server, or each beside its file.
+    let elsewhere = files.first().map(|(place, _)| place.clone());
+    let elsewhere = elsewhere.filter(Place::is_remote);
+    let sending = sending(args, elsewhere.as_ref())?;
     let mut deployed = Deployed {
         sending,
         config,
@@ -59,18 +57,18 @@ pub(crate) fn deploy(args: &DeployArgs, config: &Config, out: &Output) -> Result
         all: Vec::new(),
     };
     engine::block_on(async {
-        let exit = match project {
+        let exit = match elsewhere {
             Some(place) => {
                 let files = files.into_iter().map(|(_, file)| file).collect();
-                let (files, elsewhere) = with_neighbours(files, out)?;
+                let (files, missing) = with_neighbours(files, out)?;
                 let mut stops = Stops::listen()?;
                 tokio::select! {
                     biased;
                     _ = stops.next() => {
-                        out.say("stopped; an upload that was under way may still become current: `ork workflow list` shows what is");
+                        out.say("stopped; what was under way may still become current: `ork workflow list` shows what is");
                         Exit::LeftAtOnce
                     }
-                    done = deployed.project(place, &files, elsewhere) => {
+                    done = deployed.elsewhere(place, &files, missing) => {
                         done?;
                         Exit::Success
                     }
@@ -108,21 +106,27 @@ impl Deployed<'_> {
         Ok(())
     }
 
-    async fn project(
+    async fn elsewhere(
         &mut self,
         place: Place,
         files: &[WorkflowFile],
-        elsewhere: BTreeSet<String>,
+        missing: BTreeSet<String>,
     ) -> Result<(), Failure> {
         let site = Site::to_look(place, self.config).await?;
         for file in files {
+            site.check(file).await?;
+        }
+        for file in files {
             self.store(&site, file).await?;
         }
-        let known = match elsewhere.is_empty() {
+        if let Site::Server(_) = site {
+            self.out.say("only definitions go to a server: tasks run with the files that `ork workflow deploy --project` or an `ork dev` brought there");
+        }
+        let known = match missing.is_empty() {
             true => Vec::new(),
             false => site.workflows().await?,
         };
-        for name in elsewhere {
+        for name in missing {
             if !known.iter().any(|one| one.name.as_str() == name) {
                 self.out.warn(&format!(
                     "sub-workflow `{name}` is not deployed, and no file beside those that run it is called that"
@@ -166,7 +170,7 @@ fn each_once<'a>(
                 (Some(above), Some(name)) => Some(real(above).join(name)),
                 _ => Some(state.clone()),
             },
-            Some(Place::Project(_)) | None => None,
+            Some(Place::Project(_) | Place::Server(_)) | None => None,
         };
         let name = &file.workflow.name;
         if let Some(first) = seen.insert((place, name), &file.path)
@@ -201,15 +205,17 @@ fn named(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-fn sending(args: &DeployArgs, project: bool) -> Result<Sending, Failure> {
-    let option = match (args.no_bundle, args.timeout) {
-        _ if project => None,
-        (true, _) => Some("--no-bundle"),
-        (false, Some(_)) => Some("--timeout"),
-        (false, None) => None,
+fn sending(args: &DeployArgs, elsewhere: Option<&Place>) -> Result<Sending, Failure> {
+    let option = match (elsewhere, args.no_bundle, args.timeout) {
+        (Some(Place::Project(_)), ..) => None,
+        // To a server it is always so.
+        (None | Some(Place::Folder(_)), true, _) => Some("--no-bundle"),
+        (_, _, Some(_)) => Some("--timeout"),
+        (_, _, None) => None,
     };
     if let Some(option) = option {
-        let message = format!("{option} is about a project, and this is a state folder");
+        let place = elsewhere.map_or("state folder", Place::word);
+        let message = format!("{option} is about a project, and this is a {place}");
         return Err(Failure::new(message).hint("name the project with --project PROJECT"));
     }
     let usual = Sending::default();

@@ -1,13 +1,12 @@
 //! `ork workflow status`
 
 use clap::Args;
-use ork_core::run::Header;
 use ork_core::time::Time;
+use ork_engine::report::RunSummary;
 use serde_json::json;
 
 use super::{known, list};
 use crate::config::Config;
-use crate::document;
 use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -38,7 +37,7 @@ pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result
         let site = Site::to_look(place, config).await?;
         let document = known(&site, &args.workflow).await?;
         let workflow = site.current(&document).await?;
-        let mut runs: Vec<Header> = Vec::new();
+        let mut runs: Vec<RunSummary> = Vec::new();
         site.all_runs(None, Some(&document.name), RUNS, |run| {
             runs.push(run);
             runs.len() < RUNS
@@ -50,7 +49,7 @@ pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result
     let now = progress::now();
     if args.json {
         let mut about = list::about(&document, &workflow, now);
-        about["latest_runs"] = json!(runs.iter().map(document::about).collect::<Vec<_>>());
+        about["latest_runs"] = json!(runs);
         out.json(&about)?;
         return Ok(Exit::Success);
     }
@@ -82,7 +81,7 @@ pub(crate) fn status(args: &StatusArgs, config: &Config, out: &Output) -> Result
             "run",
             format!(
                 "{} {}",
-                run.id,
+                run.run_id,
                 out.data.run(run.status, run.status.as_str())
             ),
         );

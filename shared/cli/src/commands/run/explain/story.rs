@@ -210,7 +210,7 @@ impl Failed {
 /// A reason that is not about something that is waited for.
 pub(super) fn reason(kind: &'static str, text: impl Into<String>) -> Reason {
     Reason {
-        kind,
+        kind: kind.into(),
         text: text.into(),
         instances: 0,
         until: None,

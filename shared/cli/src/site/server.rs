@@ -105,8 +105,9 @@ impl Server {
         EngineError::new(
             EngineErrorKind::Corrupt,
             format!(
-                "{} answers with {what} that this ork cannot read: {why}",
-                self.url()
+                "{} answers with {what} that this ork cannot read: {}",
+                self.url(),
+                self.http.fit(&why.to_string())
             ),
         )
     }

@@ -223,7 +223,7 @@ fn who_asks_too_often_waits_for_their_turn() {
     assert_eq!(between.heads("GET /api/workflows?").len(), 2);
     let forever = Between::saying(answer(
         "429 Too Many Requests",
-        "retry-after: 3600\r\n",
+        "retry-after: 18446744073709551615\r\n",
         r#"{"detail": "asks too often"}"#,
     ));
     forever
@@ -264,6 +264,22 @@ fn answers_that_are_not_orks_are_told_of() {
         ),
         (answer("200 OK", html, "<h1>hello</h1>"), 3, "is it an Ork"),
         (
+            answer("200 OK", "", &format!(r#"{{"items": "{key}\u001b[31m"}}"#)),
+            3,
+            "is it an Ork",
+        ),
+        (
+            answer(
+                "200 OK",
+                "",
+                &format!(
+                    r#"{{"items": [{{"workflow": "{key}\u001b[31m", "version": "", "enabled": true, "deployed_at": "", "source": null, "active": [], "queued": []}}]}}"#
+                ),
+            ),
+            3,
+            "a workflow's name that this ork cannot read",
+        ),
+        (
             "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n[".to_owned(),
             3,
             "more than 64 MiB",
@@ -298,6 +314,7 @@ fn answers_that_are_not_orks_are_told_of() {
         let ran = project.finish(command.env("ORK_API_KEY", &key));
         assert_eq!(ran.code, Some(code), "{said}\n{}", ran.err);
         assert!(!format!("{}{}", ran.out, ran.err).contains(&key), "{ran:?}");
+        assert!(!ran.err.contains('\x1b'), "{ran:?}");
         assert!(ran.err.contains(text), "{text} is not in {}", ran.err);
         assert!(ran.err.contains(&server.url), "{}", ran.err);
     }

@@ -166,8 +166,9 @@ impl Http {
             EngineError::new(
                 EngineErrorKind::Corrupt,
                 format!(
-                    "{} answers something else than this ork expects ({error}): is it an Ork, and of a version that fits?",
-                    self.url
+                    "{} answers something else than this ork expects ({}): is it an Ork, and of a version that fits?",
+                    self.url,
+                    self.fit(&error.to_string())
                 ),
             )
         })
@@ -351,7 +352,7 @@ impl Http {
     }
 
     /// What a server says, fit to be shown: it steers no terminal, is no novel, and holds nothing that was shown to it.
-    fn fit(&self, text: &str) -> String {
+    pub(super) fn fit(&self, text: &str) -> String {
         let text = self.credentials.without(text);
         let lines: Vec<String> = text.lines().map(harmless).collect();
         let mut text = lines.join("\n");
@@ -375,7 +376,8 @@ struct Problem {
 fn turn(headers: &HeaderMap) -> Duration {
     let said = headers.get(RETRY_AFTER).and_then(|said| said.to_str().ok());
     let seconds = said.and_then(|said| said.trim().parse().ok()).unwrap_or(1);
-    Duration::from_secs(seconds)
+    // Nobody waits longer than that anyway.
+    Duration::from_secs(seconds).min(2 * TURN)
 }
 
 /// The innermost cause of an error; outer ones repeat the URL.

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use ork_core::ids::RunId;
-use ork_core::time::Time;
+use ork_core::time::{Millis, Time};
 use ork_engine::ports::{Clock, Ports};
 use ork_engine::{ClaimRequest, Engine, EngineErrorKind, TickRecord, Ticked};
 use ork_host::{Budget, Host, Payload, Role, Settings, answer};
@@ -53,6 +53,8 @@ pub fn router<P: Ports + 'static>(engine: Engine<P>, settings: &Settings) -> Rou
 struct Summary {
     fired: Vec<Value>,
     runs: BTreeMap<RunId, Value>,
+    /// How long the longest waiting run had been due.
+    overdue: Millis,
     /// Something could not be reached.
     unavailable: bool,
     /// Something else is wrong.
@@ -122,6 +124,15 @@ async fn tick_now<P: Ports + 'static>(
     if let Ok(Err(error)) = budget.within(tick.engine.note_tick(record)).await {
         tracing::info!("the tick was not noted: {error}");
     }
+    // Alerts are made from this line, also when there was nothing to do: no tick and no run that waits must not look alike.
+    tracing::info!(
+        oldest_wake_seconds = summary.overdue.0 / 1000,
+        fired = summary.fired.len(),
+        runs = summary.runs.len(),
+        errors = summary.errors,
+        more,
+        "ticked"
+    );
     Json(json!({
         "fired": summary.fired,
         "runs": summary.runs.into_values().collect::<Vec<_>>(),
@@ -148,6 +159,7 @@ impl Summary {
     }
 
     fn add(&mut self, ticked: Ticked, limit: usize) -> Next {
+        self.overdue = self.overdue.max(ticked.overdue);
         if let Some(error) = &ticked.unfired {
             tracing::warn!("slots could not be fired: {error}");
             self.errors += 1;

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::run::Event;
-use ork_core::time::Time;
+use ork_core::time::{Millis, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::Engine;
@@ -30,6 +30,8 @@ pub struct Ticked {
     pub runs: Vec<(RunId, Result<Stepped, EngineError>)>,
     /// Why slots could not be fired, when that kept the tick from firing at all.
     pub unfired: Option<EngineError>,
+    /// How long the first of the runs had been due; nothing, when none was.
+    pub overdue: Millis,
 }
 
 /// A document that could not be handled, kept for a person.
@@ -58,6 +60,7 @@ impl<P: Ports> Engine<P> {
         }
         let now = self.ports.clock().now();
         let due = self.ports.store().due_runs(now, limit).await?;
+        ticked.overdue = due.first().map_or(Millis(0), |(_, at)| now.since(*at));
         let looks = stream::iter(due.into_iter().enumerate())
             .map(|(place, (run, _))| Box::pin(self.look_at(place, run, claim)));
         let mut looked: Vec<_> = looks.buffer_unordered(AT_ONCE).collect().await;

@@ -10,6 +10,7 @@ mod google;
 pub mod meter;
 mod notices;
 pub mod objects;
+pub mod permissions;
 pub mod prices;
 mod pubsub;
 mod queue;

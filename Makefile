@@ -32,7 +32,7 @@ RUST := --workspace --exclude ork-sim
 test: check-tools ## run every test: Rust, simulated worlds, Python, examples, the pages in a browser, calls made up from the OpenAPI document
 	@mkdir -p $(TARGET); nice -n 19 $(MAKE) --no-print-directory test-sim >$(TARGET)/test-sim.log 2>&1 & beside=$$!; \
 		$(MAKE) --no-print-directory test-rust || { kill $$beside 2>/dev/null; exit 1; }; \
-		wait $$beside; ended=$$?; cat $(TARGET)/test-sim.log; [ $$ended = 0 ] && $(MAKE) --no-print-directory test-python browse && \
+		wait $$beside; ended=$$?; cat $(TARGET)/test-sim.log; [ $$ended = 0 ] && $(MAKE) --no-print-directory test-python browse test-terraform && \
 		CASES=$${CASES:-15} $(MAKE) --no-print-directory calls
 
 # The system as processes goes on beside the other tests: it waits for most of its time, too.
@@ -76,6 +76,18 @@ test-python: check-python ## the tests of the Python SDK
 	@if $(PYTHON) -c 'import yaml, hatchling' 2>/dev/null; then :; else \
 		$(call skip,the SDK tests of workflow files and of the wheel,pip install pyyaml hatchling); fi
 	@cd shared/sdk-python && $(abspath-python) -m unittest discover -s tests
+
+# A program that checks a folder of Terraform's without a network; the registry of providers where there is none.
+TERRAFORM_CHECK := $(or $(ORK_TERRAFORM_CHECK),$(wildcard ../shared/tools/terraform-offline/check))
+
+test-terraform: check-python ## Terraform's own checks of terraform/, its examples and mistakes; needs terraform (the wiring to the code is among the Rust tests)
+	@command -v terraform >/dev/null || { $(call skip,the checks of terraform/,there is no terraform on PATH: see developer.hashicorp.com/terraform/install); exit; }; \
+		PYTHON='$(abspath-python)' ORK_TERRAFORM_CHECK='$(abspath $(TERRAFORM_CHECK))' terraform/tests/run; ended=$$?; \
+		[ $$ended = 3 ] || exit $$ended; \
+		$(call skip,validate and plan and terraform test of terraform/,there is neither ORK_TERRAFORM_CHECK nor the registry of providers; terraform fmt and the wiring in Rust were checked)
+
+smoke-gcp: check-cargo ## apply terraform/examples/minimal to PROJECT=…, run a workflow there, say how long it took and what it cost, remove all (IMAGE=, WORKER_IMAGE=, REGION=)
+	@CARGO='$(CARGO)' terraform/smoke '$(PROJECT)'
 
 test-browser: check-tools ## the pages in headless Chromium; pictures of them stay in target/screenshots
 	@$(CARGO) build --locked -p ork-cli
@@ -152,4 +164,4 @@ check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { \
 		echo "Ork's Python tasks need Python 3.9 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1): install a newer one, or set ORK_PYTHON" >&2; exit 1; }
 
-.PHONY: help run test test-rust test-sim sim emulators e2e kills contract calls test-python test-browser browse screenshots bench bench-cloud lint lint-text build-all fmt docs install clean check-tools check-cargo check-python
+.PHONY: help run test test-rust test-sim sim emulators e2e kills contract calls test-python test-terraform smoke-gcp test-browser browse screenshots bench bench-cloud lint lint-text build-all fmt docs install clean check-tools check-cargo check-python

@@ -1,0 +1,189 @@
+//! Where things are kept, and what tells of them: database, bucket, notices, log lines that alerts are made from.
+
+use std::collections::BTreeSet;
+
+use ork_core::names::{AttemptFile, ObjectName};
+use ork_gcp::firestore::indexes_json;
+use serde_json::{Value, json};
+
+use crate::deployment::Deployment;
+
+/// What is wrong with it.
+pub(crate) fn check(deployment: &Deployment) -> Vec<String> {
+    let mut wrong = indexes(deployment);
+    wrong.extend(bucket(deployment));
+    wrong.extend(notices(deployment));
+    wrong.extend(accounts(deployment));
+    wrong.extend(logs(deployment));
+    wrong
+}
+
+/// The indexes are those of the code: no more, because each costs something with every write, and no fewer.
+fn indexes(deployment: &Deployment) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let code: Value = serde_json::from_str(&indexes_json()).expect("it is JSON");
+    let ours: BTreeSet<String> = deployment
+        .plan
+        .all("google_firestore_index")
+        .map(|one| {
+            let fields = one.values["fields"].as_array().into_iter().flatten();
+            let fields: Vec<Value> = fields
+                .map(|one| json!({"fieldPath": one["field_path"], "order": one["order"]}))
+                .collect();
+            json!({"collectionGroup": one.values["collection"], "fields": fields, "queryScope": one.values["query_scope"]})
+                .to_string()
+        })
+        .chain(deployment.plan.all("google_firestore_field").map(|one| {
+            let indexes = one.values.pointer("/index_config/0/indexes");
+            let indexes = indexes.and_then(Value::as_array).into_iter().flatten();
+            let indexes: Vec<Value> = indexes
+                .map(|one| json!({"order": one["order"], "queryScope": one["query_scope"]}))
+                .collect();
+            json!({"collectionGroup": one.values["collection"], "fieldPath": one.values["field"], "indexes": indexes})
+                .to_string()
+        }))
+        .collect();
+    let all = |of: &str| code[of].as_array().cloned().unwrap_or_default();
+    let needed: BTreeSet<String> = all("indexes")
+        .into_iter()
+        .chain(all("fieldOverrides"))
+        .map(|one| one.to_string())
+        .collect();
+    for one in needed.difference(&ours) {
+        wrong.push(format!("the code's queries need the index {one}"));
+    }
+    for one in ours.difference(&needed) {
+        wrong.push(format!("no query of the code needs the index {one}"));
+    }
+    for one in deployment.plan.all("google_firestore_field") {
+        if one.values.get("ttl_config").is_some() {
+            wrong.push(format!("{}: Ork writes no field for a TTL", one.address));
+        }
+    }
+    for one in deployment.plan.all("google_firestore_database") {
+        if one.text("/type") != "FIRESTORE_NATIVE" {
+            wrong.push(format!("{}: not in native mode", one.address));
+        }
+    }
+    wrong
+}
+
+fn bucket(deployment: &Deployment) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for one in deployment.plan.all("google_storage_bucket") {
+        if one.values["uniform_bucket_level_access"] != true {
+            wrong.push(format!("{}: objects may have access lists", one.address));
+        }
+        if one.text("/public_access_prevention") != "enforced" {
+            wrong.push(format!("{}: objects may become public", one.address));
+        }
+        let rules = one.values["lifecycle_rule"].as_array();
+        for rule in rules.into_iter().flatten() {
+            let deletes = rule["action"][0]["type"] == "Delete";
+            if deletes && rule["condition"][0]["matches_prefix"] != json!(["runs/"]) {
+                wrong.push(format!(
+                    "{}: a rule removes more than objects of runs",
+                    one.address
+                ));
+            }
+        }
+    }
+    wrong
+}
+
+/// Monitor hears of verdicts and uploads, and of nothing that it does not know.
+fn notices(deployment: &Deployment) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let monitor = deployment
+        .programs()
+        .into_iter()
+        .find(|one| one.role == "monitor");
+    let hears = monitor
+        .and_then(|one| one.env.get("ORK_SUBSCRIPTION").cloned())
+        .unwrap_or_default();
+    let name = hears.rsplit('/').next().unwrap_or_default();
+    let mut pushes = deployment.plan.all("google_pubsub_subscription");
+    let topic = pushes.find(|one| one.text("/name") == name);
+    let topic = topic.map_or("", |one| one.text("/topic"));
+    let told: Vec<&str> = deployment
+        .plan
+        .all("google_storage_notification")
+        .filter(|one| {
+            one.values["event_types"] == json!(["OBJECT_FINALIZE"]) && one.text("/topic") == topic
+        })
+        .map(|one| one.text("/object_name_prefix"))
+        .collect();
+    for object in [
+        format!("runs/r/a/1/{}", AttemptFile::Result.as_str()),
+        format!("runs/r/a.7/1/{}", AttemptFile::Late.as_str()),
+        "workflows/w/workflow.yaml".to_owned(),
+    ] {
+        assert!(ObjectName::parse(&object).is_some(), "{object}");
+        let times = told
+            .iter()
+            .filter(|prefix| object.starts_with(*prefix))
+            .count();
+        if times != 1 {
+            wrong.push(format!("monitor is told {times} times of {object}"));
+        }
+    }
+    let agent = deployment.grants().into_iter().any(|grant| {
+        grant.member.contains("@gs-project-accounts.")
+            && grant.role == "roles/pubsub.publisher"
+            && topic.ends_with(grant.on.rsplit('/').next().unwrap_or_default())
+    });
+    if !agent {
+        wrong.push("Cloud Storage may not publish its notices".into());
+    }
+    wrong
+}
+
+/// Each program has an account of its own, made here or named.
+fn accounts(deployment: &Deployment) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for program in deployment.programs() {
+        let account = &program.account;
+        let made = deployment.plan.all("google_service_account");
+        let known = made
+            .map(|one| one.text("/email"))
+            .any(|email| email == account);
+        if !known || !seen.insert(account.clone()) {
+            wrong.push(format!(
+                "{}: it runs as `{account}`, which is not an account of its own",
+                program.resource.address
+            ));
+        }
+    }
+    wrong
+}
+
+/// Metrics are made from lines that the code writes.
+fn logs(deployment: &Deployment) -> Vec<String> {
+    const TICK: &str = include_str!("../../../tick/src/lib.rs");
+    const HOST: &str = include_str!("../../../host/src/host.rs");
+    let mut wrong = Vec::new();
+    for one in deployment.plan.all("google_logging_metric") {
+        let filter = one.text("/filter");
+        let message = filter
+            .split("jsonPayload.message")
+            .nth(1)
+            .unwrap_or_default();
+        let message = message.split('"').nth(1).unwrap_or_default();
+        let written = |source: &str| {
+            source.contains(&format!("\"{message}\""))
+                || source.contains(&format!("\"{message}: {{"))
+        };
+        if message.is_empty() || !(written(TICK) || written(HOST)) {
+            wrong.push(format!("{}: nobody logs `{message}`", one.address));
+        }
+        let field = one.text("/value_extractor");
+        let field = field
+            .trim_start_matches("EXTRACT(jsonPayload.")
+            .trim_end_matches(')');
+        if !field.is_empty() && !TICK.contains(&format!("{field} = ")) {
+            wrong.push(format!("{}: the line has no `{field}`", one.address));
+        }
+    }
+    wrong
+}

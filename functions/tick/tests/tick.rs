@@ -1,7 +1,5 @@
 //! The tick over HTTP.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -9,10 +7,8 @@ use ork_core::ids::RunId;
 use ork_core::run::RunStatus;
 use ork_core::time::Millis;
 use ork_host::Role;
-use ork_host::logs::{Style, subscriber};
-use ork_host::settings::LogLevel;
 use ork_host::testing::{World, post, settings};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const HOURLY: &str = "name: hourly\nschedule: '0 * * * *'\ntasks:\n  a: {command: work}\n";
 const ONE: &str = "name: w\ntasks:\n  a: {command: work}\n";
@@ -202,66 +198,4 @@ async fn a_deadline_that_has_passed_is_told_by_the_tick_that_finds_it() {
     world.pass(Duration::from_secs(3_600));
     post(&routes, "/tick", "").await;
     assert!(world.letters().is_empty(), "it is told once");
-}
-
-/// What was written.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .lock()
-            .expect("nobody panics here")
-            .extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Kept {
-    /// The lines that say how a tick went.
-    fn ticked(&self) -> Vec<Value> {
-        let bytes = self.0.lock().expect("nobody panics here").clone();
-        let text = String::from_utf8(bytes).expect("text");
-        let lines = text
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("every line is JSON"));
-        lines
-            .filter(|line: &Value| line["message"] == "ticked")
-            .collect()
-    }
-}
-
-#[tokio::test]
-async fn every_tick_says_in_the_log_how_late_it_was() {
-    let (kept, style) = (
-        Kept::default(),
-        Style::Json {
-            project: "p".into(),
-        },
-    );
-    let sink = Arc::new(Mutex::new(kept.clone()));
-    let _logs = tracing::subscriber::set_default(subscriber(style, LogLevel::Info, sink));
-    let world = World::default();
-    let routes = ork_tick::router(world.engine(), &settings(Role::Tick));
-    post(&routes, "/tick", "").await;
-    world.deploy(ONE).await;
-    world.start("w", "r").await;
-    world.pass(Duration::from_secs(700));
-    post(&routes, "/tick", "").await;
-    let lines = kept.ticked();
-    assert_eq!(lines.len(), 2, "{lines:?}");
-    let of = |line: &Value| {
-        ["oldest_wake_seconds", "fired", "runs", "errors", "more"].map(|name| line[name].clone())
-    };
-    assert_eq!(
-        of(&lines[0]),
-        [json!(0), json!(0), json!(0), json!(0), json!(false)]
-    );
-    let late = lines[1]["oldest_wake_seconds"].as_u64().expect("a number");
-    assert!((640..=700).contains(&late), "{late}");
-    assert_eq!(lines[1]["runs"], 1, "{}", lines[1]);
 }

@@ -2,6 +2,7 @@
 
 mod firestore;
 mod objects;
+mod permissions;
 mod queue;
 mod run_jobs;
 mod signed;

@@ -9,6 +9,7 @@ mod kept;
 mod mistakes;
 mod plan;
 mod programs;
+mod smoke;
 mod tables;
 
 use std::path::{Path, PathBuf};

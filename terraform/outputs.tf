@@ -56,11 +56,14 @@ output "images" {
 
 output "next" {
   value       = <<-EOT
-    Upload a workflow:    gcloud storage cp workflow.yaml gs://${local.bucket}/workflows/NAME/workflow.yaml
-    See what became of it: gcloud storage cat gs://${local.bucket}/workflows/NAME/workflow.status.json
-    Ask the API:          curl -H "Authorization: Bearer $(gcloud auth print-identity-token --audiences=${local.urls["api"]})" ${local.urls["api"]}/api/workflows
-    Look at the tick:     gcloud scheduler jobs run ${var.name}-tick --location=${var.region} --project=${var.project}
-    Roles for workers:    ${join(", ", values(local.worker_emails))}
+    export ORK_PROJECT=${var.project} ORK_BUCKET=${local.bucket} ORK_DATABASE=${local.database}
+    export ORK_TOPIC_DISPATCH=${local.topics["dispatch"]} ORK_TOPIC_POLL=${local.topics["poll"]}
+    ork workflow deploy examples/quickstart      # or: gcloud storage cp workflow.yaml gs://${local.bucket}/workflows/NAME/workflow.yaml
+    ork run start quickstart --wait
+
+    The API and its pages:        ${local.urls["api"]}
+    A tick now:                   gcloud scheduler jobs run ${var.name}-tick --location=${var.region} --project=${var.project}
+    What tasks need is given to:  ${join(", ", values(local.worker_emails))}
   EOT
   description = "What to do next."
 }

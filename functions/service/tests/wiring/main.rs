@@ -11,6 +11,7 @@ mod plan;
 mod programs;
 mod smoke;
 mod tables;
+mod types;
 
 use std::path::{Path, PathBuf};
 

@@ -14,6 +14,7 @@ use ork_core::run::RunStatus;
 use ork_emulators::google::Subscription;
 use ork_emulators::{Emulators, Options};
 use ork_engine::{Engine, StartRun};
+use ork_gcp::permissions::{On, needs};
 use ork_gcp::{Google, Usage, prices};
 use ork_host::{Role, Settings};
 use tokio::net::TcpListener;
@@ -31,7 +32,8 @@ const BUCKET: &str = "costs-bucket";
 pub(crate) struct Counted {
     pub(crate) emulators: Emulators,
     engine: Engine<Google>,
-    counted: Vec<Google>,
+    /// With the role of `ork-service` that each has; whoever starts runs here has none.
+    counted: Vec<(&'static str, Google)>,
     workers: Google,
     requests: Arc<AtomicU64>,
 }
@@ -80,7 +82,7 @@ impl Counted {
             let settings = Settings::read(role, &env).expect("the settings are right");
             let google = connect(&emulators, PROJECT, BUCKET, Some(&wake_url)).await;
             let engine = Engine::new(google.clone(), None);
-            counted.push(google);
+            counted.push((name, google));
             let routes = match role {
                 Role::Dispatch => ork_dispatch::router(engine, &settings),
                 Role::Monitor => ork_monitor::router(engine, &settings),
@@ -94,7 +96,7 @@ impl Counted {
             tokio::spawn(async move { axum::serve(listener, routes).await });
         }
         let starter = connect(&emulators, PROJECT, BUCKET, Some(&wake_url)).await;
-        counted.push(starter.clone());
+        counted.push(("", starter.clone()));
         let workers = connect(&emulators, PROJECT, BUCKET, None).await;
         let jobs = emulators.run_jobs().expect("it was started");
         jobs.register_instant(&names.worker_job, instant(workers.clone(), |_, _| {}))
@@ -150,9 +152,43 @@ impl Counted {
         }
     }
 
+    /// What was used without being declared among the permissions that a deployment gives.
+    pub(crate) fn undeclared(&self) -> Vec<String> {
+        let services = self.counted.iter().filter(|(role, _)| !role.is_empty());
+        let services = services.map(|(role, google)| (*role, google.meter().total()));
+        let workers = std::iter::once(("worker", self.workers.meter().total()));
+        let needs = needs();
+        let mut undeclared = Vec::new();
+        for (role, used) in services.chain(workers) {
+            for (count, on, permission) in [
+                (used.store_reads, On::Database, "datastore.entities.get"),
+                (used.store_writes, On::Database, "datastore.entities.update"),
+                (
+                    used.store_deletes,
+                    On::Database,
+                    "datastore.entities.delete",
+                ),
+                (used.class_a, On::Objects, "storage.objects.create"),
+                (used.class_b, On::Objects, "storage.objects.get"),
+                (used.messages, On::Hints, "pubsub.topics.publish"),
+                (used.tasks, On::Queue, "cloudtasks.tasks.create"),
+                (used.job_starts, On::Jobs, "run.jobs.runWithOverrides"),
+            ] {
+                let mut all = needs.iter();
+                let declared = all.any(|need| {
+                    need.who == role && need.on == on && need.permissions.contains(&permission)
+                });
+                if count > 0 && !declared {
+                    undeclared.push(format!("{role} used {permission} {count} times"));
+                }
+            }
+        }
+        undeclared
+    }
+
     fn services(&self) -> Usage {
         let mut all = Usage::default();
-        for google in &self.counted {
+        for (_, google) in &self.counted {
             all.add(&google.meter().total());
         }
         all

@@ -49,7 +49,12 @@ pub(crate) struct Grant {
 impl Deployment {
     /// The plan of a folder with the values of its `offline.tfvars`.
     pub(crate) fn of(folder: &Path) -> Result<Self, String> {
-        let given = values(&folder.join("offline.tfvars"))?;
+        Self::with(folder, "offline.tfvars")
+    }
+
+    /// The same with the values of another file.
+    pub(crate) fn with(folder: &Path, file: &str) -> Result<Self, String> {
+        let given = values(&folder.join(file))?;
         Ok(Self {
             plan: Plan::of(folder, given)?,
         })

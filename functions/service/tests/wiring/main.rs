@@ -23,25 +23,31 @@ fn terraform() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../terraform")
 }
 
-/// The configurations that are looked at: the module as `offline.tfvars` has it, and the examples.
-const CONFIGURATIONS: [&str; 4] = [".", "examples/minimal", "examples/team", "examples/private"];
+/// The configurations that are looked at, with the files of their values: the module, what else it can be asked for, and the examples.
+const CONFIGURATIONS: [(&str, &str); 6] = [
+    (".", "offline.tfvars"),
+    (".", "tests/variants/services.tfvars"),
+    (".", "tests/variants/closed.tfvars"),
+    ("examples/minimal", "offline.tfvars"),
+    ("examples/team", "offline.tfvars"),
+    ("examples/private", "offline.tfvars"),
+];
 
 /// Everything that is wrong with these configurations of a folder.
-fn problems(root: &Path, configurations: &[&str]) -> Vec<String> {
+fn problems(root: &Path, configurations: &[(&str, &str)]) -> Vec<String> {
     let mut wrong = Vec::new();
-    for configuration in configurations {
-        let found = match Deployment::of(&root.join(configuration)) {
+    for (configuration, file) in configurations {
+        let found = match Deployment::with(&root.join(configuration), file) {
             Err(error) => vec![error],
             Ok(deployment) => [programs::check, callers::check, access::check, kept::check]
                 .into_iter()
                 .flat_map(|check| check(&deployment))
                 .collect(),
         };
-        wrong.extend(
-            found
-                .into_iter()
-                .map(|one| format!("{configuration}: {one}")),
-        );
+        let said = found
+            .into_iter()
+            .map(|one| format!("{configuration} ({file}): {one}"));
+        wrong.extend(said);
     }
     wrong
 }

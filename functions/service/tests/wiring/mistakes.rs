@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::{problems, terraform};
+use crate::{CONFIGURATIONS, problems, terraform};
 
 /// One mistake.
 #[derive(Debug, Deserialize)]
@@ -59,7 +59,7 @@ fn every_mistake_is_noticed() {
             mistake.file
         );
         std::fs::write(&file, text.replace(&mistake.from, &mistake.to)).expect("written");
-        let found = problems(folder.path(), &["."]);
+        let found = problems(folder.path(), &CONFIGURATIONS[..1]);
         if !found.iter().any(|one| one.contains(&mistake.said)) {
             unnoticed.push(format!(
                 "{}: nothing says `{}`, only {found:#?}",

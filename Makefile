@@ -84,7 +84,7 @@ test-terraform: check-python ## Terraform's own checks of terraform/, its exampl
 	@command -v terraform >/dev/null || { $(call skip,the checks of terraform/,there is no terraform on PATH: see developer.hashicorp.com/terraform/install); exit; }; \
 		PYTHON='$(abspath-python)' ORK_TERRAFORM_CHECK='$(abspath $(TERRAFORM_CHECK))' terraform/tests/run; ended=$$?; \
 		[ $$ended = 3 ] || exit $$ended; \
-		$(call skip,validate and plan and terraform test of terraform/,there is neither ORK_TERRAFORM_CHECK nor the registry of providers; terraform fmt and the wiring in Rust were checked)
+		printf '\nSKIPPED %s: %s\n\n' 'validate, plan and terraform test of terraform/' 'there is neither ORK_TERRAFORM_CHECK nor the registry of providers, which nothing here can install; terraform fmt and the wiring in Rust were checked' >&2
 
 smoke-gcp: check-cargo ## apply terraform/examples/minimal to PROJECT=…, run a workflow there, say how long it took and what it cost, remove all (IMAGE=, WORKER_IMAGE=, REGION=)
 	@CARGO='$(CARGO)' terraform/smoke '$(PROJECT)'

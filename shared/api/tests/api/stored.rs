@@ -94,7 +94,7 @@ async fn why_a_run_waits_and_what_it_costs_is_answered() {
     let site = Site::with(|settings| {
         settings.prices = Some(ork_api::Prices {
             of: "2026-11",
-            nanos: |_| 2_000_000_000,
+            nanos: |used| 2_000_000_000 * used.store_writes,
         });
     })
     .await;
@@ -102,5 +102,8 @@ async fn why_a_run_waits_and_what_it_costs_is_answered() {
         .await;
     let cost = site.get("/api/runs/r1/cost").await.json();
     assert_eq!(cost["prices_of"], "2026-11");
-    assert_eq!(cost["total"]["dollars"], 2.0);
+    assert_eq!(
+        cost["total"]["dollars"], 0.0,
+        "nothing is counted in a folder"
+    );
 }

@@ -27,8 +27,5 @@ async fn runs_cost_what_they_may() {
     expect("chain", &found, [3.0, 4.5, 0.03]);
     let found = counted.cost_of(1_002, &fan(1_000)).await;
     expect("fan-out", &found, [0.1, 2.1, 0.012]);
-    // Counted where it is used, role by role: who needs what was not only thought of.
-    let undeclared = counted.undeclared();
-    assert!(undeclared.is_empty(), "{undeclared:?}");
     counted.emulators.stop().await;
 }

@@ -124,6 +124,9 @@ impl Counted {
         let run = self.engine.start(wish).await.expect("it starts").id;
         let status = self.end_of(&run).await;
         assert_eq!(status, RunStatus::Success, "{run}");
+        // Who needs what was not only thought of.
+        let undeclared = self.undeclared();
+        assert!(undeclared.is_empty(), "{undeclared:?}");
         Cost {
             tasks,
             took: began.elapsed(),
@@ -153,7 +156,7 @@ impl Counted {
     }
 
     /// What was used without being declared among the permissions that a deployment gives.
-    pub(crate) fn undeclared(&self) -> Vec<String> {
+    fn undeclared(&self) -> Vec<String> {
         let services = self.counted.iter().filter(|(role, _)| !role.is_empty());
         let services = services.map(|(role, google)| (*role, google.meter().total()));
         let workers = std::iter::once(("worker", self.workers.meter().total()));

@@ -115,17 +115,23 @@ class Browser:
 
         until(f"something to click that says {text!r} on {self.path()}", look)
 
-    def dialog(self):
-        """The question that the page asks."""
+    def dialog(self, text=None):
+        """The question that the page asks, or asks when one clicks what says `text`. A click on a part that is exchanged at that moment is nobody's: one clicks again."""
         from selenium.common.exceptions import NoAlertPresentException
 
-        def look():
+        def asked():
             try:
                 return self.driver.switch_to.alert
             except NoAlertPresentException:
                 return None
 
-        return until("a question", look)
+        for _ in range(5 if text else 0):
+            self.click(text)
+            try:
+                return until(f"a question of {text!r}", asked, 4)
+            except AssertionError:
+                continue
+        return until("a question", asked)
 
     def keys(self, *keys):
         from selenium.webdriver import ActionChains

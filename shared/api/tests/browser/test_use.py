@@ -76,13 +76,11 @@ class Use(PageTest):
     def test_a_run_is_cancelled_on_its_page_after_a_question(self):
         run = self.gated("never")
         self.page.open(f"/runs/{run}")
-        self.page.click("Cancel")
-        question = self.page.dialog()
+        question = self.page.dialog("Cancel")
         self.assertIn(run, question.text)
         question.dismiss()
         self.assertEqual(self.world.run(run)["status"], "running", "no means no")
-        self.page.click("Cancel")
-        self.page.dialog().accept()
+        self.page.dialog("Cancel").accept()
         self.world.ended(run, "cancelled")
         until("the page to say so", lambda: "cancelled" in self.page.text("#live .now"))
 

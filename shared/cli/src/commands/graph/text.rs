@@ -143,7 +143,9 @@ pub(super) fn json(subject: &Subject, critical: bool) -> Value {
                     "total": fan.total, "done": fan.done, "failed": fan.failed, "running": fan.running,
                 });
             }
-            if node.weight > 0 {
+            // What was over within a millisecond took none.
+            let ran = matches!(node.state, Some(State::Success | State::Failed));
+            if node.weight > 0 || ran {
                 entry["duration_ms"] = json!(node.weight);
             }
             let hidden = graph.hidden(at);

@@ -1,6 +1,6 @@
 //! Log lines as Cloud Logging reads them.
 
-use std::io::{self, Write};
+use std::io;
 use std::panic;
 use std::sync::{Arc, Mutex};
 
@@ -10,39 +10,9 @@ use axum::http::Request;
 use axum::routing::get;
 use ork_host::logs::{Style, TraceContext, report_panic, subscriber};
 use ork_host::settings::LogLevel;
-use ork_host::testing::{send, settings};
+use ork_host::testing::{Lines, send, settings};
 use ork_host::{Host, Role};
-use serde_json::{Value, json};
-
-/// What was written.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .lock()
-            .expect("nobody panics here")
-            .extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Kept {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().expect("nobody panics here").clone()).expect("text")
-    }
-    fn lines(&self) -> Vec<Value> {
-        let text = self.text();
-        assert!(text.is_empty() || text.ends_with('\n'));
-        text.lines()
-            .map(|line| serde_json::from_str(line).expect("every line is JSON"))
-            .collect()
-    }
-}
+use serde_json::json;
 
 fn json_style() -> Style {
     Style::Json {
@@ -50,8 +20,8 @@ fn json_style() -> Style {
     }
 }
 
-fn logged(style: Style, level: LogLevel, work: impl FnOnce()) -> Kept {
-    let kept = Kept::default();
+fn logged(style: Style, level: LogLevel, work: impl FnOnce()) -> Lines {
+    let kept = Lines::default();
     let sink = Arc::new(Mutex::new(kept.clone()));
     tracing::subscriber::with_default(subscriber(style, level, sink), work);
     kept
@@ -69,7 +39,7 @@ fn an_event_is_one_json_line() {
         tracing::debug!(target: "ork_test", "d");
         tracing::trace!(target: "ork_test", "not at this level");
     });
-    let lines = kept.lines();
+    let lines = kept.all();
     let severities: Vec<_> = lines.iter().map(|line| line["severity"].clone()).collect();
     assert_eq!(severities, ["WARNING", "ERROR", "INFO", "DEBUG"]);
     let first = &lines[0];
@@ -102,7 +72,7 @@ fn other_crates_are_heard_when_they_warn() {
         tracing::debug!(target: "ork_monitor::gather", "ours");
     });
     let said: Vec<_> = kept
-        .lines()
+        .all()
         .iter()
         .map(|line| line["message"].clone())
         .collect();
@@ -132,7 +102,7 @@ fn a_panic_is_a_critical_line() {
         assert!(panicked.is_err());
     });
     panic::set_hook(before);
-    let lines = kept.lines();
+    let lines = kept.all();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert_eq!(lines[0]["severity"], "CRITICAL");
     assert_eq!(lines[0]["message"], "panic: nobody expected this");
@@ -246,7 +216,7 @@ fn a_request_is_one_line_with_its_trace_and_without_its_query() {
         });
     });
     assert!(!kept.text().contains("CANARY"), "{}", kept.text());
-    let lines = kept.lines();
+    let lines = kept.all();
     assert_eq!(lines.len(), 2, "{lines:?}");
     for line in &lines {
         assert_eq!(

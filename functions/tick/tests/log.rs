@@ -1,57 +1,32 @@
 //! What the tick says in the log. A program of its own: whoever collects lines in one test keeps those of tests beside it from being noticed.
 
-use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ork_host::Role;
 use ork_host::logs::{Style, subscriber};
 use ork_host::settings::LogLevel;
-use ork_host::testing::{World, post, settings};
+use ork_host::testing::{Lines, World, post, settings};
 use serde_json::{Value, json};
 
 const ONE: &str = "name: w\ntasks:\n  a: {command: work}\n";
 
-/// What was written.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .lock()
-            .expect("nobody panics here")
-            .extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Kept {
-    /// The lines that say how a tick went.
-    fn ticked(&self) -> Vec<Value> {
-        let bytes = self.0.lock().expect("nobody panics here").clone();
-        let text = String::from_utf8(bytes).expect("text");
-        let lines = text
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("every line is JSON"));
-        lines
-            .filter(|line: &Value| line["message"] == "ticked")
-            .collect()
-    }
+/// The lines that say how a tick went.
+fn ticked(log: &Lines) -> Vec<Value> {
+    let mut lines = log.all();
+    lines.retain(|line| line["message"] == "ticked");
+    lines
 }
 
 #[tokio::test]
 async fn every_tick_says_in_the_log_how_late_it_was() {
-    let (kept, style) = (
-        Kept::default(),
+    let (log, style) = (
+        Lines::default(),
         Style::Json {
             project: "p".into(),
         },
     );
-    let sink = Arc::new(Mutex::new(kept.clone()));
+    let sink = Arc::new(Mutex::new(log.clone()));
     let _logs = tracing::subscriber::set_default(subscriber(style, LogLevel::Info, sink));
     let world = World::default();
     let routes = ork_tick::router(world.engine(), &settings(Role::Tick));
@@ -60,7 +35,7 @@ async fn every_tick_says_in_the_log_how_late_it_was() {
     world.start("w", "r").await;
     world.pass(Duration::from_secs(700));
     post(&routes, "/tick", "").await;
-    let lines = kept.ticked();
+    let lines = ticked(&log);
     assert_eq!(lines.len(), 2, "{lines:?}");
     let of = |line: &Value| {
         ["oldest_wake_seconds", "fired", "runs", "errors", "more"].map(|name| line[name].clone())

@@ -29,27 +29,31 @@ impl<P: Ports> Engine<P> {
         graph: &Graph,
         state: &RunState,
     ) -> (Vec<Event>, bool) {
-        let mut found = Vec::new();
-        let mut whole = true;
-        for file in [AttemptFile::Late, AttemptFile::Result] {
-            let Ok(unheard) = self.unheard(graph, state, file).await else {
-                whole = false;
-                continue;
-            };
-            whole &= unheard.len() < limits::COLLECTED;
-            let mut read = stream::iter(unheard)
-                .map(|one| self.hear(one))
-                .buffered(limits::READS_AT_ONCE);
-            while let Some(heard) = read.next().await {
-                match heard {
-                    Ok(Some(event)) if is_news(&event, state) => found.push(event),
-                    Ok(_) => {}
-                    Err(_) => whole = false,
-                }
+        let late = self.all(graph, state, AttemptFile::Late).await;
+        let ended = self.all(graph, state, AttemptFile::Result).await;
+        let (Ok(late), Ok(ended)) = (late, ended) else {
+            return (Vec::new(), false);
+        };
+        let mut unheard: Vec<Said> = Vec::new();
+        for one in late.iter().chain(&ended) {
+            if !is_known(state, one) && !state.knows_jobs_of(one.attempt) {
+                unheard.push(one.clone());
+            }
+        }
+        let (mut found, mut whole) = (Vec::new(), unheard.len() <= limits::COLLECTED);
+        unheard.truncate(limits::COLLECTED);
+        let mut read = stream::iter(unheard)
+            .map(|one| self.hear(one))
+            .buffered(limits::READS_AT_ONCE);
+        while let Some(heard) = read.next().await {
+            match heard {
+                Ok(Some(event)) if is_news(&event, state) => found.push(event),
+                Ok(_) => {}
+                Err(_) => whole = false,
             }
         }
         if self.holds(Protection::WordLeft) {
-            let (said, told) = self.leave_words(graph, state).await;
+            let (said, told) = self.leave_words(graph, state, &ended).await;
             found.extend(said.into_iter().filter(|event| is_news(event, state)));
             whole &= told;
         }
@@ -58,31 +62,28 @@ impl<P: Ports> Engine<P> {
 
     /// Leaves word for the workers of attempts that were taken from them and that nobody told: whoever committed it may have died, or may not
     /// write objects. Gives what they had said before, and whether all could be told.
-    async fn leave_words(&self, graph: &Graph, state: &RunState) -> (Vec<Event>, bool) {
-        let listed = async || {
-            let begun = self.attempts_with(graph, state, AttemptFile::Claim).await?;
-            let ended = self
-                .attempts_with(graph, state, AttemptFile::Result)
-                .await?;
-            Ok::<_, EngineError>((begun, ended))
-        };
-        let Ok((begun, ended)) = listed().await else {
+    async fn leave_words(
+        &self,
+        graph: &Graph,
+        state: &RunState,
+        ended: &[Said],
+    ) -> (Vec<Event>, bool) {
+        let Ok(begun) = self.all(graph, state, AttemptFile::Claim).await else {
             return (Vec::new(), false);
         };
-        let untold = begun.iter().filter(|one| !ended.contains(one));
-        let untold = untold.filter(|(task, index, n)| state.is_over(*task, *index, *n));
-        let mut untold: Vec<(TaskIndex, u32, u32)> = untold.copied().collect();
+        let [begun, ended] = [&begun, ended].map(|all| all.iter().map(place).collect());
+        let [begun, ended]: [BTreeSet<Place>; 2] = [begun, ended];
+        let over = |(task, index, attempt): &&Place| state.is_over(*task, *index, *attempt);
+        let mut untold: Vec<Place> = begun.difference(&ended).filter(over).copied().collect();
         for task in (0..).take(state.tasks().len()) {
             if !graph.task(task).executor.has_worker() {
                 continue;
             }
             for (index, one) in (0..).zip(state.instances(task)) {
-                let known = (task, index, one.attempt);
-                if matches!(one.state, State::Cancelled)
-                    && one.attempt > 0
-                    && !begun.contains(&known)
-                {
-                    untold.push(known);
+                let place = (task, index, one.attempt);
+                let cancelled = matches!(one.state, State::Cancelled) && one.attempt > 0;
+                if cancelled && !begun.contains(&place) {
+                    untold.push(place);
                 }
             }
         }
@@ -142,42 +143,8 @@ impl<P: Ports> Engine<P> {
         }
     }
 
-    /// The attempts of a run that have an object of one kind.
-    async fn attempts_with(
-        &self,
-        graph: &Graph,
-        state: &RunState,
-        file: AttemptFile,
-    ) -> Result<BTreeSet<(TaskIndex, u32, u32)>, EngineError> {
-        let run = &state.header.id;
-        let prefix = format!("runs/{run}/");
-        let mut found = BTreeSet::new();
-        let mut after: Option<String> = None;
-        loop {
-            let page = limits::COLLECTED;
-            let objects = self.ports.objects();
-            let listed = objects
-                .list_files(&prefix, file, after.as_deref(), page)
-                .await?;
-            let known = listed.iter().filter_map(|name| of_run(run, graph, name));
-            found.extend(known.map(|one| {
-                let Attempt {
-                    task,
-                    index,
-                    attempt,
-                    ..
-                } = one.attempt;
-                (task, index, attempt)
-            }));
-            if listed.len() < page {
-                return Ok(found);
-            }
-            after = listed.last().map(ToString::to_string);
-        }
-    }
-
-    /// The objects of one kind that may say something new.
-    async fn unheard(
+    /// The objects of one kind of all attempts of a run.
+    async fn all(
         &self,
         graph: &Graph,
         state: &RunState,
@@ -185,7 +152,7 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Vec<Said>, EngineError> {
         let run = &state.header.id;
         let prefix = format!("runs/{run}/");
-        let mut unheard: Vec<Said> = Vec::new();
+        let mut found = Vec::new();
         let mut after: Option<String> = None;
         loop {
             let page = limits::COLLECTED;
@@ -193,17 +160,26 @@ impl<P: Ports> Engine<P> {
             let listed = objects
                 .list_files(&prefix, file, after.as_deref(), page)
                 .await?;
-            let known = listed.iter().filter_map(|name| of_run(run, graph, name));
-            unheard.extend(
-                known.filter(|one| !is_known(state, one) && !state.knows_jobs_of(one.attempt)),
-            );
-            if listed.len() < page || unheard.len() >= limits::COLLECTED {
-                unheard.truncate(limits::COLLECTED);
-                return Ok(unheard);
+            found.extend(listed.iter().filter_map(|name| of_run(run, graph, name)));
+            if listed.len() < page {
+                return Ok(found);
             }
             after = listed.last().map(ToString::to_string);
         }
     }
+}
+
+/// A task, an instance of it, an attempt of that.
+type Place = (TaskIndex, u32, u32);
+
+fn place(said: &Said) -> Place {
+    let Attempt {
+        task,
+        index,
+        attempt,
+        ..
+    } = said.attempt;
+    (task, index, attempt)
 }
 
 /// What an earlier commit left to whoever may write objects: the outputs of a run that is over are made up for before the commit that this is a part of,

@@ -20,6 +20,7 @@ use crate::ports::{Objects, Ports};
 use crate::reap::Claimed;
 
 /// An object that has something to say about an attempt.
+#[derive(Clone)]
 pub(crate) struct Said {
     pub(crate) name: ObjectName,
     pub(crate) attempt: Attempt,

@@ -1,5 +1,6 @@
 //! For tests: a world in memory, settings, and requests as they come.
 
+mod lines;
 mod world;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use ork_core::Value;
 use ork_core::retention::Retention;
 use serde_json::json;
 
+pub use lines::Lines;
 pub use world::{MONDAY, World};
 
 use crate::settings::{

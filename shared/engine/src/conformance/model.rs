@@ -17,6 +17,10 @@ use crate::ports::{
 #[derive(Debug, Clone, Default)]
 pub struct Model(Arc<Mutex<State>>);
 
+/// The documents of a [`Model`] as they were at an instant.
+#[derive(Debug, Clone)]
+pub struct Backup(BTreeMap<Key, Document>);
+
 #[derive(Debug, Default)]
 struct State {
     documents: BTreeMap<Key, Document>,
@@ -123,6 +127,23 @@ impl State {
             found.sort_by_key(|(key, document)| Reverse((document.index.created_at, key.clone())));
         }
         found
+    }
+}
+
+impl Model {
+    /// All documents as they are now.
+    pub fn backup(&self) -> Backup {
+        Backup(self.state().documents.clone())
+    }
+    /// Puts the documents of a backup in the place of all that are there. Each gets a version that it never had, as an import gives it.
+    pub fn restore(&self, backup: &Backup) {
+        let mut state = self.state();
+        let mut documents = backup.0.clone();
+        for document in documents.values_mut() {
+            state.versions += 1;
+            document.version = Version(state.versions);
+        }
+        state.documents = documents;
     }
 }
 

@@ -15,7 +15,7 @@ use ork_core::names::{AttemptFile, ObjectName};
 use ork_core::task::{AttemptId, TaskSpec};
 use ork_core::time::{Millis, Time};
 use ork_engine::Engine;
-use ork_engine::conformance::model::Model;
+use ork_engine::conformance::model::{Backup, Model};
 use ork_engine::conformance::model_objects::ModelObjects;
 use ork_engine::ports::{
     Alive, Begun, Clock, Document, Executor, Generation, Hint, JobStatus, Key, Letter, ListQuery,
@@ -89,6 +89,8 @@ pub(crate) struct Inner {
     pub(crate) names: Mutex<BTreeSet<String>>,
     /// Every object that was written, once for each time, in order.
     pub(crate) object_writes: Mutex<Vec<String>>,
+    /// The documents after each commit, when somebody wants to go back to them.
+    pub(crate) backups: Mutex<Option<Vec<Backup>>>,
     /// Who counts what runs use, when somebody does.
     pub(crate) meter: OnceLock<Counts>,
 }
@@ -141,6 +143,7 @@ impl World {
             most_active: Mutex::default(),
             names: Mutex::default(),
             object_writes: Mutex::default(),
+            backups: Mutex::default(),
             meter: OnceLock::new(),
         }))
     }
@@ -312,6 +315,9 @@ impl World {
         );
         self.count(writes);
         self.check_commit().await;
+        if let Some(backups) = self.0.backups.lock().unwrap().as_mut() {
+            backups.push(self.0.store.backup());
+        }
         if fault.is_some() {
             fail(StoreErrorKind::Ambiguous)
         } else {

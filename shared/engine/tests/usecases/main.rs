@@ -21,6 +21,7 @@ mod places;
 mod prune;
 mod prune_worlds;
 mod remote;
+mod restored;
 mod settle;
 mod start;
 mod step;

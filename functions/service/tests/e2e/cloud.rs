@@ -74,6 +74,15 @@ static PLACES: Semaphore = Semaphore::const_new(2);
 impl Cloud {
     /// Starts everything; `None` where Google's emulators are not installed, which is said.
     pub(crate) async fn start(test: &str, setup: Setup) -> Option<Self> {
+        Self::start_with(test, setup, &[]).await
+    }
+
+    /// The same, with more in the environment of the services.
+    pub(crate) async fn start_with(
+        test: &str,
+        setup: Setup,
+        more: &[(&str, &str)],
+    ) -> Option<Self> {
         static PROJECTS: AtomicU32 = AtomicU32::new(0);
         google::testing::sdk_or_skip(test)?;
         let place = PLACES.acquire().await.expect("nobody closes it");
@@ -98,13 +107,17 @@ impl Cloud {
             bucket,
             _place: place,
         };
-        cloud.open(setup).await;
+        cloud.open(setup, more).await;
         Some(cloud)
     }
 
-    async fn open(&mut self, setup: Setup) {
+    async fn open(&mut self, setup: Setup, more: &[(&str, &str)]) {
         let names = self.emulators.names();
-        let env = self.emulators.env();
+        let mut env = self.emulators.env();
+        env.extend(
+            more.iter()
+                .map(|(name, value)| ((*name).into(), (*value).into())),
+        );
         for role in ["poll", "tick", "dispatch", "monitor"] {
             let mut env = env.clone();
             let subscription = format!("projects/{}/subscriptions/ork-{role}", self.project);
@@ -159,6 +172,11 @@ impl Cloud {
 
     /// The worker job runs tasks in `code`.
     pub(crate) fn work_in(&self, code: &Path) {
+        self.work_in_with(code, &[]);
+    }
+
+    /// The same, with more in the environment of the job.
+    pub(crate) fn work_in_with(&self, code: &Path, more: &[(&str, &str)]) {
         let command = [env!("CARGO_BIN_EXE_ork-service"), "worker"];
         let path = std::env::var("PATH").unwrap_or_default();
         let job = Job::new(command).with_env([
@@ -169,6 +187,10 @@ impl Cloud {
             ),
             ("PATH", path),
         ]);
+        let more = more
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        let job = job.with_env(more);
         self.emulators
             .register_worker(&self.project, &self.bucket, job)
             .expect("a worker job");

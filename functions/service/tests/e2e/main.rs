@@ -2,6 +2,7 @@
 //!
 //! Without Java and the emulators it says loudly that it was skipped; with `ORK_REQUIRE_ALL=1` that is a failure.
 
+mod canary;
 mod cloud;
 mod command;
 mod connect;

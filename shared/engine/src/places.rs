@@ -28,6 +28,9 @@ fn most_active(workflow: &Workflow) -> usize {
 
 /// Runs that a pool remembers to tell; whoever comes later finds a free place by looking.
 const WAITING: usize = 1_000;
+/// Runs that are told of free places beyond one for each: one of those that waited may be gone. All others would look in vain, and each look
+/// of a run at a full pool costs reads.
+const SPARE: usize = 1;
 
 /// The shared documents that a commit of one run may have to change.
 pub(crate) struct Places {
@@ -77,19 +80,19 @@ impl Places {
         Ok(places)
     }
 
-    /// Takes places from runs that are not stored any more, where that is all that keeps this one waiting.
+    /// Takes places from runs that are not stored any more, where that is all that keeps this one waiting. Asks about one holder of
+    /// a pool, which is left to chance: that there is such a run is so rare that every look need not read all of them.
     async fn drop_departed<P: Ports>(&mut self, ports: &P, run: &RunId) -> Result<(), EngineError> {
         for (_, pool) in self.pools.values_mut() {
             if pool.free_for(run) > 0 {
                 continue;
             }
-            let holders: Vec<Key> = pool
-                .held
-                .keys()
-                .filter(|holder| *holder != run)
-                .cloned()
-                .map(Key::Run)
-                .collect();
+            let others = pool.held.keys().filter(|holder| *holder != run);
+            let mut holders: Vec<Key> = others.cloned().map(Key::Run).collect();
+            if holders.len() > 1 {
+                let at = ports.random() % holders.len() as u64;
+                holders = vec![holders.swap_remove(usize::try_from(at).unwrap_or(0))];
+            }
             let found = ports.store().read(&holders).await?;
             for (holder, found) in holders.into_iter().zip(found) {
                 if let (Key::Run(holder), None) = (holder, found) {
@@ -152,22 +155,22 @@ impl Places {
             if now_held > 0 {
                 next.held.insert(run.clone(), now_held);
             }
-            next.waiting.retain(|waiting| waiting != run);
             let full = next.held.values().sum::<u32>() >= next.size;
-            if full
-                && loaded.state.has_ready()
-                && !loaded.state.header.status.is_terminal()
-                && next.waiting.len() < WAITING
-            {
+            let waits =
+                full && loaded.state.has_ready() && !loaded.state.header.status.is_terminal();
+            if !waits {
+                next.waiting.retain(|waiting| waiting != run);
+            } else if next.waiting.len() < WAITING && !next.waiting.contains(run) {
                 next.waiting.push(run.clone());
             }
             if now_held < before {
-                self.freed.extend(
-                    next.waiting
-                        .iter()
-                        .filter(|waiting| *waiting != run)
-                        .cloned(),
-                );
+                let others = next.waiting.iter().filter(|waiting| *waiting != run);
+                let places = (before - now_held) as usize;
+                let told: Vec<RunId> = others.take(places + SPARE).cloned().collect();
+                // Whoever is told and does not come is behind those who were not told yet.
+                next.waiting.retain(|waiting| !told.contains(waiting));
+                next.waiting.extend_from_slice(&told);
+                self.freed.extend(told);
             }
             if next != *pool && loaded.graph.protections().hold(Protection::PoolInCommit) {
                 let precondition = version.map_or(Precondition::Absent, Precondition::At);

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod catalogue;
 pub mod coverage;
+pub mod day;
 pub mod fault;
 mod finished;
 pub mod generate;

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use ork_core::protect::{Protection, Protections};
+use ork_core::time::Millis;
 use ork_sim::batch::{self, Batch, Found, Sum};
 use ork_sim::catalogue::Catalogue;
+use ork_sim::day::{Day, Shape};
 use ork_sim::report::{Finding, Report, write_plan};
 use ork_sim::shrink::{Budget, shrink};
 
@@ -57,6 +59,18 @@ struct Cli {
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+    /// Instead of seeds, a day without faults: what so many runs of one shape cost, and which documents become hot
+    #[arg(long, value_name = "SHAPE", conflicts_with_all = ["seed", "seeds", "from", "without", "chained", "protections", "coverage", "threads", "json"])]
+    day: Option<Shape>,
+    /// Runs of the day
+    #[arg(long, value_name = "N", default_value_t = 1_000, requires = "day", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    runs: u32,
+    /// Minutes over which they are started
+    #[arg(long, value_name = "M", default_value_t = 1_440, requires = "day", value_parser = clap::value_parser!(u32).range(1..=1_440))]
+    minutes: u32,
+    /// Instances of the services on that day
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "day", value_parser = clap::value_parser!(u8).range(1..=50))]
+    instances: u8,
 }
 
 fn protection(name: &str) -> Result<Protection, String> {
@@ -84,6 +98,8 @@ fn main() -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let done = if cli.protections {
         list_protections(&mut out).map(|()| ExitCode::SUCCESS)
+    } else if let Some(shape) = cli.day {
+        live(&cli, shape, &mut out)
     } else {
         simulate(&cli, &mut out)
     };
@@ -96,6 +112,37 @@ fn main() -> ExitCode {
             WRONG.into()
         }
     }
+}
+
+/// Lives through a day and says what it cost.
+fn live(cli: &Cli, shape: Shape, out: &mut impl Write) -> io::Result<ExitCode> {
+    let day = Day {
+        shape,
+        runs: cli.runs,
+        over: Millis::from_secs(u64::from(cli.minutes) * 60),
+        instances: cli.instances.into(),
+        seed: 0,
+    };
+    let outcome = match day.live() {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            return Ok(WRONG.into());
+        }
+    };
+    day.write(&outcome, out)?;
+    if day.is_done(&outcome) {
+        return Ok(ExitCode::SUCCESS);
+    }
+    match &outcome.violation {
+        Some(violation) => writeln!(out, "{}: {}", violation.invariant, violation.what)?,
+        None => writeln!(
+            out,
+            "not everything was done, or something twice: {:?}",
+            outcome.stats
+        )?,
+    }
+    Ok(FOUND.into())
 }
 
 fn list_protections(out: &mut impl Write) -> io::Result<()> {

@@ -95,6 +95,8 @@ pub struct Plan {
     pub drain: bool,
     /// The worker services, if some tasks have any.
     pub lane: Option<Lane>,
+    /// Whether it is a day that is counted, and longer than a seed may be.
+    pub day: bool,
 }
 
 /// Thursday, 1 January 2026, midnight UTC.
@@ -205,6 +207,7 @@ impl Plan {
             silent: random.one_in(2),
             drain: random.one_in(4),
             lane,
+            day: false,
         }
     }
 }

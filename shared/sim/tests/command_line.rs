@@ -216,3 +216,24 @@ fn wrong_use_is_told_apart() {
     );
     said(&["--help"], 0);
 }
+
+#[test]
+fn a_day_is_counted_and_goes_with_no_seeds() {
+    let day = said(&["--day", "chain", "--runs", "5", "--minutes", "60"], 0);
+    let first = "5 runs of 10 tasks (chain), started over 1h, on 3 instances; over after ";
+    assert!(day.starts_with(first), "{day}");
+    let row = |what: &str| {
+        let line = day.lines().find(|line| line.starts_with(what));
+        let line = line.unwrap_or_else(|| panic!("no {what} in {day}"));
+        line.split_whitespace().last().map(str::to_owned)
+    };
+    assert_eq!(row("attempts").as_deref(), Some("1.000"));
+    assert_eq!(row("notices").as_deref(), Some("1.000"));
+    for wrong in [
+        &["--runs", "5"] as &[&str],
+        &["--day", "chain", "--seeds", "5"],
+        &["--day", "star"],
+    ] {
+        assert_eq!(ork_sim(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}

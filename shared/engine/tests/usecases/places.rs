@@ -115,6 +115,46 @@ fn who_waits_is_told_when_a_place_comes_free() {
 }
 
 #[test]
+fn a_free_place_is_told_to_one_run_and_a_spare_and_never_to_all_that_wait() {
+    let world = pooled(3);
+    let engine = world.engine();
+    let ids: Vec<String> = (0..12).map(|n| format!("r{n:02}")).collect();
+    for id in &ids {
+        world.run(engine.start(named("w", id))).unwrap();
+        world.run(engine.step(&run_id(id), vec![], CLAIM)).unwrap();
+    }
+    let waiting = |world: &World| -> Vec<String> {
+        let runs = pool(world).waiting.into_iter();
+        runs.map(|run| run.to_string()).collect()
+    };
+    assert_eq!(waiting(&world), ids[1..]);
+    world.0.hints.lock().unwrap().clear();
+    let mut ends = world.work();
+    ends.retain(|(run, event)| {
+        run.as_str() == "r00"
+            && matches!(event, Event::Finished { attempt, .. } if attempt.task == 0)
+    });
+    let events = ends.into_iter().map(|(_, event)| event).take(1).collect();
+    world
+        .run(engine.step(&run_id("r00"), events, CLAIM))
+        .unwrap();
+    let told = |world: &World| -> Vec<String> {
+        let hints = world.0.hints.lock().unwrap();
+        hints.iter().map(|hint| hint.run.to_string()).collect()
+    };
+    assert_eq!(told(&world), ids[1..3], "one place, and a spare");
+    // Those who were told and do not come are behind the others, and whoever looks in vain stays where it is.
+    let behind = [&ids[3..], &ids[1..3]].concat();
+    assert_eq!(waiting(&world), behind);
+    world.drive(&engine);
+    world.finish_by_wakes(&engine);
+    for id in &ids {
+        assert_eq!(world.status(id), RunStatus::Success, "{id}");
+    }
+    assert!(pool(&world).waiting.is_empty());
+}
+
+#[test]
 fn a_cancelled_run_frees_its_places() {
     let world = pooled(3);
     let engine = world.engine();

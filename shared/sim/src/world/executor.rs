@@ -98,6 +98,7 @@ impl Inner {
 
     /// The execution of a job.
     fn start_execution(&mut self, spec: TaskSpec) {
+        self.counts(|load| load.starts += 1);
         let copies = if self.hit(Fault::StartDoubled) { 2 } else { 1 };
         for _ in 0..copies {
             if self.hit(Fault::StartNever) {

@@ -2,6 +2,7 @@
 
 mod documents;
 mod executor;
+pub mod load;
 mod objects;
 mod own_jobs;
 mod ports;
@@ -89,6 +90,8 @@ pub(crate) struct Inner {
     pub(crate) faults: Faults,
     pub(crate) protections: Protections,
     pub(crate) stats: Stats,
+    /// Counted in worlds that are a day.
+    pub(crate) load: Option<Box<load::Load>>,
     pub(crate) coverage: Coverage,
     pub(crate) documents: Documents,
     pub(crate) objects: ObjectMap,
@@ -150,6 +153,7 @@ impl World {
             faults,
             protections,
             stats: Stats::default(),
+            load: None,
             coverage: Coverage::default(),
             documents: Documents::default(),
             objects: ObjectMap::default(),
@@ -195,6 +199,12 @@ impl Inner {
             self.stats.injected.0[fault as usize] += 1;
         }
         hit
+    }
+    /// Counts, where somebody wants to know.
+    pub(crate) fn counts(&mut self, count: impl FnOnce(&mut load::Load)) {
+        if let Some(load) = &mut self.load {
+            count(load);
+        }
     }
     pub(crate) fn tell(&mut self, line: impl FnOnce() -> String) {
         if self.trace.is_on() {

@@ -196,9 +196,12 @@ impl Inner {
             Ok(done) => done,
             Err(error) => {
                 self.tell(|| format!("commit: {error}"));
+                self.counts(|load| load.conflicts += 1);
                 return Err(error);
             }
         };
+        let now = self.now;
+        self.counts(|load| load.commit(writes, now));
         self.committed(writes);
         if self.hit(Fault::AmbiguousApplied) {
             self.tell(|| "commit: applied, its answer is lost".into());
@@ -249,7 +252,14 @@ impl Inner {
         let ObjectName::Attempt { run, file, .. } = name else {
             return;
         };
-        if matches!(file, File::Claim | File::Result | File::Late) {
+        // Of a day as it is deployed: the monitor makes nothing of a claim.
+        let wanted = match file {
+            File::Result | File::Late => true,
+            File::Claim => self.load.is_none(),
+            _ => false,
+        };
+        if wanted {
+            self.counts(|load| load.notices += 1);
             let message = Message::Notice(run.clone(), name.clone());
             let (lost, late, doubled) =
                 (Fault::NoticeLost, Fault::NoticeLate, Fault::NoticeDoubled);
@@ -263,6 +273,7 @@ impl Store for Handle {
         self.call(|inner| {
             inner.note_keys(1, keys);
             inner.store_is_up()?;
+            inner.counts(|load| load.reads += keys.len() as u64);
             Ok(keys
                 .iter()
                 .map(|key| inner.documents.get(key).cloned())
@@ -277,7 +288,12 @@ impl Store for Handle {
         self.call(|inner| {
             inner.note(4);
             inner.store_is_up()?;
-            Ok(inner.documents.due_runs(now, limit))
+            let due = inner.documents.due_runs(now, limit);
+            inner.counts(|load| {
+                load.reads += due.len().max(1) as u64;
+                load.ticked += due.len() as u64;
+            });
+            Ok(due)
         })
         .await
     }
@@ -289,7 +305,9 @@ impl Store for Handle {
         self.call(|inner| {
             inner.note(5);
             inner.store_is_up()?;
-            Ok(inner.documents.due_workflows(now, limit))
+            let due = inner.documents.due_workflows(now, limit);
+            inner.counts(|load| load.reads += due.len().max(1) as u64);
+            Ok(due)
         })
         .await
     }
@@ -385,6 +403,7 @@ impl Queue for Handle {
     async fn hint(&self, hint: &Hint) -> Result<(), QueueError> {
         self.call(|inner| {
             inner.note(11);
+            inner.counts(|load| load.hints += 1);
             if inner.is_down() {
                 return Err(QueueError("simulated".into()));
             }
@@ -406,6 +425,7 @@ impl Queue for Handle {
     async fn wake_at(&self, run: &RunId, at: Time) -> Result<(), QueueError> {
         self.call(|inner| {
             inner.note(12);
+            inner.counts(|load| load.wakes += 1);
             inner.send_at(
                 at,
                 &Message::Wake(run.clone()),

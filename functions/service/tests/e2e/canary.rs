@@ -216,22 +216,12 @@ fn with<'a>(places: &'a BTreeMap<String, Vec<u8>>, text: &str) -> Vec<&'a String
 
 /// Every document of the project, bytes decoded.
 async fn documents(cloud: &Cloud) -> BTreeMap<String, Vec<u8>> {
-    let host = &cloud.env()["FIRESTORE_EMULATOR_HOST"];
-    let url = format!(
-        "http://{host}/v1/projects/{}/databases/(default)/documents:runQuery",
-        cloud.project()
-    );
-    let all = json!({"structuredQuery": {"from": [{"allDescendants": true}]}});
-    let answer = reqwest::Client::new().post(url).json(&all).send().await;
-    let rows: Vec<Value> = answer.expect("an answer").json().await.expect("JSON");
     let mut found = BTreeMap::new();
-    for row in rows {
-        let document = &row["document"];
-        if let Some(name) = document["name"].as_str() {
-            let mut bytes = document.to_string().into_bytes();
-            decode(document, &mut bytes);
-            found.insert(name.to_owned(), bytes);
-        }
+    for document in cloud.documents().await {
+        let name = document["name"].as_str().expect("a name");
+        let mut bytes = document.to_string().into_bytes();
+        decode(&document, &mut bytes);
+        found.insert(name.to_owned(), bytes);
     }
     let kinds = ["/runs/", "/workflows/", "/audit/", "/keys/"];
     for kind in kinds {

@@ -334,6 +334,38 @@ impl Cloud {
         .await
     }
 
+    /// What Firestore's emulator calls the documents of the project.
+    fn database(&self) -> String {
+        let host = &self.emulators.env()["FIRESTORE_EMULATOR_HOST"];
+        let project = &self.project;
+        format!("{host}/v1/projects/{project}/databases/(default)/documents")
+    }
+
+    /// Every document of the project, as Firestore's own API shows it.
+    pub(crate) async fn documents(&self) -> Vec<Value> {
+        let url = format!("http://{}:runQuery", self.database());
+        let all = json!({"structuredQuery": {"from": [{"allDescendants": true}]}});
+        let answer = self.client.post(url).json(&all).send().await;
+        let rows: Vec<Value> = answer.expect("an answer").json().await.expect("JSON");
+        let documents = rows.into_iter().map(|mut row| row["document"].take());
+        documents.filter(|document| !document.is_null()).collect()
+    }
+
+    /// Puts documents in the place of all that there are.
+    pub(crate) async fn restore(&self, documents: &[Value]) {
+        let url = format!("http://{}", self.database());
+        let emptied = self.client.delete(url.replace("/v1/", "/emulator/v1/"));
+        let answer = emptied.send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{answer:?}");
+        let writes = documents
+            .iter()
+            .map(|one| json!({"update": {"name": one["name"], "fields": one["fields"]}}));
+        let all = json!({"writes": writes.collect::<Vec<_>>()});
+        let answer = self.client.post(format!("{url}:commit")).json(&all).send();
+        let answer = answer.await.expect("an answer");
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
     /// Kills a service and starts another.
     pub(crate) async fn kill(&self, role: &str) {
         assert!(self.gates.contains_key(role), "{role} is a role");

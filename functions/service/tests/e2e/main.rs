@@ -13,6 +13,7 @@ mod examples;
 mod faults;
 mod gate;
 mod jobs;
+mod restored;
 mod services;
 mod uploads;
 mod urls;

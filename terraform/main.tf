@@ -21,6 +21,8 @@ resource "google_project_service" "apis" {
     var.artifact_registry ? ["artifactregistry.googleapis.com"] : [],
     length(local.all_secrets) > 0 ? ["secretmanager.googleapis.com"] : [],
     contains(var.api.auth, "iap") ? ["iap.googleapis.com"] : [],
+    var.domain.name == null ? [] : ["compute.googleapis.com"],
+    var.domain.dns_zone == null ? [] : ["dns.googleapis.com"],
     var.kms_key == null ? [] : ["cloudkms.googleapis.com"],
   )) : toset([])
 
@@ -133,7 +135,7 @@ module "service" {
   account             = local.emails[each.key]
   env                 = each.value
   secrets             = each.key == "api" ? {} : local.function_secrets
-  audiences           = concat([local.urls[each.key]], each.key == "api" ? var.api.audiences : [])
+  audiences           = each.key == "api" ? local.api_audiences : [local.urls[each.key]]
   invokers            = local.invokers[each.key]
   ingress             = local.service_ingress[each.key]
   cpu                 = var.functions.cpu
@@ -176,6 +178,24 @@ module "worker" {
   kms_key             = var.kms_key
 
   depends_on = [google_project_service.apis, module.identity, module.objects, module.messages]
+}
+
+module "domain" {
+  source = "./modules/domain"
+  count  = var.domain.name == null ? 0 : 1
+
+  project         = var.project
+  region          = var.region
+  name            = var.name
+  labels          = var.labels
+  service         = "${var.name}-api"
+  timeout_seconds = local.timeout_seconds
+  domain          = var.domain.name
+  dns_zone        = var.domain.dns_zone
+  iap             = length(var.domain.iap) > 0
+  members         = var.domain.iap
+
+  depends_on = [google_project_service.apis]
 }
 
 module "schedule" {

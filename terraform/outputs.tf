@@ -13,6 +13,11 @@ output "api_url" {
   description = "Where the HTTP API and its pages are."
 }
 
+output "address" {
+  value       = var.domain.name == null ? null : module.domain[0].address
+  description = "Address that the name of `domain` has to lead to; written into its zone, if one was named."
+}
+
 output "urls" {
   value       = merge(local.urls, { for profile, url in local.worker_urls : "worker-${profile}" => url })
   description = "Addresses of all services, by role; they are the audiences of tokens, too."
@@ -75,6 +80,7 @@ output "members" {
     module.objects.members,
     module.messages.members,
     module.schedule.members,
+    flatten([for domain in module.domain : domain.members]),
     flatten([for service in module.service : service.members]),
     flatten([for worker in module.worker : worker.members]),
   ))

@@ -285,6 +285,34 @@ variable "api" {
   }
 }
 
+variable "domain" {
+  type = object({
+    name     = optional(string)
+    dns_zone = optional(string)
+    iap      = optional(list(string), [])
+  })
+  description = "A name of one's own for the API, such as { name = \"ork.example.com\" }: a load balancer, a certificate, and the address in a managed zone of Cloud DNS, if one is named. `iap`: members whom Identity-Aware Proxy at the load balancer lets through; `api.auth` must have iap. None without it, for it costs money while nothing happens."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = var.domain.name == null ? var.domain.dns_zone == null && length(var.domain.iap) == 0 : can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain.name))
+    error_message = "domain.name is a name such as ork.example.com, without https:// and without a dot at its end; dns_zone and iap are of no use without one."
+  }
+  validation {
+    condition     = length(var.domain.iap) == 0 || contains(var.api.auth, "iap")
+    error_message = "domain.iap has the proxy ask who somebody is, and api.auth does not have iap: the API would not know them."
+  }
+  validation {
+    condition     = alltrue([for member in var.domain.iap : can(regex("^(user|serviceAccount|group|domain|principal|principalSet):", member))])
+    error_message = "domain.iap are members such as user:ada@example.com or group:team@example.com; allUsers and allAuthenticatedUsers are not taken."
+  }
+  validation {
+    condition     = var.domain.name == null || var.api.ingress != "internal"
+    error_message = "domain is for a load balancer, which api.ingress = \"internal\" lets nobody through from: it has to be load-balancer or all."
+  }
+}
+
 variable "deferred" {
   type        = map(list(string))
   description = "Roles of tick, dispatch, monitor and poll in projects whose jobs tasks hand over to, by project: { \"data-project\" = [\"roles/bigquery.admin\"] }. None without it."

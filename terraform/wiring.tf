@@ -1,4 +1,5 @@
-# What everything is called, where it is, and what each program is told. Locals only, made from variables and the project's number:
+# What everything is called, where it is, and what each program is told. Locals only, made from variables, the project's number and the
+# number of the load balancer's backend:
 # functions/service/tests/wiring reads this file without Terraform and gives what comes of it to the programs' own readers.
 
 locals {
@@ -43,6 +44,11 @@ locals {
 
   urls        = { for role in local.services : role => "https://${var.name}-${role}-${local.number}.${var.region}.run.app" }
   worker_urls = { for profile in keys(local.lanes) : profile => "https://${var.name}-worker-${profile}-${local.number}.${var.region}.run.app" }
+
+  # Addresses of the API that a token may be for. The proxy's assertions are for the place where it stands: a load balancer or Cloud Run.
+  api_audiences = concat([local.urls["api"]], var.domain.name == null ? [] : ["https://${var.domain.name}"], var.api.audiences)
+  iap_place     = length(var.domain.iap) > 0 ? "global/backendServices/${module.domain[0].backend}" : "locations/${var.region}/services/${var.name}-api"
+  iap_audience  = var.api.iap_audience == null ? "/projects/${local.number}/${local.iap_place}" : var.api.iap_audience
 
   # --- Topics, and who is pushed to. The bucket's notices go to monitor.
 
@@ -140,8 +146,8 @@ locals {
     api = merge(
       local.told_to_all,
       { ORK_AUTH = join(",", var.api.auth), ORK_RATE = var.api.rate },
-      contains(var.api.auth, "iam") || contains(var.api.auth, "verify") ? { ORK_AUTH_AUDIENCE = join(",", concat([local.urls["api"]], var.api.audiences)) } : {},
-      contains(var.api.auth, "iap") ? { ORK_IAP_AUDIENCE = var.api.iap_audience == null ? "/projects/${local.number}/locations/${var.region}/services/${var.name}-api" : var.api.iap_audience } : {},
+      contains(var.api.auth, "iam") || contains(var.api.auth, "verify") ? { ORK_AUTH_AUDIENCE = join(",", local.api_audiences) } : {},
+      contains(var.api.auth, "iap") ? { ORK_IAP_AUDIENCE = local.iap_audience } : {},
       length(var.api.roles) > 0 ? { ORK_ROLES = jsonencode(var.api.roles) } : {},
       lookup(var.settings, "api", {}),
     )

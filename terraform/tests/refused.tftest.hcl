@@ -87,3 +87,39 @@ run "wide_roles_are_not_given_for_jobs" {
   }
   expect_failures = [var.deferred]
 }
+
+run "a_domain_is_a_name" {
+  command = plan
+  variables {
+    api    = { roles = { admin = ["ada@example.com"] } }
+    domain = { name = "https://ork.example.com" }
+  }
+  expect_failures = [var.domain]
+}
+
+run "the_proxy_is_known_to_the_api" {
+  command = plan
+  variables {
+    api    = { roles = { admin = ["ada@example.com"] } }
+    domain = { name = "ork.example.com", iap = ["domain:example.com"] }
+  }
+  expect_failures = [var.domain]
+}
+
+run "the_proxy_lets_not_everybody_through" {
+  command = plan
+  variables {
+    api    = { auth = ["iap"], roles = { admin = ["ada@example.com"] } }
+    domain = { name = "ork.example.com", iap = ["allUsers"] }
+  }
+  expect_failures = [var.domain]
+}
+
+run "a_load_balancer_is_let_through" {
+  command = plan
+  variables {
+    api    = { roles = { admin = ["ada@example.com"] }, ingress = "internal" }
+    domain = { name = "ork.example.com" }
+  }
+  expect_failures = [var.domain]
+}

@@ -245,3 +245,28 @@ run "wiring" {
     error_message = "A worker may read the secrets that it is given."
   }
 }
+
+run "a_name_of_ones_own_leads_to_the_api" {
+  command = plan
+  variables {
+    api    = { auth = ["iap", "iam", "keys"], roles = { admin = ["ada@example.com"] }, ingress = "load-balancer" }
+    domain = { name = "ork.example.com", dns_zone = "example", iap = ["domain:example.com"] }
+  }
+
+  assert {
+    condition     = module.domain[0].settings.service == "ork-api" && module.domain[0].settings.domains == tolist(["ork.example.com"]) && module.domain[0].settings.iap
+    error_message = "The name leads to the API, and the proxy asks who somebody is."
+  }
+  assert {
+    condition     = contains(split(",", module.service["api"].settings.env["ORK_AUTH_AUDIENCE"]), "https://ork.example.com")
+    error_message = "Tokens may be for the name of the domain."
+  }
+  assert {
+    condition     = module.domain[0].settings.redirect && module.domain[0].settings.tls == "TLS_1_2"
+    error_message = "What comes without encryption is sent to https, with a TLS of today."
+  }
+  assert {
+    condition     = contains(module.domain[0].members, "roles/iap.httpsResourceAccessor domain:example.com")
+    error_message = "The proxy lets those through who are named."
+  }
+}

@@ -91,6 +91,10 @@ impl Deployment {
             ("google_service_account_iam_member", "/service_account_id"),
             ("google_secret_manager_secret_iam_member", "/secret_id"),
             ("google_kms_crypto_key_iam_member", "/crypto_key_id"),
+            (
+                "google_iap_web_backend_service_iam_member",
+                "/web_backend_service",
+            ),
         ];
         let given = self
             .plan

@@ -4,6 +4,7 @@
 mod access;
 mod callers;
 mod deployment;
+mod domain;
 mod functions;
 mod kept;
 mod mistakes;
@@ -24,10 +25,11 @@ fn terraform() -> PathBuf {
 }
 
 /// The configurations that are looked at, with the files of their values: the module, what else it can be asked for, and the examples.
-const CONFIGURATIONS: [(&str, &str); 6] = [
+const CONFIGURATIONS: [(&str, &str); 7] = [
     (".", "offline.tfvars"),
     (".", "tests/variants/services.tfvars"),
     (".", "tests/variants/closed.tfvars"),
+    (".", "tests/variants/domain.tfvars"),
     ("examples/minimal", "offline.tfvars"),
     ("examples/team", "offline.tfvars"),
     ("examples/private", "offline.tfvars"),
@@ -39,10 +41,16 @@ fn problems(root: &Path, configurations: &[(&str, &str)]) -> Vec<String> {
     for (configuration, file) in configurations {
         let found = match Deployment::with(&root.join(configuration), file) {
             Err(error) => vec![error],
-            Ok(deployment) => [programs::check, callers::check, access::check, kept::check]
-                .into_iter()
-                .flat_map(|check| check(&deployment))
-                .collect(),
+            Ok(deployment) => [
+                programs::check,
+                callers::check,
+                access::check,
+                kept::check,
+                domain::check,
+            ]
+            .into_iter()
+            .flat_map(|check| check(&deployment))
+            .collect(),
         };
         let said = found
             .into_iter()

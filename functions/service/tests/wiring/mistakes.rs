@@ -17,6 +17,8 @@ struct Mistake {
     to: String,
     /// A part of what is said about it here.
     said: String,
+    /// Values of the configuration that shows it, where it is not the usual one.
+    values: Option<String>,
     /// The assertion of `terraform test` that has to fail as well, in its words.
     terraform: Option<String>,
 }
@@ -59,7 +61,9 @@ fn every_mistake_is_noticed() {
             mistake.file
         );
         std::fs::write(&file, text.replace(&mistake.from, &mistake.to)).expect("written");
-        let found = problems(folder.path(), &CONFIGURATIONS[..1]);
+        let usual = CONFIGURATIONS[0];
+        let values = mistake.values.as_deref().unwrap_or(usual.1);
+        let found = problems(folder.path(), &[(usual.0, values)]);
         if !found.iter().any(|one| one.contains(&mistake.said)) {
             unnoticed.push(format!(
                 "{}: nothing says `{}`, only {found:#?}",

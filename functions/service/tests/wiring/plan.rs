@@ -465,6 +465,14 @@ fn computed(kind: &str, values: &mut Map<String, Value>) {
             let name = format!("projects/{project}/serviceAccounts/{email}");
             vec![("email", email), ("name", name)]
         }
+        "google_compute_backend_service" => {
+            values.insert("generated_id".to_owned(), Value::from(4_711));
+            vec![("id", format!("made/{kind}/{name}"))]
+        }
+        "google_compute_global_address" => vec![
+            ("id", format!("made/{kind}/{name}")),
+            ("address", "203.0.113.7".to_owned()),
+        ],
         _ if name.is_empty() => vec![("name", format!("made/{kind}"))],
         _ => vec![("id", format!("made/{kind}/{name}"))],
     };

@@ -86,6 +86,9 @@ pub struct TaskSpec {
     pub fans_out: bool,
     /// When the attempt was claimed.
     pub created_at: Time,
+    /// The span of the attempt as a `traceparent` (W3C's Trace Context), where somebody records spans: it becomes the task's `TRACEPARENT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 impl TaskSpec {

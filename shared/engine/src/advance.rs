@@ -5,7 +5,9 @@ use std::sync::Arc;
 use ork_core::ids::RunId;
 use ork_core::limits;
 use ork_core::protect::Protection;
-use ork_core::run::{ClaimOffer, Command, Effect, Event, Graph, Header, Note, Out, RunStatus};
+use ork_core::run::{
+    ClaimOffer, Command, Effect, Event, Graph, Header, Note, Out, Passed, RunStatus,
+};
 use ork_core::time::Time;
 
 use crate::Engine;
@@ -45,6 +47,8 @@ pub struct Committed {
     pub status: RunStatus,
     /// Why it changed.
     pub notes: Vec<Note>,
+    /// What its attempts came to.
+    pub passed: Vec<Passed>,
     /// When time alone will change something next.
     pub next_timer: Option<Time>,
 }
@@ -334,13 +338,14 @@ impl<P: Ports> Engine<P> {
             graph: graph.clone(),
             status,
             notes: out.notes,
+            passed: out.passed,
             next_timer,
         });
         let wake = self.wake_for(&mut loaded, now);
-        self.memory.put(todo.run.clone(), loaded);
         if let Some(commit) = stepped.commits.last() {
-            self.ports.committed(commit);
+            self.ports.committed(commit, &loaded.state);
         }
+        self.memory.put(todo.run.clone(), loaded);
         // First what somebody waits for now.
         if announce {
             self.hint(Function::Dispatch, &todo.run).await;

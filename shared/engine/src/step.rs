@@ -125,6 +125,7 @@ impl<P: Ports> Engine<P> {
             .hint(&Hint {
                 to,
                 run: run.clone(),
+                trace: None,
             })
             .await;
     }

@@ -295,6 +295,7 @@ pub(crate) fn spec(
         topic: definition.topic.clone(),
         fans_out: definition.fans_out(),
         created_at: now,
+        trace: None,
     })
 }
 

@@ -44,9 +44,17 @@ pub(crate) async fn publishers(
         .map_err(|error| ConnectError::client("Pub/Sub", &error))
 }
 
-/// An empty message with these attributes, and what it is billed for.
-pub(crate) fn message<const N: usize>(attributes: [(&str, &str); N]) -> (Message, Usage) {
-    let bytes: usize = attributes.iter().map(|(k, v)| k.len() + v.len()).sum();
+/// The attribute in which a message says what it was sent by, where spans are recorded.
+const TRACEPARENT: &str = "traceparent";
+
+/// An empty message with these attributes and what it was sent by, and what it is billed for.
+pub(crate) fn message<const N: usize>(
+    attributes: [(&str, &str); N],
+    trace: Option<&str>,
+) -> (Message, Usage) {
+    let trace = trace.map(|trace| (TRACEPARENT, trace));
+    let attributes = attributes.into_iter().chain(trace);
+    let bytes: usize = attributes.clone().map(|(k, v)| k.len() + v.len()).sum();
     let used = Usage {
         messages: 1,
         message_bytes: prices::billed(bytes as u64),
@@ -105,7 +113,10 @@ impl PubsubHints {
                 )));
             }
         };
-        let (message, used) = message([("to", to), ("run", hint.run.as_str())]);
+        let (message, used) = message(
+            [("to", to), ("run", hint.run.as_str())],
+            hint.trace.as_deref(),
+        );
         self.meter.count(Some(&hint.run), &used);
         let sending = publisher.publish(message);
         let what = |why: String| QueueError(format!("{to} is to look at run {}: {why}", hint.run));

@@ -181,7 +181,11 @@ mod tests {
     }
 
     fn hint(to: Function, id: &str) -> Hint {
-        Hint { to, run: run(id) }
+        Hint {
+            to,
+            run: run(id),
+            trace: None,
+        }
     }
 
     fn send(queue: &LocalQueue, to: Function, id: &str) {

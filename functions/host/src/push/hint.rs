@@ -15,6 +15,9 @@ pub fn function(word: &str) -> Option<Function> {
     }
 }
 
+/// The attribute in which a message says what it was sent by; whoever does not measure passes over it.
+pub const TRACEPARENT: &str = "traceparent";
+
 /// The hint in an envelope.
 pub fn hint(envelope: &Envelope) -> Result<Hint, Broken> {
     let word = envelope.attribute("to")?;
@@ -25,5 +28,6 @@ pub fn hint(envelope: &Envelope) -> Result<Hint, Broken> {
         ))
     })?;
     let run = RunId::new(envelope.attribute("run")?).map_err(|error| Broken(error.to_string()))?;
-    Ok(Hint { to, run })
+    let trace = envelope.attributes.get(TRACEPARENT).cloned();
+    Ok(Hint { to, run, trace })
 }

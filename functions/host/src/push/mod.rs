@@ -5,5 +5,5 @@ mod hint;
 mod notice;
 
 pub use envelope::{Broken, Envelope};
-pub use hint::{function, hint};
+pub use hint::{TRACEPARENT, function, hint};
 pub use notice::{Notice, notice};

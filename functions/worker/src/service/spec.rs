@@ -303,5 +303,6 @@ pub(super) fn bare(task_name: TaskName, timeout: Millis) -> Result<TaskSpec, Str
         topic: None,
         fans_out: false,
         created_at: SystemClock.now(),
+        trace: None,
     })
 }

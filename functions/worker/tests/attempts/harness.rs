@@ -210,6 +210,7 @@ pub(crate) fn spec(executor: Executor) -> TaskSpec {
         topic: None,
         fans_out: false,
         created_at: Time(0),
+        trace: None,
     }
 }
 

@@ -45,8 +45,7 @@ impl Step<'_> {
         self.run
             .instance_mut(attempt.task, attempt.index)
             .started_at = Some(self.now);
-        self.run
-            .set(definition, attempt.task, attempt.index, running);
+        self.set(definition, attempt.task, attempt.index, running);
         self.note(
             attempt.task,
             Some(attempt.index),
@@ -153,7 +152,7 @@ impl Step<'_> {
         let instance = self.run.instance_mut(attempt.task, attempt.index);
         let started_at = *instance.started_at.get_or_insert(now);
         instance.finished_at = Some(now);
-        self.run.set(
+        self.set(
             definition,
             attempt.task,
             attempt.index,
@@ -246,8 +245,7 @@ impl Step<'_> {
             return self.wait(attempt.task, attempt.index, delay);
         };
         instance.finished_at = Some(now);
-        self.run
-            .set(definition, attempt.task, attempt.index, State::Failed);
+        self.set(definition, attempt.task, attempt.index, State::Failed);
         self.note(
             attempt.task,
             Some(attempt.index),
@@ -272,7 +270,7 @@ impl Step<'_> {
         } else {
             State::Retrying { due }
         };
-        self.run.set(definition, task, index, state);
+        self.set(definition, task, index, state);
     }
 }
 

@@ -115,7 +115,7 @@ impl Step<'_> {
             if child {
                 self.run.instance_mut(task, index).started_at = Some(now);
                 // The net under a lost notice of the child's end: look at it again from time to time.
-                self.run.set(
+                self.set(
                     definition,
                     task,
                     index,
@@ -126,7 +126,7 @@ impl Step<'_> {
                 );
                 self.effect(Effect::StartChild(attempt));
             } else {
-                self.run.set(
+                self.set(
                     definition,
                     task,
                     index,

@@ -104,7 +104,7 @@ impl Step<'_> {
             }
             self.stop_if_in_flight(task, index);
             self.run.instance_mut(task, index).finished_at = Some(self.now);
-            self.run.set(definition, task, index, State::Cancelled);
+            self.set(definition, task, index, State::Cancelled);
         }
     }
 
@@ -191,7 +191,7 @@ impl Step<'_> {
                 State::Retrying { due } => Some(due),
                 _ => continue,
             };
-            self.run.set(definition, task, index, State::Paused { due });
+            self.set(definition, task, index, State::Paused { due });
         }
         Ok(())
     }
@@ -220,7 +220,7 @@ impl Step<'_> {
                 }
                 _ => State::Queued { since: self.now },
             };
-            self.run.set(definition, task, index, state);
+            self.set(definition, task, index, state);
         }
         self.end_if_done(task);
         Ok(())
@@ -432,7 +432,7 @@ impl Step<'_> {
             instance.failures = 0;
             instance.losses = 0;
             instance.finished_at = None;
-            self.run.set(definition, task, index, State::Pending);
+            self.set(definition, task, index, State::Pending);
         }
         let state = &mut self.run.tasks[task as usize];
         if matches!(state.phase, TaskPhase::Ended(_)) {

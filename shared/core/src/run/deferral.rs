@@ -75,7 +75,7 @@ impl Step<'_> {
             denied_twice: 0,
             trouble: None,
         };
-        self.run.set(
+        self.set(
             definition,
             attempt.task,
             attempt.index,
@@ -178,7 +178,7 @@ impl Step<'_> {
             next.poll_at = (self.now + pause).min(next.end_by);
         }
         let definition = self.definition(attempt.task);
-        self.run.set(
+        self.set(
             definition,
             attempt.task,
             attempt.index,

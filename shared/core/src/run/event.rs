@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Category, Note, NoticeKey, RunStatus, Told};
+use super::{Category, Note, NoticeKey, Passed, RunStatus, Told};
 use crate::definition::TaskIndex;
 use crate::ids::{PoolName, RunId};
 use crate::task::{AttemptId, Output, Report, Verdict};
@@ -387,4 +387,6 @@ pub struct Out {
     pub effects: Vec<Effect>,
     /// Why.
     pub notes: Vec<Note>,
+    /// What attempts came to, for whoever measures.
+    pub passed: Vec<Passed>,
 }

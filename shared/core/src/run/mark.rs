@@ -47,7 +47,7 @@ impl Step<'_> {
             let state = State::Success {
                 output: output.clone(),
             };
-            self.run.set(definition, task, index, state);
+            self.set(definition, task, index, state);
         }
         self.end_marked(task);
         Ok(())

@@ -17,6 +17,7 @@ mod late;
 mod mark;
 mod note;
 mod notices;
+mod passed;
 mod progress;
 mod record;
 mod state;
@@ -39,6 +40,7 @@ pub use header::{FailedTask, Header, ParentRef, RunTrigger, TO_BE_STOPPED};
 pub use late::LateLooks;
 pub use note::{HeldBack, Note, NoteKind};
 pub use notices::{AskedAgain, NoSuchKey, Notice, NoticeKey, NoticeState, Told};
+pub use passed::{AttemptEnd, Passed, PassedKind};
 pub use progress::{Progress, TaskProgress};
 pub use state::{
     Failure, Instance, RunState, SkipReason, State, TaskOutcome, TaskPhase, TaskState,

@@ -274,8 +274,7 @@ impl Step<'_> {
                 );
             if held && waits {
                 let definition = self.definition(task);
-                self.run
-                    .set(definition, task, index, State::Queued { since: self.now });
+                self.set(definition, task, index, State::Queued { since: self.now });
             }
         }
     }

@@ -253,7 +253,7 @@ impl<'a> Step<'a> {
             } else {
                 State::Queued { since: self.now }
             };
-            self.run.set(definition, task, index, state);
+            self.set(definition, task, index, state);
         }
         self.end_if_done(task);
     }
@@ -308,7 +308,7 @@ impl<'a> Step<'a> {
                 attempt: instance.attempt,
             }));
             instance.finished_at = Some(self.now);
-            self.run.set(definition, task, index, State::Failed);
+            self.set(definition, task, index, State::Failed);
         }
         self.end(task, TaskOutcome::Failed);
     }
@@ -323,8 +323,7 @@ impl<'a> Step<'a> {
                 .is_terminal()
             {
                 self.run.instance_mut(task, index).finished_at = Some(self.now);
-                self.run
-                    .set(definition, task, index, State::Skipped(reason));
+                self.set(definition, task, index, State::Skipped(reason));
             }
         }
         self.end(task, TaskOutcome::Skipped(reason));

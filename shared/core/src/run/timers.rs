@@ -189,14 +189,13 @@ impl Step<'_> {
         let again = now + limits::ASK_AGAIN;
         match instance.state.clone() {
             State::Retrying { .. } => {
-                self.run
-                    .set(definition, task, index, State::Queued { since: now })
+                self.set(definition, task, index, State::Queued { since: now });
             }
             State::Dispatched {
                 since,
                 begin: Some((_, start_by)),
             } if start_by <= now => {
-                self.run.set(
+                self.set(
                     definition,
                     task,
                     index,
@@ -212,7 +211,7 @@ impl Step<'_> {
                 begin: Some((_, start_by)),
             } => {
                 self.run.instance_mut(task, index).fence += 1;
-                self.run.set(
+                self.set(
                     definition,
                     task,
                     index,
@@ -242,7 +241,7 @@ impl Step<'_> {
                 );
             }
             State::Running { beat_by, end_by } if end_by.is_some_and(|at| at <= now) => {
-                self.run.set(
+                self.set(
                     definition,
                     task,
                     index,
@@ -254,7 +253,7 @@ impl Step<'_> {
                 self.reap(attempt, Overdue::Timeout);
             }
             State::Running { end_by, .. } => {
-                self.run.set(
+                self.set(
                     definition,
                     task,
                     index,
@@ -288,8 +287,7 @@ impl Step<'_> {
                     poll_at: now + limits::REQUEST_AGAIN,
                     ..*deferral
                 };
-                self.run
-                    .set(definition, task, index, State::Deferred(Box::new(next)));
+                self.set(definition, task, index, State::Deferred(Box::new(next)));
                 self.effect(Effect::BeginJobs(attempt));
             }
             State::Deferred(deferral) => {
@@ -304,8 +302,7 @@ impl Step<'_> {
                     end_by: if last { again } else { deferral.end_by },
                     ..*deferral
                 };
-                self.run
-                    .set(definition, task, index, State::Deferred(Box::new(next)));
+                self.set(definition, task, index, State::Deferred(Box::new(next)));
                 self.effect(Effect::Poll(attempt));
             }
             State::Dispatched { begin: None, .. }
@@ -358,7 +355,7 @@ impl Step<'_> {
                 } else {
                     State::Queued { since: self.now }
                 };
-                self.run.set(definition, task, index, state);
+                self.set(definition, task, index, state);
             }
         }
     }
@@ -375,8 +372,7 @@ impl Step<'_> {
         for index in 0..self.run.task(task).count {
             match self.run.instances(task)[index as usize].state {
                 State::Retrying { due } if due > latest => {
-                    self.run
-                        .set(definition, task, index, State::Retrying { due: latest })
+                    self.set(definition, task, index, State::Retrying { due: latest })
                 }
                 _ => {}
             }

@@ -71,8 +71,9 @@ pub trait Ports: Send + Sync {
     fn random(&self) -> u64;
     /// Told of every event just before it is applied: for whoever counts what happens. Says nothing and decides nothing.
     fn observe(&self, _before: &RunState, _event: &Event) {}
-    /// Told of every commit as soon as it stands, before what follows from it is done: for whoever cannot wait for the end of a step.
-    fn committed(&self, _commit: &Committed) {}
+    /// Told of every commit as soon as it stands, before what follows from it is done, with where the run stands by it: for whoever cannot
+    /// wait for the end of a step, and for whoever measures. Once for each commit of which this process knows that it stands.
+    fn committed(&self, _commit: &Committed, _state: &RunState) {}
     /// Who counts what costs money here, if anybody does.
     fn metering(&self) -> Option<&dyn Metering> {
         None

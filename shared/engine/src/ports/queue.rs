@@ -23,6 +23,8 @@ pub struct Hint {
     pub to: Function,
     /// At which run.
     pub run: RunId,
+    /// What it was sent by, for whoever looks at traces: a `traceparent` as W3C's Trace Context has it. The engine sends none; who measures adds it.
+    pub trace: Option<String>,
 }
 
 /// A hint that could not be sent. Nothing is lost by it: the tick finds what is due.

@@ -19,6 +19,8 @@ pub(crate) struct Batch {
     pub(crate) job: String,
     /// Where each stands among what was asked for, and what it is.
     pub(crate) members: Vec<(usize, Box<RawValue>)>,
+    /// The spans of the members, where they are recorded.
+    pub(crate) traces: Vec<Option<String>>,
     /// The longest of their timeouts.
     pub(crate) timeout: Millis,
     /// The only one, when there is one only.
@@ -52,6 +54,7 @@ impl Batch {
             run,
             job,
             members: Vec::new(),
+            traces: Vec::new(),
             timeout: Millis(0),
             alone: None,
             with_urls: Vec::new(),
@@ -67,6 +70,7 @@ impl Batch {
         if by_urls {
             self.with_urls.push(spec.clone());
         }
+        self.traces.push(spec.trace.clone());
         self.alone = self.members.is_empty().then_some(spec);
         self.members.push((position, written));
     }

@@ -250,6 +250,7 @@ pub(crate) mod tests {
             topic: None,
             fans_out: true,
             created_at: Time(0),
+            trace: None,
         }
     }
 

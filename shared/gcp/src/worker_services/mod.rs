@@ -149,11 +149,12 @@ impl WorkerServices {
         let name = leave(&self.objects, batch, &[]).await?;
         let name = name.to_string();
         let mut used = Usage::default();
-        let sending: Vec<_> = (0..batch.members.len())
-            .map(|index| {
+        let sending: Vec<_> = (0..)
+            .zip(&batch.traces)
+            .map(|(index, trace): (usize, _)| {
                 let index = index.to_string();
                 let attributes = [(BATCH, &*name), (INDEX, &*index), (TOPIC, &*batch.job)];
-                let (message, one) = message(attributes);
+                let (message, one) = message(attributes, trace.as_deref());
                 used.add(&one);
                 publisher.publish(message)
             })

@@ -93,5 +93,6 @@ pub(crate) fn spec(run: &str, index: u32) -> TaskSpec {
         topic: None,
         fans_out: true,
         created_at: Time(0),
+        trace: None,
     }
 }

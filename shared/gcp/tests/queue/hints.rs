@@ -22,6 +22,7 @@ fn hint(to: Function, run: &str) -> Hint {
     Hint {
         to,
         run: RunId::new(run).expect("a run id"),
+        trace: None,
     }
 }
 

@@ -126,6 +126,7 @@ pub(crate) fn spec(index: u32) -> TaskSpec {
         topic: None,
         fans_out: true,
         created_at: Time(0),
+        trace: None,
     }
 }
 

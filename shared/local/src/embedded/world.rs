@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use ork_core::ids::WorkflowName;
-use ork_core::run::Category;
+use ork_core::run::{Category, RunState};
 use ork_core::task::{AttemptId, TaskSpec};
 use ork_core::time::{Millis, Time};
 use ork_engine::Committed;
@@ -91,7 +91,7 @@ impl Ports for World {
     fn clock(&self) -> &SteadyClock {
         &self.clock
     }
-    fn committed(&self, commit: &Committed) {
+    fn committed(&self, commit: &Committed, _state: &RunState) {
         self.commits.add(commit);
     }
     fn random(&self) -> u64 {

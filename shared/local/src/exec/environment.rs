@@ -124,11 +124,13 @@ pub(crate) fn own(
     config: &ExecConfig,
     scratch: &mut Scratch,
 ) -> Result<Vec<Var>, String> {
-    let mut vars: Vec<Var> = spec
-        .env
-        .iter()
-        .map(|(name, value)| (name.into(), value.into()))
+    // What the attempt is a part of comes first: the task's own `env` may say otherwise.
+    let trace = spec.trace.iter();
+    let mut vars: Vec<Var> = trace
+        .map(|trace| ("TRACEPARENT".into(), trace.into()))
         .collect();
+    let env = spec.env.iter();
+    vars.extend(env.map(|(name, value)| (name.into(), value.into())));
     for (at, mount) in spec.secrets.iter().enumerate() {
         let value = secret(&mount.secret.name, &mount.name, config)?;
         let value = match &mount.path {

@@ -110,6 +110,7 @@ impl Bench {
             topic: None,
             fans_out: true,
             created_at: Time(0),
+            trace: None,
         }
     }
 

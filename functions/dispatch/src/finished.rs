@@ -65,7 +65,7 @@ pub(crate) async fn finished<P: Ports + 'static>(
         None => keeping_nothing(work),
     };
     // Not with the request: whoever asked may go away, and what he told of has to be settled all the same.
-    let rest = tokio::spawn(work);
+    let rest = tokio::spawn(ork_telemetry::carried(work));
     let next = match timeout_at(until, &mut next).await {
         Ok(next) => next.ok(),
         Err(_) => {

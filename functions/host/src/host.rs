@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +12,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use ork_core::ids::RunId;
 use ork_engine::ports::Ports;
+use ork_telemetry::Context;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
@@ -21,7 +22,7 @@ use crate::budget::Budget;
 use crate::identity::Guard;
 use crate::logs::TraceContext;
 use crate::payload::Payload;
-use crate::push::{Broken, Envelope};
+use crate::push::{Broken, Envelope, TRACEPARENT};
 use crate::settings::{Role, Serving};
 
 /// What every role has. Clones are the same.
@@ -85,7 +86,7 @@ impl Host {
         Router::new()
             .route("/healthz", get(health).with_state(self.clone()))
             .merge(limited)
-            .layer(axum::middleware::from_fn(span))
+            .layer(from_fn_with_state(self.clone(), span))
     }
 
     /// Opens the envelope of a push. `Err` is the answer when there is nothing more to do with it.
@@ -98,6 +99,9 @@ impl Host {
             }
         };
         let envelope = Envelope::parse(bytes).map_err(|broken| Box::new(self.broken(&broken)))?;
+        if let Some(trace) = envelope.attributes.get(TRACEPARENT) {
+            ork_telemetry::came_by(trace);
+        }
         if self.0.serving.subscription.as_ref() == Some(&envelope.subscription) {
             return Ok(envelope);
         }
@@ -112,6 +116,7 @@ impl Host {
 
     /// Counts a request about `run`.
     pub fn count<P: Ports>(&self, ports: &P, run: Option<&RunId>) {
+        self.touch(run);
         if let Some(meter) = ports.metering() {
             meter.request(run, None);
         }
@@ -119,8 +124,16 @@ impl Host {
 
     /// Counts a request that brought a notice of the bucket, which nobody here published.
     pub fn count_notice<P: Ports>(&self, ports: &P, run: Option<&RunId>, bytes: usize) {
+        self.touch(run);
         if let Some(meter) = ports.metering() {
             meter.request(run, Some(bytes));
+        }
+    }
+
+    /// Says that the request at work has to do with `run`.
+    pub fn touch(&self, run: Option<&RunId>) {
+        if let Some(run) = run {
+            ork_telemetry::touch(&self.0.serving.telemetry, run);
         }
     }
 
@@ -188,7 +201,9 @@ async fn limit(State(host): State<Host>, mut request: Request, next: Next) -> Re
 }
 
 /// One span for each request, with its trace, and one line at its end. The query is never looked at.
-async fn span(request: Request, next: Next) -> Response {
+///
+/// What was measured is sent before the answer: behind it, Cloud Run may take the processor away.
+async fn span(State(host): State<Host>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let path: String = request.uri().path().chars().take(200).collect();
@@ -204,12 +219,20 @@ async fn span(request: Request, next: Next) -> Response {
         run = tracing::field::Empty,
         task = tracing::field::Empty,
     );
-    if let Some(trace) = TraceContext::of(request.headers()) {
+    let telemetry = &host.0.serving.telemetry;
+    let trace = TraceContext::of(request.headers());
+    let parent = trace
+        .as_ref()
+        .and_then(|trace| Context::of(&trace.trace, &trace.span, trace.sampled));
+    let pattern = request.extensions().get::<MatchedPath>();
+    let route = pattern.map_or("", MatchedPath::as_str).to_owned();
+    if let Some(trace) = trace {
         span.record("trace_id", trace.trace);
         span.record("span_id", trace.span);
         span.record("trace_sampled", trace.sampled);
     }
-    async move {
+    let (verb, health) = (method, path == "/healthz");
+    let work = async move {
         let answer = next.run(request).await;
         let status = answer.status().as_u16();
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -220,6 +243,13 @@ async fn span(request: Request, next: Next) -> Response {
         }
         answer
     }
-    .instrument(span)
-    .await
+    .instrument(span);
+    if !telemetry.is_on() || health {
+        return work.await;
+    }
+    let handler = telemetry.handler(parent);
+    let answer = handler.scope(work).await;
+    handler.answered(verb.as_str(), &route, answer.status().as_u16());
+    telemetry.flush().await;
+    answer
 }

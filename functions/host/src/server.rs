@@ -101,6 +101,8 @@ pub async fn serve(
     drop(listener);
     tracing::info!("stops: {why}");
     let drained = tokio::time::timeout(serving.drain, connections.shutdown()).await;
+    // What went on without a request: nobody else would send it.
+    serving.telemetry.flush().await;
     let left_open = open.requests.load(Ordering::SeqCst);
     if drained.is_err() && left_open > 0 {
         tracing::error!(

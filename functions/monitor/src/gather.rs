@@ -80,7 +80,7 @@ impl<P: Ports + 'static> Gather<P> {
         if first {
             // On its own, because whoever came first may hang up while others wait. It ends before its last caller is answered.
             let work = Box::pin(self.clone().work(run.clone()));
-            tokio::spawn(work.in_current_span());
+            tokio::spawn(ork_telemetry::carried(work.in_current_span()));
         }
         answered.await.unwrap_or_else(|_| {
             Err(EngineError::new(

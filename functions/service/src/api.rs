@@ -11,7 +11,9 @@ use ork_engine::Engine;
 use ork_engine::ports::Ports;
 use ork_gcp::{GcsObjects, Google, prices};
 use ork_host::settings::ApiSettings;
-use ork_host::{listen, logs, serve, told_to_stop};
+use ork_host::{Role, listen, logs, serve, told_to_stop};
+
+use ork_telemetry::Observed;
 
 use crate::google;
 
@@ -22,8 +24,18 @@ const PRICES: Prices = Prices {
 };
 
 /// Serves the API until it is told to stop.
-pub(crate) async fn run(settings: ApiSettings) -> ExitCode {
+pub(crate) async fn run(mut settings: ApiSettings) -> ExitCode {
     logs::install(logs::Style::fitting(&settings.project), settings.log);
+    let measured = settings
+        .serving
+        .measured(Role::Api, &settings.project, Some(PRICES.nanos));
+    settings.serving = match measured {
+        Ok(serving) => serving,
+        Err(error) => {
+            tracing::error!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let stop = match told_to_stop() {
         Ok(stop) => stop,
         Err(error) => {
@@ -48,7 +60,8 @@ pub(crate) async fn run(settings: ApiSettings) -> ExitCode {
         }
     };
     let logs: Arc<dyn Logs> = Arc::new(Bucket(google.objects().clone()));
-    let engine = Arc::new(Engine::new(google, None).reading_objects());
+    let observed = Observed::new(google, settings.serving.telemetry.clone());
+    let engine = Arc::new(Engine::new(observed, None).reading_objects());
     let routes = match ork_api_function::router(engine.clone(), logs, &settings, at, PRICES) {
         Ok(routes) => routes,
         Err(error) => {
@@ -58,7 +71,7 @@ pub(crate) async fn run(settings: ApiSettings) -> ExitCode {
     };
     tracing::info!(role = "api", address = at.to_string(), "listens");
     serve(listener, routes, &settings.serving, stop).await;
-    let used = engine.ports().meter().total();
+    let used = engine.ports().inner().meter().total();
     tracing::info!(?used, "what this process used in all");
     ExitCode::SUCCESS
 }

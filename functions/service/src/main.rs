@@ -9,10 +9,12 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use axum::Router;
+use ork_core::usage::Usage;
 use ork_engine::Engine;
-use ork_gcp::{Google, Meter};
+use ork_gcp::{Google, Meter, prices};
 use ork_host::settings::{self, ApiSettings, LogLevel, Problem, Problems, Settings};
 use ork_host::{Role, listen, logs, serve, told_to_stop};
+use ork_telemetry::Observed;
 use ork_worker::{WorkerServiceSettings, WorkerSettings};
 
 use arguments::Asked;
@@ -137,8 +139,18 @@ fn worker(environment: Environment) -> Result<WorkerSettings, (String, Problems)
 }
 
 /// Serves a role until it is told to stop.
-async fn run(settings: Settings) -> ExitCode {
+async fn run(mut settings: Settings) -> ExitCode {
     logs::install(logs::Style::fitting(&settings.project), settings.log);
+    let measured = settings
+        .serving
+        .measured(settings.role, &settings.project, Some(price));
+    settings.serving = match measured {
+        Ok(serving) => serving,
+        Err(error) => {
+            tracing::error!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let stop = match told_to_stop() {
         Ok(stop) => stop,
         Err(error) => {
@@ -170,13 +182,19 @@ async fn run(settings: Settings) -> ExitCode {
         ),
         Err(error) => tracing::warn!("listens, and cannot say where: {error}"),
     }
-    let routes = routes(Engine::new(google, None), &settings);
+    let observed = Observed::new(google, settings.serving.telemetry.clone());
+    let routes = routes(Engine::new(observed, None), &settings);
     serve(listener, routes, &settings.serving, stop).await;
     tracing::info!(used = ?meter.total(), "what this process used in all");
     ExitCode::SUCCESS
 }
 
-fn routes(engine: Engine<Google>, settings: &Settings) -> Router {
+/// What use of Google's services costs, in billionths of a US dollar.
+fn price(used: &Usage) -> u64 {
+    prices::cost(used).total()
+}
+
+fn routes(engine: Engine<Observed<Google>>, settings: &Settings) -> Router {
     match settings.role {
         Role::Tick => ork_tick::router(engine, settings),
         Role::Dispatch => {

@@ -207,6 +207,7 @@ impl<O: Objects> Claimed<'_, O> {
             tracing::warn!(%error, "the log cannot be read back");
             None
         });
+        self.report(log.as_deref());
         match over {
             Some(Over::Void) => {
                 handin::log(objects, self.spec, log.as_deref(), Duration::ZERO, stop).await;
@@ -229,6 +230,22 @@ impl<O: Objects> Claimed<'_, O> {
             Done::Verdict if end.stopped => Done::Told,
             done => done,
         })
+    }
+
+    /// Takes what the task reported out of its log. It is sent when the request ends, or with the process.
+    fn report(&self, log: Option<&[u8]>) {
+        let Some(log) = log else { return };
+        let workflow = self.spec.workflow_name.as_str();
+        let task = self.spec.task_name.as_str();
+        let telemetry = &self.around.machine.telemetry;
+        let reported = telemetry.custom(workflow, task, log);
+        if reported.refused > 0 {
+            warn!(
+                taken = reported.taken,
+                refused = reported.refused,
+                "not all that the task reported is a metric, or there is too much of it (docs/telemetry.md)"
+            );
+        }
     }
 
     /// Waits for the end of the code, and sees to it when it must come, because nobody will learn of another.

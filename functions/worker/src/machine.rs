@@ -5,10 +5,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ork_telemetry::{Telemetry, TelemetrySettings};
+
 /// Cloud Run's images have the user's code here unless they say otherwise.
 const CODE_DIR: &str = "/app";
 /// The variable with the signed URL of a worker without credentials. Its tasks do not see it: who has it may do what the worker may.
 pub(crate) const BATCH_URL: &str = "ORK_BATCH_URL";
+/// The variable with what a collector is shown. Tasks that send spans of their own have it as a secret of theirs.
+const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
 /// How long a verdict is offered to objects that cannot be reached.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -27,6 +31,8 @@ pub struct Machine {
     pub exe: Option<PathBuf>,
     /// How long objects that cannot be reached are asked again.
     pub patience: Duration,
+    /// What sends the metrics that tasks report.
+    pub telemetry: Telemetry,
 }
 
 impl Machine {
@@ -52,6 +58,7 @@ impl Machine {
             env: reader.all(),
             exe: None,
             patience: PATIENCE,
+            telemetry: Telemetry::off(),
         }
     }
 }
@@ -95,9 +102,24 @@ impl<'a> Reader<'a> {
             .or_else(|| self.problem(format!("{name} is `{text}`, which is not a whole number")))
     }
 
+    /// Where traces and metrics go, if anywhere.
+    pub(crate) fn otlp(&mut self) -> Option<TelemetrySettings> {
+        match TelemetrySettings::read(self.env) {
+            Ok(settings) => settings,
+            Err(wrong) => {
+                let lines = wrong
+                    .into_iter()
+                    .map(|(variable, what)| format!("{variable} {what}"));
+                self.problems.extend(lines);
+                None
+            }
+        }
+    }
+
     /// What tasks may see.
     fn all(&self) -> Vec<(OsString, OsString)> {
-        let all = self.env.iter().filter(|(name, _)| *name != BATCH_URL);
+        let all = self.env.iter();
+        let all = all.filter(|(name, _)| *name != BATCH_URL && *name != HEADERS);
         all.map(|(name, value)| (name.into(), value.into()))
             .collect()
     }

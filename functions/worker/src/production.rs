@@ -21,6 +21,10 @@ pub async fn run(mut settings: WorkerSettings) -> ExitCode {
         // Without it library tasks are refused, and a killed worker leaves its task to its container.
         settings.machine.exe = std::env::current_exe().ok();
     }
+    if let Err(problem) = settings.measured() {
+        error!("{problem}");
+        return ExitCode::FAILURE;
+    }
     let meter = Meter::of_client("worker");
     let (bucket, storage) = match &settings.given {
         Given::Url(url) => return run_by_url(url, &settings, &meter).await,
@@ -43,8 +47,15 @@ pub async fn run(mut settings: WorkerSettings) -> ExitCode {
 ///
 /// The program that calls it passes its arguments to [`crate::hidden`] before anything else.
 pub async fn run_service(mut settings: WorkerServiceSettings) -> ExitCode {
+    install(
+        Style::fitting(&settings.serving.project),
+        settings.serving.log,
+    );
+    if let Err(problem) = settings.measured() {
+        error!("{problem}");
+        return ExitCode::FAILURE;
+    }
     let serving = &settings.serving;
-    install(Style::fitting(&serving.project), serving.log);
     if settings.machine.exe.is_none() {
         settings.machine.exe = std::env::current_exe().ok();
     }

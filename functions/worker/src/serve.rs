@@ -38,6 +38,7 @@ pub async fn run_over<O: Objects>(
         return ExitCode::from(TROUBLE);
     };
     let done = Box::pin(carry_out(objects, batch, &settings, &stop, meter)).await;
+    settings.machine.telemetry.flush().await;
     code(done, &batch.to_string(), settings.index)
 }
 
@@ -51,6 +52,7 @@ pub(crate) async fn run_by_url(
         return ExitCode::from(TROUBLE);
     };
     let done = Box::pin(by_url::carry_out(url, settings, &stop, meter)).await;
+    settings.machine.telemetry.flush().await;
     code(done, url.shown(), settings.index)
 }
 
@@ -98,5 +100,6 @@ pub async fn serve_over(settings: WorkerServiceSettings, supply: impl Supply) ->
     }
     serve(listener, service.routes(), &serving, stop).await;
     service.finish().await;
+    serving.telemetry.flush().await;
     ExitCode::SUCCESS
 }

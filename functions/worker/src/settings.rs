@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use ork_core::names::ObjectName;
 use ork_gcp::signed::SignedUrl;
+use ork_host::Role;
+use ork_host::settings::identity;
+use ork_telemetry::{Telemetry, TelemetrySettings};
 
 use crate::machine::{BATCH_URL, Machine, Reader};
 use crate::patience::random;
@@ -39,6 +42,8 @@ pub struct WorkerSettings {
     pub project: String,
     /// How much is logged.
     pub level: tracing::Level,
+    /// Where the metrics go that tasks report; `None`: nowhere.
+    pub otlp: Option<TelemetrySettings>,
     /// What it has to run tasks with.
     pub machine: Machine,
 }
@@ -85,6 +90,7 @@ impl WorkerSettings {
                 ))
             }),
         };
+        let otlp = reader.otlp();
         let machine = Machine::read(&mut reader);
         let problems = reader.problems;
         match (given, index, count, execution, level) {
@@ -98,11 +104,19 @@ impl WorkerSettings {
                     execution,
                     project: project.to_owned(),
                     level,
+                    otlp,
                     machine,
                 })
             }
             _ => Err(problems),
         }
+    }
+
+    /// Makes what sends the metrics of tasks, if the settings say where to.
+    pub fn measured(&mut self) -> Result<(), String> {
+        let identity = identity(Role::Worker, &self.project, None);
+        self.machine.telemetry = Telemetry::new(self.otlp.as_ref(), identity)?;
+        Ok(())
     }
 
     /// What this process claims with: a name nobody else has, not even another process for the same position.

@@ -139,6 +139,7 @@ mod tests {
             python: None,
             env: Vec::new(),
             exe: None,
+            telemetry: ork_telemetry::Telemetry::off(),
             patience: Duration::ZERO,
         }
     }

@@ -25,6 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ork-local",
             "ork-library-host",
             "ork-outgoing",
+            "ork-telemetry",
         ],
     ),
     (
@@ -35,7 +36,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ork-sim", &["ork-core", "ork-engine"]),
     ("ork-gcp", &["ork-core", "ork-engine", "ork-outgoing"]),
     ("ork-outgoing", &["ork-core", "ork-engine"]),
-    ("ork-host", &["ork-core", "ork-engine"]),
+    ("ork-telemetry", &["ork-core", "ork-engine"]),
+    ("ork-host", &["ork-core", "ork-engine", "ork-telemetry"]),
     (
         "ork-api-function",
         &["ork-api", "ork-core", "ork-engine", "ork-host"],
@@ -54,6 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ork-local",
             "ork-library-host",
             "ork-outgoing",
+            "ork-telemetry",
         ],
     ),
     (
@@ -71,6 +74,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ork-poll",
             "ork-worker",
             "ork-outgoing",
+            "ork-telemetry",
         ],
     ),
     // Tasks are written against the SDK alone, by people who have nothing else of Ork.
@@ -81,7 +85,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// A function is what it is pushed with and the use cases; it knows no adapter by name.
-const FUNCTION: &[&str] = &["ork-core", "ork-engine", "ork-host"];
+const FUNCTION: &[&str] = &["ork-core", "ork-engine", "ork-host", "ork-telemetry"];
 
 /// Whom else the tests of a crate may use: the simulated world is what others are compared with, and a crate may bring a world of its own
 /// for tests as a feature.
@@ -90,7 +94,8 @@ const MAY_TEST_WITH: &[(&str, &[&str])] = &[
     ("ork-local", &["ork-sim"]),
     ("ork-gcp", &["ork-emulators"]),
     ("ork-host", &["ork-host"]),
-    ("ork-monitor", &["ork-dispatch"]),
+    ("ork-telemetry", &["ork-telemetry"]),
+    ("ork-monitor", &["ork-dispatch", "ork-tick"]),
     ("ork-worker", &["ork-emulators"]),
     ("ork-service", &["ork-core", "ork-emulators"]),
 ];

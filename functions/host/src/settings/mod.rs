@@ -14,10 +14,12 @@ use std::fmt;
 use std::time::Duration;
 
 use ork_core::retention::Retention;
+use ork_core::usage::Usage;
+use ork_telemetry::{Identity, Telemetry, TelemetrySettings};
 
 pub use api::{ApiAuth, ApiSettings, GoogleAuth};
 pub use problem::{Problem, Problems};
-pub use read::unknown;
+pub use read::{telemetry, unknown};
 pub use secrets::{HttpSecrets, Smtp};
 pub use shown::{help, markdown};
 pub use variables::{Absent, OF_OTHERS, VARIABLES, Variable, variable};
@@ -234,6 +236,40 @@ pub struct Serving {
     pub head: Duration,
     /// How long what is open may go on after the process was told to stop.
     pub drain: Duration,
+    /// Where traces and metrics go; `None`: nowhere.
+    pub otlp: Option<TelemetrySettings>,
+    /// What sends them, once there is one; see [`Serving::measured`].
+    pub telemetry: Telemetry,
+}
+
+impl Serving {
+    /// The same with something that sends traces and metrics of `role`, if its settings say where to.
+    pub fn measured(
+        &self,
+        role: Role,
+        project: &str,
+        price: Option<fn(&Usage) -> u64>,
+    ) -> Result<Self, String> {
+        let identity = identity(role, project, price);
+        Ok(Self {
+            telemetry: Telemetry::new(self.otlp.as_ref(), identity)?,
+            ..self.clone()
+        })
+    }
+}
+
+/// Who a process of `role` says it is.
+pub fn identity(role: Role, project: &str, price: Option<fn(&Usage) -> u64>) -> Identity {
+    Identity {
+        service: format!("ork-{role}"),
+        place: project.to_owned(),
+        price,
+        attributes: vec![
+            ("ork.role", role.as_str().to_owned()),
+            ("cloud.provider", "gcp".to_owned()),
+            ("cloud.account.id", project.to_owned()),
+        ],
+    }
 }
 
 /// All settings of a service. A worker reads its own, a worker service has [`WorkerServing`], the API [`ApiSettings`].

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ork_telemetry::{Telemetry, TelemetrySettings};
+
 use super::variables::{Absent, OF_OTHERS, VARIABLES, variable};
 use super::{
     Auth, Caller, Cloud, Emulators, HttpSecrets, Problem, Problems, Role, Serving, Settings, Smtp,
@@ -91,6 +93,17 @@ impl<'a> Reader<'a> {
         // Without a value there is a problem, and no settings come of it.
         self.optional(name, |text| values::number(text, least, most))
             .unwrap_or(least)
+    }
+
+    /// OpenTelemetry's own variables.
+    fn otlp(&mut self) -> Option<TelemetrySettings> {
+        match telemetry(self.variables) {
+            Ok(settings) => settings,
+            Err(problems) => {
+                self.problems.extend(problems);
+                None
+            }
+        }
     }
 
     /// Either everything is emulated or nothing: a mixture would write half of its state into a real project.
@@ -320,6 +333,8 @@ impl<'a> Reader<'a> {
                 .unwrap_or(false),
             head: HEAD,
             drain: DRAIN,
+            otlp: self.otlp(),
+            telemetry: Telemetry::off(),
         }
     }
 }
@@ -354,6 +369,19 @@ pub(super) fn read(role: Role, variables: &BTreeMap<String, String>) -> Result<S
         }
         _ => Err(Problems(reader.problems)),
     }
+}
+
+/// Where traces and metrics go, or everything that is wrong with what is said of it.
+pub fn telemetry(
+    variables: &BTreeMap<String, String>,
+) -> Result<Option<TelemetrySettings>, Vec<Problem>> {
+    TelemetrySettings::read(variables).map_err(|wrong| {
+        let problem = |(variable, what): (&str, String)| Problem {
+            variable: variable.to_owned(),
+            what,
+        };
+        wrong.into_iter().map(problem).collect()
+    })
 }
 
 /// What users write is strict: a variable with a wrong letter would be one that is not heeded.

@@ -12,6 +12,7 @@ use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use ork_core::Value;
 use ork_core::retention::Retention;
+use ork_telemetry::Telemetry;
 use serde_json::json;
 
 pub use lines::Lines;
@@ -64,6 +65,8 @@ pub fn settings(role: Role) -> Settings {
             one_request: false,
             head: Duration::from_secs(30),
             drain: Duration::from_secs(8),
+            otlp: None,
+            telemetry: Telemetry::off(),
         },
     }
 }

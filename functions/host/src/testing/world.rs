@@ -156,6 +156,10 @@ impl World {
         };
         self.end(spec, &verdict).await
     }
+    /// The same with any verdict.
+    pub async fn end_with(&self, spec: &TaskSpec, verdict: &Verdict) -> String {
+        self.end(spec, verdict).await
+    }
     /// Does what the worker of an attempt does that hands over to jobs, and has that heard.
     pub async fn hand_over(&self, spec: &TaskSpec, jobs: &[Value]) {
         let verdict = Verdict::Deferred {

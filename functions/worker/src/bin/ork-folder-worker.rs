@@ -60,10 +60,12 @@ fn work(args: &[OsString]) -> Result<ExitCode, Vec<String>> {
                 .collect::<Vec<_>>()
         })?;
         with(&mut settings.machine);
+        settings.measured().map_err(one)?;
         return Ok(runtime.block_on(Box::pin(serve_over(settings, Of(folder.into())))));
     }
     let mut settings = WorkerSettings::from_map(&env)?;
     with(&mut settings.machine);
+    settings.measured().map_err(one)?;
     if matches!(settings.given, Given::Url(_)) {
         return Ok(runtime.block_on(ork_worker::run(settings)));
     }

@@ -32,13 +32,15 @@ pub(super) async fn push<S: Supply>(
         Err(answer) => return *answer,
     };
     Span::current().record("run", order.run.as_str());
+    service.host.touch(Some(&order.run));
     let place = match service.place() {
         Ok(place) => place,
         Err(answer) => return *answer,
     };
     let until = Instant::now() + service.hold;
     // Whoever asked may give up and close the connection; a claimed attempt goes on to its verdict all the same.
-    let work = tokio::spawn(Arc::clone(&service).run(order, place).in_current_span());
+    let work = Arc::clone(&service).run(order, place).in_current_span();
+    let work = tokio::spawn(ork_telemetry::carried(work));
     match tokio::time::timeout_at(until, work).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ork_host::Role;
 use ork_host::settings::{Problem, Problems, WorkerServing};
 
 use crate::machine::{Machine, Reader};
@@ -38,5 +39,15 @@ impl WorkerServiceSettings {
                 Err(Problems(problems))
             }
         }
+    }
+
+    /// Makes what sends traces and metrics, those of tasks too, if the settings say where to.
+    pub fn measured(&mut self) -> Result<(), String> {
+        let WorkerServing {
+            serving, project, ..
+        } = &mut self.serving;
+        *serving = serving.measured(Role::WorkerService, project, None)?;
+        self.machine.telemetry = serving.telemetry.clone();
+        Ok(())
     }
 }

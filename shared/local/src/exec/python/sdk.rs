@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::Trouble;
 
+// `package` leads to shared/sdk-python/src/ork, so that cargo takes the files along into the package that it publishes.
 macro_rules! package {
     ($($name:literal),+ $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../../sdk-python/src/ork/", $name)))),+]
+        &[$(($name, include_str!(concat!("package/", $name)))),+]
     };
 }
 

@@ -15,6 +15,7 @@ use ork_local::{Embedded, EmbeddedConfig};
 use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::own_environment;
 use crate::user;
 use crate::workflow_file::{self, WorkflowFile, reason, shown};
 
@@ -86,6 +87,7 @@ pub(crate) fn to_execute(
         SyncArg::Full => Sync::Full,
     };
     settings.python.clone_from(&config.python);
+    settings.own_python = own_environment::python();
     settings.env = config::whole_environment();
     settings.ork_exe = Some(own_path()?);
     settings.secret_lookup = config::secret;

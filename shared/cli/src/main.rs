@@ -18,6 +18,7 @@ mod executors;
 mod failure;
 mod neighbours;
 mod output;
+mod own_environment;
 mod params;
 mod profiles;
 mod progress;

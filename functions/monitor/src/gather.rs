@@ -14,6 +14,11 @@ use tracing::Instrument;
 
 /// How long the first notice of a run waits for others.
 pub(crate) const WINDOW: Duration = Duration::from_millis(2);
+/// Attempts of one task at work from which on [`PAUSE`] counts.
+const MANY: u32 = 16;
+/// How far apart commits of a run are that has many attempts at work. Their ends come one by one, and Firestore takes about one write a second of a
+/// document for long: what ends meanwhile is settled together.
+pub(crate) const PAUSE: Duration = Duration::from_millis(500);
 /// Verdicts that are settled together at most, so that no one waits long for his answer.
 const MOST: usize = 512;
 
@@ -65,6 +70,10 @@ impl<P: Ports + 'static> Gather<P> {
         run: &RunId,
         name: ObjectName,
     ) -> Result<(), EngineError> {
+        // Where many are at work, most have been found beside others by the time that they are told of.
+        if self.engine.has_settled(run, &name) {
+            return Ok(());
+        }
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { name, answer };
         let first = match lock(&self.lanes).entry(run.clone()) {
@@ -119,6 +128,9 @@ impl<P: Ports + 'static> Gather<P> {
             for one in batch {
                 // Who hung up needs no answer.
                 let _ = one.answer.send(result.clone());
+            }
+            if self.engine.at_work(&run) >= MANY {
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }

@@ -53,6 +53,41 @@ async fn verdicts_that_come_together_are_one_commit_and_one_hint() {
     assert_eq!(hints[0].run.as_str(), "r");
 }
 
+#[tokio::test(start_paused = true)]
+async fn where_many_are_at_work_what_ends_within_half_a_second_is_one_commit() {
+    let world = World::default();
+    let many = FAN.replace("parallel: 6", "parallel: 40");
+    world.deploy(&many).await;
+    world.start("w", "r").await;
+    let dispatch = ork_dispatch::router(world.engine(), &settings(Role::Dispatch));
+    post(&dispatch, "/push", hint("dispatch", "r")).await;
+    let specs = world.started();
+    assert_eq!(specs.len(), 40);
+    let routes = ork_monitor::router(world.engine(), &settings(Role::Monitor));
+    let (_, before, _) = world.calls();
+    let (mut commits, mut names) = (Vec::new(), Vec::new());
+    for some in specs.chunks(10) {
+        let mut told = Vec::new();
+        for spec in some {
+            let name = world.work(spec, "1").await;
+            told.push((name.clone(), notify(&routes, &name)));
+            names.push(name);
+            // The next one ends a moment later.
+            tokio::time::sleep(std::time::Duration::from_millis(40)).await;
+        }
+        for (name, answer) in told {
+            assert_eq!(answer.await.expect("no panic"), nothing(), "{name}");
+        }
+        commits.push(world.calls().1 - before);
+    }
+    // The first at once, the others of each ten half a second later; when fewer are at work nobody waits for others.
+    assert_eq!(commits, [2, 3, 4, 14]);
+    // One that was settled beside others is answered without waiting.
+    let again = tokio::time::Instant::now();
+    assert_eq!(post(&routes, "/push", written(&names[0])).await, nothing());
+    assert_eq!(again.elapsed(), std::time::Duration::ZERO);
+}
+
 #[tokio::test]
 async fn what_comes_while_a_commit_is_under_way_is_settled_by_the_next() {
     let world = World::default();

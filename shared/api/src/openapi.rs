@@ -15,8 +15,8 @@ use utoipa::openapi::{RefOr, Required, Response, ResponseBuilder, Schema};
 
 use crate::access::table::{self, Need};
 use crate::routes::{
-    audit, backfill, commands, events, health, keys, logs, me, notices, runs, tasks, uploads,
-    workflows,
+    audit, backfill, commands, events, health, keys, logs, me, notices, runs, system, tasks,
+    uploads, workflows,
 };
 
 #[derive(OpenApi)]
@@ -29,6 +29,7 @@ use crate::routes::{
         health::health,
         health::openapi,
         me::me,
+        system::system,
         audit::list,
         keys::list,
         keys::create,

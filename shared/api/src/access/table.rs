@@ -61,6 +61,7 @@ pub(crate) const ROUTES: &[Route] = &[
     of("GET", "/api/health", ANYONE, Heeded),
     of("GET", "/api/openapi.json", VIEWER, Heeded),
     of("GET", "/api/me", VIEWER, Heeded),
+    of("GET", "/api/system", VIEWER, Not),
     of("GET", "/api/workflows", VIEWER, Heeded),
     of("POST", "/api/workflows", AUTHOR, Heeded),
     of("GET", "/api/workflows/{name}", VIEWER, ByPath),

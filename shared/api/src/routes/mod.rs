@@ -10,6 +10,7 @@ pub(crate) mod logs;
 pub(crate) mod me;
 pub(crate) mod notices;
 pub(crate) mod runs;
+pub(crate) mod system;
 pub(crate) mod tasks;
 pub(crate) mod uploads;
 pub(crate) mod workflows;
@@ -36,6 +37,7 @@ pub(crate) fn all<P: Ports + 'static>() -> Router<Arc<Site<P>>> {
         .route("/health", get(health::health::<P>))
         .route("/openapi.json", get(health::openapi))
         .route("/me", get(me::me))
+        .route("/system", get(system::system::<P>))
         .route("/audit", get(audit::list::<P>))
         .route("/keys", get(keys::list::<P>).post(keys::create::<P>))
         .route("/keys/{key}/revoke", post(keys::revoke::<P>))

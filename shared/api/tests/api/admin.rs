@@ -258,3 +258,41 @@ async fn the_first_page_shows_the_last_ticks_and_says_when_there_are_none_any_mo
     done.expect("it is overwritten");
     shows(&site.get("/").await, &["the list of ticks cannot be read"]);
 }
+
+#[tokio::test]
+async fn how_the_system_stands_is_told_as_data() {
+    let site = Site::new().await;
+    let idle = site.get("/api/system").await.json();
+    assert_eq!(idle["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(idle["is_ticked"], false, "{idle:#}");
+    assert_eq!(idle["ticks"], serde_json::json!([]));
+    assert!(idle["next_wake"].is_null(), "{idle:#}");
+    let engine = site.embedded.engine();
+    let now = engine.ports().clock().now();
+    let record = TickRecord {
+        at: Time(now.0 - 60_000),
+        took: Millis(230),
+        fired: 2,
+        runs: 1,
+        removed: 0,
+        errors: 1,
+        extra: BTreeMap::new(),
+    };
+    engine.note_tick(record).await.expect("it is noted");
+    site.post("/api/workflows/flow/runs", r#"{"idempotency_key": "r1"}"#)
+        .await;
+    let told = site.get("/api/system").await.json();
+    assert_eq!(told["ticks"][0]["at"], Time(now.0 - 60_000).rfc3339());
+    assert_eq!(told["ticks"][0]["took_ms"], 230);
+    assert_eq!(told["ticks"][0]["errors"], 1);
+    assert_eq!(told["next_wake"]["run_id"], "r1");
+    assert_eq!(told["set_aside"], 0);
+    let priced = Site::with(|settings| {
+        settings.prices = Some(Prices {
+            of: "2026-11",
+            nanos: |_| 0,
+        });
+    })
+    .await;
+    assert_eq!(priced.get("/api/system").await.json()["is_ticked"], true);
+}

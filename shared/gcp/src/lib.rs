@@ -7,6 +7,7 @@ mod endpoints;
 mod failure;
 pub mod firestore;
 mod google;
+pub mod look;
 pub mod meter;
 mod notices;
 pub mod objects;

@@ -2,6 +2,10 @@
 //!
 //! The roles that a deployment gives are compared with this (`functions/service/tests/wiring`); `tests/permissions.rs` holds it against the source.
 
+mod roles;
+
+pub use roles::{ROLES, allows};
+
 /// One kind of call, where it is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
@@ -40,10 +44,12 @@ pub enum On {
     Others,
     /// Whatever a signed URL allows, in the name of the account that signed it.
     SignedUrl,
+    /// How the deployment is set up: what `ork doctor` looks at, with the permissions of whoever runs it.
+    Deployment,
 }
 
 use On::{
-    Database, Hints, Jobs, Objects, Others, Queue, SignAccount, SignedUrl, WakeAccount,
+    Database, Deployment, Hints, Jobs, Objects, Others, Queue, SignAccount, SignedUrl, WakeAccount,
     WorkerTopics,
 };
 
@@ -59,6 +65,27 @@ const STATE: &[&str] = &[
     "datastore.entities.get",
     "datastore.entities.list",
     "datastore.entities.update",
+];
+
+/// What `ork doctor` needs to look at everything; what it lacks it says. `roles/viewer` and `roles/iam.securityReviewer` have all of them.
+pub const LOOKED_AT: &[&str] = &[
+    "cloudscheduler.jobs.get",
+    "cloudtasks.queues.get",
+    "cloudtasks.queues.getIamPolicy",
+    "datastore.databases.getMetadata",
+    "datastore.indexes.list",
+    "iam.serviceAccounts.getIamPolicy",
+    "pubsub.subscriptions.get",
+    "pubsub.topics.get",
+    "pubsub.topics.getIamPolicy",
+    "resourcemanager.projects.getIamPolicy",
+    "run.jobs.get",
+    "run.jobs.getIamPolicy",
+    "run.services.get",
+    "run.services.getIamPolicy",
+    "serviceusage.services.get",
+    "storage.buckets.get",
+    "storage.buckets.getIamPolicy",
 ];
 
 const fn call(
@@ -196,6 +223,7 @@ pub const CALLS: &[Call] = &[
         SignedUrl,
         &[CREATE, DELETE],
     ),
+    call("look.rs", "client.request(", 1, Deployment, LOOKED_AT),
     call("trackers/storage.rs", ".get_object()", 1, Others, &[GET]),
     call(
         "trackers/bigquery/start.rs",

@@ -123,8 +123,8 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ),
     (
         WORKER,
-        "RUN pip wheel",
-        "RUN curl https://example.com/x.whl && pip wheel",
+        "RUN builder/bin/pip wheel",
+        "RUN curl https://example.com/x.whl && builder/bin/pip wheel",
         "fetches something that nothing locks",
     ),
     (

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, auth, completions, dev, execute, graph, init, man, open, profile, run, schedule_preview,
-    schema_export, validate, workflow,
+    audit, auth, completions, dev, doctor, execute, graph, init, man, open, profile, run,
+    schedule_preview, schema_export, validate, workflow,
 };
 use crate::config;
 use crate::output::Color;
@@ -64,6 +64,8 @@ pub(crate) enum Command {
     /// Names for the places that are worked with
     #[command(subcommand)]
     Profile(profile::ProfileCommand),
+    /// Check this machine, a server or a project, and say what to do
+    Doctor(doctor::DoctorArgs),
     /// What a shell needs to complete commands and options
     Completions(completions::CompletionsArgs),
     /// The manual: a page for every command
@@ -108,6 +110,7 @@ impl Command {
             Self::Workflow(command) => command.wants_json(),
             Self::Auth(command) => command.wants_json(),
             Self::Audit(args) => args.json,
+            Self::Doctor(args) => args.json,
             Self::Profile(profile::ProfileCommand::List(args)) => args.json,
             Self::ListWorkflows(args) => args.json,
             Self::Trigger(args) => args.show.json,

@@ -18,7 +18,7 @@ pub(crate) struct Variable {
 }
 
 /// The registry, in the order it is shown.
-pub(crate) const VARIABLES: [Variable; 28] = [
+pub(crate) const VARIABLES: [Variable; 29] = [
     Variable {
         name: "ORK_PYTHON",
         doc: "Interpreter for Python tasks that have no environment of their own",
@@ -112,6 +112,10 @@ pub(crate) const VARIABLES: [Variable; 28] = [
         doc: "Dataproc emulator for deferred jobs, http://HOST:PORT",
     },
     Variable {
+        name: "ORK_ADMIN_ENDPOINT",
+        doc: "Stand-in for what `ork doctor` asks Google, http://HOST:PORT",
+    },
+    Variable {
         name: "XDG_CONFIG_HOME",
         doc: "Folder of ork/config.yaml, the profiles; otherwise ~/.config",
     },
@@ -134,7 +138,7 @@ pub(crate) const VARIABLES: [Variable; 28] = [
 ];
 
 /// What the environment says.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Config {
     /// `ORK_PYTHON`.
     pub(crate) python: Option<PathBuf>,
@@ -229,6 +233,8 @@ pub(crate) struct Cloud {
     pub(crate) credentials: Option<PathBuf>,
     /// `GCE_METADATA_HOST`; Google's library reads it, too.
     pub(crate) metadata: Option<String>,
+    /// `ORK_ADMIN_ENDPOINT`.
+    pub(crate) admin: Option<String>,
 }
 
 impl Config {
@@ -258,6 +264,7 @@ impl Config {
             run,
             bigquery,
             dataproc,
+            admin,
             config_home,
             browser,
             no_color,
@@ -296,6 +303,7 @@ impl Config {
                 storage: text(storage.clone()),
                 credentials: credentials.map(PathBuf::from),
                 metadata: text(metadata),
+                admin: text(admin),
             },
             services: Services {
                 outgoing_allow: text(outgoing_allow),
@@ -316,6 +324,11 @@ impl Config {
 /// The whole environment, which tasks inherit.
 pub(crate) fn whole_environment() -> Vec<(OsString, OsString)> {
     env::vars_os().collect()
+}
+
+/// Where programs are looked for.
+pub(crate) fn search_path() -> Option<OsString> {
+    env::var_os("PATH")
 }
 
 /// A variable that a profile names.

@@ -10,6 +10,7 @@ mod commands;
 mod config;
 mod cost;
 mod dev_address;
+mod doctor;
 mod document;
 mod drive;
 mod duration;

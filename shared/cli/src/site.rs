@@ -102,6 +102,8 @@ pub(crate) use place::Emulators;
 pub(crate) use place::{Deployment, Place, Secret, ServerAt};
 pub(crate) use prune::not_in_the_api;
 pub(crate) use remote::Remote;
+#[cfg(feature = "server")]
+pub(crate) use server::Looked;
 pub(crate) use server::Server;
 
 /// How a definition gets into a project.

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod completions;
 pub(crate) mod dev;
+pub(crate) mod doctor;
 pub(crate) mod execute;
 pub(crate) mod graph;
 pub(crate) mod init;
@@ -28,6 +29,7 @@ pub(crate) fn run(command: Command, config: &Config, out: &Output) -> Result<Exi
         Command::Execute(args) => execute::execute(&args, config, out),
         Command::Run(args) => run::run(args, config, out),
         Command::Dev(args) => dev::dev(&args, config, out),
+        Command::Doctor(args) => doctor::doctor(&args, config, out),
         Command::Open(args) => open::open(&args, config, out),
         Command::Validate(args) => validate::validate(&args, out),
         Command::Graph(args) => graph::graph(&args, config, out),

@@ -145,7 +145,8 @@ fn about(name: &str, profile: &Profile, applies: Option<&str>) -> Value {
     entry
 }
 
-fn applies(place: &Place, profile: Option<&str>, because: &str) -> Value {
+/// Where commands work and why, as data.
+pub(crate) fn applies(place: &Place, profile: Option<&str>, because: &str) -> Value {
     let mut entry = json!({
         "profile": profile,
         "because": because,

@@ -31,6 +31,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
+pub(crate) use self::http::Looked;
 use self::http::{Asked, Http};
 use self::secret::Credentials;
 use super::{Attempt, ServerAt};
@@ -98,6 +99,11 @@ impl Server {
     /// Its address, which is that of its pages, too.
     pub(crate) fn url(&self) -> &str {
         self.http.url()
+    }
+
+    /// Asks for something once, and tells of whatever comes back.
+    pub(crate) async fn look(&self, path: &str) -> Looked {
+        self.http.look(Asked::get(path)).await
     }
 
     /// Something in an answer cannot be used.

@@ -5,7 +5,7 @@ use crate::support::{Project, steady};
 #[test]
 fn the_help_of_every_command_reads_well() {
     let project = Project::new();
-    let commands: [&[&str]; 34] = [
+    let commands: [&[&str]; 35] = [
         &[],
         &["execute"],
         &["run"],
@@ -25,6 +25,7 @@ fn the_help_of_every_command_reads_well() {
         &["run", "prune"],
         &["dev"],
         &["open"],
+        &["doctor"],
         &["completions"],
         &["man"],
         &["validate"],

@@ -234,6 +234,8 @@ fn the_keys_of_every_document_stay() {
     project.write("config/ork/config.yaml", PROFILES);
     s.of(&["profile", "list"], "", 0);
     fs::remove_file(project.path("config/ork/config.yaml")).expect("removed");
+    // One of the files of this folder is wrong.
+    s.of(&["doctor"], "", 3);
     s.of(&["run", "status", "gone"], " (any error)", 2);
     // The older spellings are the same commands.
     for (older, newer) in [

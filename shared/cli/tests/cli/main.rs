@@ -3,6 +3,9 @@
 mod auth;
 mod codes;
 mod dev;
+mod doctor;
+#[cfg(feature = "cloud")]
+mod doctor_project;
 mod environment;
 mod execute;
 mod explain;

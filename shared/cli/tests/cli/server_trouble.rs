@@ -11,7 +11,7 @@ use crate::server::Far;
 use crate::support::{Project, Ran, WAITS};
 
 /// What becomes of a request.
-enum Fate {
+pub(crate) enum Fate {
     /// It is passed on, and its answer back.
     Pass,
     /// It is not looked at.
@@ -23,15 +23,15 @@ enum Fate {
 }
 
 /// Stands before a server, or instead of one.
-struct Between {
-    url: String,
+pub(crate) struct Between {
+    pub(crate) url: String,
     /// The heads of all requests.
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Between {
     /// `judge` is given the head of a request, and how many with the same first line came before it.
-    fn new(to: &str, judge: impl Fn(&str, usize) -> Fate + Send + 'static) -> Self {
+    pub(crate) fn new(to: &str, judge: impl Fn(&str, usize) -> Fate + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let at = listener.local_addr().expect("an address");
         let seen = Arc::new(Mutex::new(Vec::<String>::new()));
@@ -67,7 +67,7 @@ impl Between {
     }
 
     /// One that answers everything so.
-    fn saying(text: impl Into<String>) -> Self {
+    pub(crate) fn saying(text: impl Into<String>) -> Self {
         let text = text.into();
         Self::new("", move |_, _| Fate::Say(text.clone()))
     }
@@ -133,7 +133,7 @@ fn pass(to: &str, head: &str, body: &[u8]) -> Vec<u8> {
     asked.map_or_else(|_| Vec::new(), |_| answer)
 }
 
-fn answer(status: &str, headers: &str, body: &str) -> String {
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"

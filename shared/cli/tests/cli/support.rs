@@ -60,6 +60,7 @@ impl Project {
             "STORAGE_EMULATOR_HOST",
             "GOOGLE_APPLICATION_CREDENTIALS",
             "GCE_METADATA_HOST",
+            "ORK_ADMIN_ENDPOINT",
             "CLICOLOR_FORCE",
             "BROWSER",
         ] {

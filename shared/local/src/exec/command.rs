@@ -161,8 +161,8 @@ fn script(file: &str, dir: &Path, search: Option<&OsStr>) -> Result<Program, Str
     ))
 }
 
-/// The executable called `name`: a path is taken relative to `dir`, anything else is searched for.
-pub(crate) fn find(name: &str, dir: &Path, search: Option<&OsStr>) -> Option<PathBuf> {
+/// The executable called `name`: a path is taken relative to `dir`, anything else is searched for in `search` (`PATH`).
+pub fn find(name: &str, dir: &Path, search: Option<&OsStr>) -> Option<PathBuf> {
     let usable = |path: &Path| {
         std::fs::metadata(path)
             .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)

@@ -29,7 +29,8 @@ mod warm;
 mod watchdog;
 
 pub use check::check;
+pub use command::find as find_program;
 pub use config::{ExecConfig, ExecEvent, RunDir};
 pub use handle::LocalExecutor;
-pub use python::PYTHON_PACKAGE;
+pub use python::{OLDEST_PYTHON, PYTHON_PACKAGE, find_python};
 pub use watchdog::reaper_main;

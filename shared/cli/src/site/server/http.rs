@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use ork_core::Value;
 use ork_engine::{EngineError, EngineErrorKind};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -118,6 +120,18 @@ struct Missed {
     passing: bool,
     /// How long the server wants to be left alone.
     turn: Option<Duration>,
+    /// What the answer was, if there was one.
+    said: Option<(StatusCode, HeaderMap)>,
+}
+
+/// What came of one try.
+pub(crate) struct Looked {
+    /// The status of the answer, if there was one.
+    pub(crate) status: Option<u16>,
+    /// What it says of the server's clock.
+    pub(crate) date: Option<String>,
+    /// What it was, or why there is none.
+    pub(crate) body: Result<Value, EngineError>,
 }
 
 impl Http {
@@ -196,6 +210,26 @@ impl Http {
         }
     }
 
+    /// Asks once, and tells of whatever comes back.
+    pub(super) async fn look(&self, asked: Asked) -> Looked {
+        let date = |headers: &HeaderMap| {
+            let said = headers.get(DATE).and_then(|said| said.to_str().ok());
+            said.map(str::to_owned)
+        };
+        match self.once(&asked).await {
+            Ok(answer) => Looked {
+                status: Some(answer.status.as_u16()),
+                date: date(&answer.headers),
+                body: self.read(&answer),
+            },
+            Err(missed) => Looked {
+                status: missed.said.as_ref().map(|(status, _)| status.as_u16()),
+                date: missed.said.as_ref().and_then(|(_, headers)| date(headers)),
+                body: Err(missed.error),
+            },
+        }
+    }
+
     async fn once(&self, asked: &Asked) -> Result<Answer, Box<Missed>> {
         let mut url = Url::parse(&format!("{}{}", self.url, asked.path)).map_err(|error| {
             self.for_good(
@@ -260,6 +294,7 @@ impl Http {
             undone: false,
             passing: false,
             turn: None,
+            said: None,
         })
     }
 
@@ -278,6 +313,7 @@ impl Http {
             undone: error.is_connect(),
             passing: true,
             turn: None,
+            said: None,
         })
     }
 
@@ -303,6 +339,7 @@ impl Http {
             undone: code == 429,
             passing: kind == K::Unavailable,
             turn: (code == 429).then(|| turn(headers)),
+            said: Some((status, headers.clone())),
         };
         let problem: Option<Problem> = serde_json::from_slice(body).ok();
         missed.error.message = match problem {

@@ -12,8 +12,8 @@ use super::super::ExecConfig;
 use super::super::command;
 use super::Trouble;
 
-/// The oldest Python that Ork's package runs on.
-const OLDEST: (u32, u32) = (3, 9);
+/// The oldest Python that Ork's package runs on: its major and minor version.
+pub const OLDEST_PYTHON: (u32, u32) = (3, 9);
 
 /// An interpreter as it describes itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,25 +31,36 @@ struct Remembered {
     interpreter: Interpreter,
 }
 
-/// The interpreter for tasks of a workflow in `dir`.
-pub(super) fn find(config: &ExecConfig, dir: &Path) -> Result<Interpreter, Trouble> {
-    let search = config.env("PATH").map(|path| path.as_os_str());
-    let found = match &config.python {
+/// What is called for Python tasks of a workflow in `dir` that have no environment of their own: `asked` (`ORK_PYTHON`) or what the search
+/// path (`PATH`) has. It was not run.
+///
+/// # Errors
+/// There is none, in words.
+pub fn find_python(
+    asked: Option<&Path>,
+    dir: &Path,
+    search: Option<&OsStr>,
+) -> Result<PathBuf, String> {
+    match asked {
         Some(asked) => {
             let name = asked.to_string_lossy();
             command::find(&name, dir, search).ok_or_else(|| {
-                Trouble::permanent(format!(
-                    "the interpreter ORK_PYTHON={name} does not exist or is not executable"
-                ))
-            })?
+                format!("the interpreter ORK_PYTHON={name} does not exist or is not executable")
+            })
         }
-        None => match &config.own_python {
-            Some(own) => own.clone(),
-            None => ["python3", "python"]
-                .iter()
-                .find_map(|name| command::find(name, dir, search))
-                .ok_or_else(|| Trouble::permanent(nowhere(search)))?,
-        },
+        None => ["python3", "python"]
+            .iter()
+            .find_map(|name| command::find(name, dir, search))
+            .ok_or_else(|| nowhere(search)),
+    }
+}
+
+/// The interpreter for tasks of a workflow in `dir`.
+pub(super) fn find(config: &ExecConfig, dir: &Path) -> Result<Interpreter, Trouble> {
+    let search = config.env("PATH").map(|path| path.as_os_str());
+    let found = match (&config.python, &config.own_python) {
+        (None, Some(own)) => own.clone(),
+        (asked, _) => find_python(asked.as_deref(), dir, search).map_err(Trouble::permanent)?,
     };
     let memory = config.state_dir.join("python.json");
     let key = key(&found, config, dir);
@@ -157,10 +168,10 @@ fn ask(found: &Path, config: &ExecConfig, dir: &Path) -> Result<Interpreter, Tro
         .split('.')
         .filter_map(|part| part.parse::<u32>().ok());
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if version < OLDEST {
+    if version < OLDEST_PYTHON {
         return Err(Trouble::permanent(format!(
             "the interpreter {named} is Python {}, Ork's tasks need {}.{} or newer; {advice}",
-            interpreter.version, OLDEST.0, OLDEST.1
+            interpreter.version, OLDEST_PYTHON.0, OLDEST_PYTHON.1
         )));
     }
     Ok(interpreter)

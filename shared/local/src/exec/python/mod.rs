@@ -9,6 +9,7 @@ mod tool;
 mod venv;
 pub(crate) mod worker;
 
+pub use interpreter::{OLDEST_PYTHON, find_python};
 pub use sdk::PYTHON_PACKAGE;
 
 use std::path::PathBuf;

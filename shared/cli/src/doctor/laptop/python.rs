@@ -7,6 +7,8 @@ use ork_core::Value;
 use ork_local::exec::{OLDEST_PYTHON, PYTHON_PACKAGE, find_python};
 use tokio::sync::OnceCell;
 
+use crate::own_environment;
+
 use super::{Checks, Finding, Shell};
 
 /// What it is asked. It is also understood by interpreters that are far too old.
@@ -45,7 +47,10 @@ impl Interpreter {
 
     async fn ask(&self) -> Result<Value, String> {
         let Shell { folder, path } = &self.shell;
-        let program = find_python(self.asked.as_deref(), folder, path.as_deref())?;
+        let program = match (&self.asked, own_environment::python()) {
+            (None, Some(own)) => own,
+            (asked, _) => find_python(asked.as_deref(), folder, path.as_deref())?,
+        };
         let named = match self.asked {
             Some(_) => format!("ORK_PYTHON={}", program.display()),
             None => program.display().to_string(),

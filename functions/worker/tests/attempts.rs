@@ -20,5 +20,7 @@ mod served;
 mod service;
 #[path = "attempts/spec.rs"]
 mod spec;
+#[path = "attempts/telemetry.rs"]
+mod telemetry;
 #[path = "attempts/trouble.rs"]
 mod trouble;

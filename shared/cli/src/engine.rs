@@ -16,6 +16,7 @@ use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::own_environment;
+use crate::telemetry;
 use crate::user;
 use crate::workflow_file::{self, WorkflowFile, reason, shown};
 
@@ -67,7 +68,11 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
                 reason(&error)
             ))
         })?;
-    let done = runtime.block_on(work);
+    let done = runtime.block_on(async {
+        let done = work.await;
+        telemetry::flush().await;
+        done
+    });
     // Somebody who leaves at once does not wait for what is still at work.
     runtime.shutdown_background();
     done
@@ -94,6 +99,7 @@ pub(crate) fn to_execute(
     settings.custom = custom;
     settings.jobs = crate::site::jobs(&config.services);
     settings.letters = crate::site::letters(&config.services);
+    settings.measure = telemetry::measure()?;
     open(settings)
 }
 

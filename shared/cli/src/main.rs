@@ -28,6 +28,8 @@ mod signals;
 mod site;
 mod state_folder;
 mod table;
+#[cfg_attr(not(feature = "telemetry"), path = "no_telemetry.rs")]
+mod telemetry;
 mod user;
 mod waiting;
 mod workflow_file;
@@ -54,7 +56,9 @@ fn main() -> ExitCode {
     let config = config::Config::read();
     let out = Output::new(cli.color, &config);
     let json = cli.command.wants_json();
-    match commands::run(cli.command, &config, &out) {
+    let done = commands::run(cli.command, &config, &out);
+    telemetry::say(&out);
+    match done {
         Ok(exit) => exit.into(),
         Err(failure) => {
             out.failure(&failure, json);

@@ -10,7 +10,7 @@ pub mod state_dir;
 pub mod store;
 
 pub use embedded::{
-    Control, Embedded, EmbeddedConfig, EngineError, EngineErrorKind, Files, Jobs, Letters,
+    Control, Embedded, EmbeddedConfig, EngineError, EngineErrorKind, Files, Jobs, Letters, Measure,
     OpenError, Part, RunView, StartRun, Until,
 };
 pub use observer::{Observer, Silent};

@@ -14,8 +14,8 @@ const PREFIX: &str = "ORK_METRIC:";
 /// Where a task counts and measures: `ctx.metrics`.
 ///
 /// Each number becomes one line of JSON in the file that `ORK_METRICS_FILE` names, or without one a line `ORK_METRIC:<json>` on
-/// standard error, which is part of the attempt's log. Ork sets no such file and does not collect the lines: whoever wants to add them
-/// up reads the log.
+/// standard error, which is part of the attempt's log. Ork sets no such file; what stands in the log is
+/// sent on where workers are told of a collector (docs/telemetry.md).
 ///
 /// ```
 /// # let ctx = ork::Context::default();

@@ -17,7 +17,7 @@ const LINES: usize = 10_000;
 /// Series of one attempt: what the labels say must not be without end.
 const SERIES: usize = 100;
 /// Labels of one line.
-const LABELS: usize = 8;
+const LABELS: usize = 16;
 /// Characters of a name or of a label's value.
 const TEXT: usize = 128;
 

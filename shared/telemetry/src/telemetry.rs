@@ -53,8 +53,8 @@ struct Inner {
 struct Health {
     /// Not before this.
     rests_until: Option<Instant>,
-    /// Whether it was said that it fails.
-    said: bool,
+    /// Why it fails, once that was said.
+    why: Option<String>,
     /// What was given up since it was last said or sent.
     dropped: (u64, u64),
 }
@@ -195,6 +195,16 @@ impl Telemetry {
         Some(what(&mut lock(&on.gathered)))
     }
 
+    /// What could not be sent since it last worked, in a sentence; nothing when it works.
+    pub fn given_up(&self) -> Option<String> {
+        let health = lock(&self.0.as_ref()?.health);
+        let (spans, points) = health.dropped;
+        let why = health.why.as_ref()?;
+        Some(format!(
+            "{spans} spans and {points} numbers were given up; the collector of traces and metrics: {why}"
+        ))
+    }
+
     /// Sends what was gathered. Takes twice the time of an export at most: whoever comes while another sends waits for that, and finds that his
     /// own was sent along. Never fails: what cannot be sent is given up and counted, and said once until it works again.
     pub async fn flush(&self) {
@@ -241,17 +251,17 @@ impl Inner {
         health.dropped.1 += points;
         health.rests_until = sent.down.then(|| Instant::now() + REST);
         match &sent.trouble {
-            Some(why) if !health.said => {
-                health.said = true;
+            Some(why) if health.why.is_none() => {
+                health.why = Some(why.clone());
                 tracing::warn!(
                     spans,
                     points,
                     "the collector of traces and metrics: {why}; what is not sent is given up, and this is not said again until it works"
                 );
             }
-            None if health.said => {
+            None if health.why.is_some() => {
                 let (spans, points) = std::mem::take(&mut health.dropped);
-                health.said = false;
+                health.why = None;
                 tracing::info!(
                     spans,
                     points,

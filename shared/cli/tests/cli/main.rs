@@ -30,5 +30,6 @@ mod server_trouble;
 mod shells;
 mod state;
 mod support;
+mod telemetry;
 mod validate;
 mod workflow;

@@ -20,6 +20,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::jobs::{JobTracker, Jobs};
 use super::letters::{LetterBox, Letters};
+use super::measure::Measure;
 use super::world::World;
 use crate::exec::{ExecConfig, ExecEvent, LocalExecutor, RunDir};
 use crate::objects::Folder;
@@ -57,6 +58,8 @@ pub struct EmbeddedConfig {
     pub jobs: Option<Arc<dyn Jobs>>,
     /// Who sends the notices of runs; nobody when absent.
     pub letters: Option<Arc<dyn Letters>>,
+    /// Who measures what runs do; nobody when absent.
+    pub measure: Option<Arc<dyn Measure>>,
 }
 
 impl EmbeddedConfig {
@@ -77,6 +80,7 @@ impl EmbeddedConfig {
             store_bytes: None,
             jobs: None,
             letters: None,
+            measure: None,
         }
     }
 }
@@ -144,6 +148,7 @@ impl Embedded {
             LocalExecutor::new(exec, sender)?,
             JobTracker::new(config.jobs),
             LetterBox::new(config.letters, config.execute),
+            config.measure,
         );
         let lock = if config.execute {
             Some(EngineLock::acquire(&state, world.random())?)

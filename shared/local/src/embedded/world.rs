@@ -14,6 +14,7 @@ use ork_engine::ports::{Clock, Executor, Ports, StartError};
 
 use super::jobs::JobTracker;
 use super::letters::LetterBox;
+use super::measure::Measure;
 use crate::clock::SystemClock;
 use crate::exec::{LocalExecutor, RunDir};
 use crate::objects::Folder;
@@ -30,6 +31,7 @@ pub(super) struct World {
     pub(super) notifier: LetterBox,
     pub(super) clock: SteadyClock,
     pub(super) commits: Commits,
+    measure: Option<Arc<dyn Measure>>,
     random: Mutex<u64>,
 }
 
@@ -40,6 +42,7 @@ impl World {
         executor: LocalExecutor,
         tracker: JobTracker,
         notifier: LetterBox,
+        measure: Option<Arc<dyn Measure>>,
     ) -> Self {
         // The standard library seeds its hash maps from the system's source of randomness.
         let seed = std::hash::RandomState::new().build_hasher().finish();
@@ -51,11 +54,13 @@ impl World {
                 exec: executor,
                 dirs: Mutex::default(),
                 submitted: Mutex::default(),
+                measure: measure.clone(),
             },
             tracker,
             notifier,
             clock: SteadyClock::new(),
             commits: Commits::default(),
+            measure,
             random: Mutex::new(seed),
         }
     }
@@ -91,7 +96,10 @@ impl Ports for World {
     fn clock(&self) -> &SteadyClock {
         &self.clock
     }
-    fn committed(&self, commit: &Committed, _state: &RunState) {
+    fn committed(&self, commit: &Committed, state: &RunState) {
+        if let Some(measure) = &self.measure {
+            measure.committed(commit, state);
+        }
         self.commits.add(commit);
     }
     fn random(&self) -> u64 {
@@ -141,6 +149,7 @@ pub(super) struct Starter {
     pub(super) exec: LocalExecutor,
     dirs: Mutex<BTreeMap<WorkflowName, Arc<RunDir>>>,
     submitted: Mutex<BTreeSet<AttemptId>>,
+    measure: Option<Arc<dyn Measure>>,
 }
 
 impl Starter {
@@ -180,7 +189,10 @@ impl Executor for Starter {
             .submitted
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let start = |spec: TaskSpec| {
+        let start = |mut spec: TaskSpec| {
+            if let Some(measure) = &self.measure {
+                spec.trace = measure.trace(&spec.id);
+            }
             let refused = |message| StartError::Refused {
                 category: Category::Permanent,
                 message,

@@ -3,7 +3,7 @@
 Each metric is one line of JSON: `{"kind": "count", "name": "rows", "value": 3, "tags": {"table": "orders"}}`. `kind` is `count`, `gauge`
 or `timing` (in seconds), `tags` (its labels) is left out when there are none. Lines go to the end of the file that ORK_METRICS_FILE names; without
 it, or when it cannot be written, to standard error behind `ORK_METRIC:`, where they are part of the attempt's log. Ork sets no such file and does
-not collect the lines: whoever wants to add them up reads the log (docs/tasks.md, "Metrics").
+not read it; what stands in the log is sent on where a collector is (docs/telemetry.md).
 
 A metric never fails its task: one that cannot be recorded is left out, and standard error says so once.
 """

@@ -134,7 +134,7 @@ module "service" {
   labels              = var.labels
   account             = local.emails[each.key]
   env                 = each.value
-  secrets             = each.key == "api" ? {} : local.function_secrets
+  secrets             = each.key == "api" ? local.collector_secrets : local.function_secrets
   audiences           = each.key == "api" ? local.api_audiences : [local.urls[each.key]]
   invokers            = local.invokers[each.key]
   ingress             = local.service_ingress[each.key]
@@ -163,7 +163,7 @@ module "worker" {
   labels              = var.labels
   account             = local.worker_emails[each.key]
   env                 = each.value.kind == "job" ? local.job_env[each.key] : local.lane_env[each.key]
-  secrets             = each.value.secrets
+  secrets             = merge(each.value.credentials == "account" ? local.collector_secrets : {}, each.value.secrets)
   cpu                 = each.value.cpu
   memory              = each.value.memory
   timeout_seconds     = each.value.kind == "job" ? each.value.timeout_seconds : local.worker_timeout_seconds
@@ -229,6 +229,7 @@ module "observability" {
   tick_missing_seconds = var.alerts.tick_missing_seconds
   error_ratio          = var.alerts.error_ratio
   billed_hours_a_day   = var.alerts.billed_hours_a_day
+  metrics              = var.telemetry.endpoint == null ? null : var.telemetry.metrics
 
   depends_on = [google_project_service.apis, module.service]
 }

@@ -10,6 +10,7 @@ bucket            = { delete_runs_days = 400 }
 api               = { auth = ["iap", "keys"], roles = { admin = ["ada@example.com"] } }
 alerts            = { channels = ["projects/offline-project/notificationChannels/1"], billed_hours_a_day = 48 }
 deferred          = { "data-project" = ["roles/bigquery.admin", "roles/dataproc.editor"] }
+telemetry         = { endpoint = "http://collector.internal:4318", settings = { OTEL_TRACES_SAMPLER = "traceidratio", OTEL_TRACES_SAMPLER_ARG = "0.1" } }
 outgoing = {
   allow    = ["jobs.internal"]
   trackers = { vertex = "https://jobs.example/vertex" }

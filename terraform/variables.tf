@@ -347,6 +347,27 @@ variable "outgoing" {
   }
 }
 
+variable "telemetry" {
+  type = object({
+    endpoint       = optional(string)
+    headers_secret = optional(string)
+    settings       = optional(map(string), {})
+    metrics        = optional(string, "workload.googleapis.com")
+  })
+  description = "Traces and metrics over OTLP (docs/telemetry.md), of all services and workers; none without an `endpoint`, such as http://collector.internal:4318. `headers_secret`: secret of Secret Manager that holds OTEL_EXPORTER_OTLP_HEADERS; workers without credentials do without. `settings`: further variables of OpenTelemetry. `metrics`: what stands before the names of metrics in Cloud Monitoring, for the dashboard; the googlecloud exporter of a collector writes workload.googleapis.com."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = var.telemetry.endpoint == null || can(regex("^https?://[^/@?#]+(/[^@?#]*)?$", var.telemetry.endpoint))
+    error_message = "telemetry.endpoint is an http or https URL without a user and a query."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.telemetry.settings) : can(regex("^OTEL_[A-Z_]+$", name)) && !contains(["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"], name)])
+    error_message = "telemetry.settings has variables that begin with OTEL_, other than those of endpoint and headers_secret."
+  }
+}
+
 variable "tick_schedule" {
   type        = string
   description = "When Cloud Scheduler calls the tick. Every minute, unless a slot of a schedule may be later than that."

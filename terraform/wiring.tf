@@ -92,7 +92,11 @@ locals {
 
   # --- What each program is told.
 
-  told_to_all = {
+  # Where traces and metrics go (docs/telemetry.md), for all of them. Workers without credentials cannot read a secret.
+  told_of_collector = var.telemetry.endpoint == null ? {} : merge({ OTEL_EXPORTER_OTLP_ENDPOINT = var.telemetry.endpoint }, var.telemetry.settings)
+  collector_secrets = var.telemetry.headers_secret == null ? {} : { OTEL_EXPORTER_OTLP_HEADERS = var.telemetry.headers_secret }
+
+  told_to_all = merge(local.told_of_collector, {
     ORK_PROJECT        = var.project
     ORK_DATABASE       = local.database
     ORK_BUCKET         = local.bucket
@@ -102,7 +106,7 @@ locals {
     # As many as Cloud Run sends: what waits here could be worked on elsewhere.
     ORK_CONCURRENCY      = tostring(var.functions.concurrency)
     ORK_DEADLINE_SECONDS = tostring(var.functions.deadline_seconds)
-  }
+  })
   told_to_functions = merge(
     local.told_to_all,
     {
@@ -153,8 +157,9 @@ locals {
     )
   }
 
-  # Secrets of the functions, by variable. The API makes no requests of workflows and gets none.
+  # Secrets of the functions, by variable. The API makes no requests of workflows and gets none of theirs.
   function_secrets = merge(
+    local.collector_secrets,
     var.outgoing.secrets,
     var.outgoing.smtp == null ? {} : { ORK_SMTP_URL = var.outgoing.smtp.url_secret },
   )
@@ -162,6 +167,7 @@ locals {
   # A job is told the rest with each execution; without credentials it needs to know neither project nor bucket.
   job_env = {
     for profile, worker in local.jobs : profile => merge(
+      local.told_of_collector,
       { ORK_LOG = var.functions.log },
       worker.credentials == "account" ? { ORK_PROJECT = var.project, ORK_BUCKET = local.bucket } : {},
       worker.env,
@@ -169,6 +175,7 @@ locals {
   }
   lane_env = {
     for profile, worker in local.lanes : profile => merge(
+      local.told_of_collector,
       {
         ORK_PROJECT          = var.project
         ORK_BUCKET           = local.bucket

@@ -72,6 +72,14 @@ run "what_the_module_sets_is_not_set_by_hand" {
   expect_failures = [var.settings]
 }
 
+run "a_collector_is_a_url_without_a_password" {
+  command = plan
+  variables {
+    telemetry = { endpoint = "https://user:password@collector.example" }
+  }
+  expect_failures = [var.telemetry]
+}
+
 run "objects_of_runs_are_kept_for_a_while" {
   command = plan
   variables {

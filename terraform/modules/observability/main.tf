@@ -247,7 +247,19 @@ resource "google_monitoring_alert_policy" "billed" {
 # --- The dashboard: what one looks at first.
 
 locals {
-  charts = [
+  # From the names in shared/telemetry/src/names.rs; a test in functions/service/tests/wiring compares. The exporter writes `_` for `.` in labels.
+  own = var.metrics == null ? [] : [
+    { title = "Queue delay of tasks, p99 (s)", filter = "metric.type=\"${var.metrics}/ork.task.queue_delay\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_PERCENTILE_99", by = ["metric.labels.ork_workflow"] },
+    { title = "Time of attempts, p95 (s)", filter = "metric.type=\"${var.metrics}/ork.task.duration\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_PERCENTILE_95", by = ["metric.labels.ork_workflow", "metric.labels.ork_outcome"] },
+    { title = "Retries", filter = "metric.type=\"${var.metrics}/ork.task.retries\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["metric.labels.ork_workflow", "metric.labels.error_type"] },
+    { title = "Time of runs, p95 (s)", filter = "metric.type=\"${var.metrics}/ork.run.duration\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_PERCENTILE_95", by = ["metric.labels.ork_workflow", "metric.labels.ork_status"] },
+    { title = "Cost of runs, p95 (US dollars)", filter = "metric.type=\"${var.metrics}/ork.run.cost\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_PERCENTILE_95", by = ["metric.labels.ork_workflow"] },
+    { title = "Wakes that are late, p99 (s)", filter = "metric.type=\"${var.metrics}/ork.wake.late\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_PERCENTILE_99", by = [] },
+    { title = "Commits", filter = "metric.type=\"${var.metrics}/ork.store.commits\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = [] },
+    { title = "Commits that lost", filter = "metric.type=\"${var.metrics}/ork.store.conflicts\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = [] },
+    { title = "Traces and metrics that were given up", filter = "metric.type=\"${var.metrics}/ork.telemetry.dropped\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["metric.labels.ork_signal"] },
+  ]
+  charts = concat([
     { title = "Oldest wake (s)", filter = local.oldest, aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = [] },
     { title = "Messages not taken: age of the oldest (s)", filter = "metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\" ${local.pushes}", aligner = "ALIGN_MAX", reducer = "REDUCE_MAX", by = ["resource.labels.subscription_id"] },
     { title = "Requests a second, by service and answer", filter = local.requests, aligner = "ALIGN_RATE", reducer = "REDUCE_SUM", by = ["resource.labels.service_name", "metric.labels.response_code_class"] },
@@ -257,7 +269,7 @@ locals {
     { title = "Dead letters", filter = local.dead, aligner = "ALIGN_MAX", reducer = "REDUCE_MAX", by = [] },
     { title = "Messages that made no sense", filter = local.broken, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["resource.labels.service_name"] },
     { title = "Billed instance time (s a second)", filter = local.billed, aligner = "ALIGN_RATE", reducer = "REDUCE_SUM", by = ["resource.labels.service_name"] },
-  ]
+  ], local.own)
 }
 
 resource "google_monitoring_dashboard" "overview" {

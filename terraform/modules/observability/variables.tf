@@ -49,6 +49,12 @@ variable "error_ratio" {
   description = "Answers of 5xx among all of one service, over ten minutes."
 }
 
+variable "metrics" {
+  type        = string
+  description = "What stands before the names of Ork's own metrics in Cloud Monitoring; no charts of them, if it is null."
+  default     = null
+}
+
 variable "billed_hours_a_day" {
   type        = number
   description = "Instance hours of all services that a day may be billed for; no alert, if it is null."

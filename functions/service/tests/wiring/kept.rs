@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ork_core::names::{AttemptFile, ObjectName};
 use ork_gcp::firestore::indexes_json;
+use ork_telemetry::names::{Kind, METRICS};
 use serde_json::{Value, json};
 
 use crate::deployment::Deployment;
@@ -15,6 +16,7 @@ pub(crate) fn check(deployment: &Deployment) -> Vec<String> {
     wrong.extend(notices(deployment));
     wrong.extend(accounts(deployment));
     wrong.extend(logs(deployment));
+    wrong.extend(dashboard(deployment));
     wrong
 }
 
@@ -158,6 +160,71 @@ fn accounts(deployment: &Deployment) -> Vec<String> {
             wrong.push(format!(
                 "{}: it runs as `{account}`, which is not an account of its own",
                 program.resource.address
+            ));
+        }
+    }
+    wrong
+}
+
+/// The charts of Ork's own metrics are of those that the code sends, by attributes that they have; there are some if any are sent.
+fn dashboard(deployment: &Deployment) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let is_sent = deployment
+        .programs()
+        .iter()
+        .any(|one| one.env.contains_key("OTEL_EXPORTER_OTLP_ENDPOINT"));
+    for one in deployment.plan.all("google_monitoring_dashboard") {
+        let json: Value = match serde_json::from_str(one.text("/dashboard_json")) {
+            Ok(json) => json,
+            Err(error) => {
+                wrong.push(format!("{}: it is no JSON: {error}", one.address));
+                continue;
+            }
+        };
+        let tiles = json.pointer("/mosaicLayout/tiles");
+        let mut charts = 0;
+        for tile in tiles.and_then(Value::as_array).into_iter().flatten() {
+            let query = "/widget/xyChart/dataSets/0/timeSeriesQuery/timeSeriesFilter";
+            let query = tile.pointer(query).cloned().unwrap_or_default();
+            let filter = query["filter"].as_str().unwrap_or_default();
+            let Some((_, named)) = filter.split_once("metric.type=\"") else {
+                wrong.push(format!("{}: a chart of no metric", one.address));
+                continue;
+            };
+            let named = named.split('"').next().unwrap_or_default();
+            let name = named.rsplit('/').next().unwrap_or_default();
+            if !name.starts_with("ork.") {
+                continue;
+            }
+            charts += 1;
+            let Some(metric) = METRICS.iter().find(|metric| metric.name == name) else {
+                wrong.push(format!("{}: nobody sends {name}", one.address));
+                continue;
+            };
+            let aggregation = &query["aggregation"];
+            let reducer = aggregation["crossSeriesReducer"]
+                .as_str()
+                .unwrap_or_default();
+            let of_buckets = reducer.starts_with("REDUCE_PERCENTILE");
+            if of_buckets != matches!(metric.kind, Kind::Histogram(_)) {
+                wrong.push(format!("{}: {name} is not for {reducer}", one.address));
+            }
+            let by = aggregation["groupByFields"].as_array();
+            for label in by.into_iter().flatten().filter_map(Value::as_str) {
+                let known = metric
+                    .attributes
+                    .iter()
+                    .any(|name| label == format!("metric.labels.{}", name.replace('.', "_")));
+                if !known {
+                    wrong.push(format!("{}: {name} has no {label}", one.address));
+                }
+            }
+        }
+        if (charts > 0) != is_sent {
+            wrong.push(format!(
+                "{}: {charts} charts of metrics that are {}sent",
+                one.address,
+                if is_sent { "" } else { "not " }
             ));
         }
     }

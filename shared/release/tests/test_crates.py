@@ -22,6 +22,7 @@ PUBLISHED = {
     "ork-outgoing",
     "ork-sdk",
     "ork-sdk-macros",
+    "ork-telemetry",
 }
 
 # Beside sources: what they include, and cargo's own.
